@@ -1,0 +1,53 @@
+# Every target sets up what it needs: a virtual environment in .venv with the versions of
+# constraints.txt. The stamp makes the second call instant; a change of either file renews it.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-slow test-gpu check format bench clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(STAMP)  ## set up .venv
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Lesion needs Python 3.11 or newer, and $(PYTHON) is %d.%d; name another one: make PYTHON=python3.12 install" % sys.version_info[:2])'
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
+	@echo "Setting up $(VENV) (a few minutes the first time) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: $(STAMP)  ## damage a small model and show what survives
+	@$(BIN)/lesion demo
+
+test: $(STAMP)  ## the tests that take seconds
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) -m "not slow and not gpu"
+
+test-slow: $(STAMP)  ## the tests that take minutes
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) -m "slow and not gpu"
+
+test-gpu: $(STAMP)  ## the tests that need a CUDA device
+	@$(BIN)/python -m pytest -m gpu
+
+check: $(STAMP)  ## lint, format and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(STAMP)  ## repair what can be repaired by itself
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(STAMP)  ## measure the speed
+	@set -e; found=; for script in benchmarks/bench_*.py; do \
+		if test -f "$$script"; then found=yes; echo "== $$script"; $(BIN)/python "$$script"; fi; done; \
+	test -n "$$found" || { echo "benchmarks/ holds no bench_*.py yet." >&2; exit 1; }
+
+clean:  ## remove the environment and every tool's cache
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

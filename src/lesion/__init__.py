@@ -1,0 +1,35 @@
+"""Damage language models on purpose, and measure what survives.
+
+import lesion
+run = lesion.run("study.yaml", out="runs/mine")
+run.curves()                                    # pandas: one row per model, task, lesion, dose
+
+model = lesion.load_model("google-bert/bert-base-uncased", head="base")
+with lesion.Lesion(units="weights").applied(model, dose=0.3, draw=0) as receipt:
+    model(**batch)                              # restored on leaving
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "Lesion": "lesion.damage.lesion",
+    "LesionError": "lesion.errors",
+    "Run": "lesion.api",
+    "Together": "lesion.damage.lesion",
+    "find_study": "lesion.api",
+    "load_model": "lesion.models.load",
+    "parse_study": "lesion.study",
+    "read_study": "lesion.study",
+    "run": "lesion.api",
+}
+__all__ = sorted(_PUBLIC)
+
+
+def __getattr__(name: str) -> Any:
+    """Import on demand: `import lesion` alone must not wait for torch."""
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'lesion' has no attribute {name!r}")
+    return getattr(import_module(_PUBLIC[name]), name)

@@ -1,0 +1,1 @@
+"""Dose-response statistics: arrays in, numbers out; no torch."""

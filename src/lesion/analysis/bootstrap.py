@@ -1,0 +1,263 @@
+"""One joint bootstrap over every source of variance: fine-tuning seeds x draws x examples.
+
+The levels are crossed (every draw meets every example), so each is resampled on its own and a
+trial's weight is the product of its level's weights: the pigeonhole bootstrap (Owen 2007), which
+for seeds x examples is the multibootstrap (Sellam et al. 2022).
+
+Three corrections keep it honest. `n - 1` of `n` members are resampled, which makes the bootstrap
+variance of a mean exactly its unbiased estimate s^2 / n (Rao & Wu 1988). The tails of an interval
+are read further out by Student's t with the degrees of freedom that the members give (expanded
+percentile interval, Hesterberg 2015; Satterthwaite 1946 over the levels). And they are read less
+far out where levels interact: the joint bootstrap counts the variance of a two-way interaction
+three times (Owen 2007), the levels one at a time count it twice in all, so that twice their sum
+less the joint variance counts it once.
+
+Models are paired by giving them the same weights: see `Weights`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from lesion.analysis import scores
+from lesion.analysis.responses import Responses
+
+Array = np.ndarray
+
+LEVELS = ("seeds", "draws", "examples")
+BLOCK = 4_000_000  # numbers in one intermediate array: 16 MB in float32
+
+
+class Weights(NamedTuple):
+    """How often each member of each level is drawn in each replicate.
+
+    The same `draws` and `examples` arrays given to several models make their replicates paired:
+    replicate 17 of one and of the other saw the same resampled study.
+    """
+
+    seeds: Array  # float32 (replicates, seeds)
+    draws: Array  # float32 (replicates, draws)
+    examples: Array  # float32 (replicates, examples)
+
+
+class Replicates(NamedTuple):
+    """One metric of one curve: as observed, and in every replicate."""
+
+    metric: str
+    higher: bool  # higher is better
+    cells: Array  # (seeds, draws, doses) every trial's score
+    value: Array  # (doses,) mean over trials
+    chance: float
+    joint: Array  # (replicates, doses) everything resampled
+    chances: Array  # (replicates,) chance under the example weights
+    levels: dict[str, Array]  # level -> (replicates, doses) with only that level resampled
+    intact: Array  # (replicates, seeds) intact score of each seed, only examples resampled
+    members: dict[str, int]  # level -> how many there are
+
+
+class Tails(NamedTuple):
+    """How far out an interval is read, in units of the percentile interval; see `tails`."""
+
+    freedom: Array | float = np.inf  # degrees of freedom of Student's t
+    scale: Array | float = 1.0  # standard error / standard deviation of the replicates
+
+
+def resample(
+    rng: np.random.Generator, members: int, replicates: int, correct: bool = True
+) -> Array:
+    """Counts of each member in each replicate, float32 (replicates, members).
+
+    A single member is not resampled: its weight is 1, and its variance stays unknown.
+    `correct` draws members - 1 of them (see above) instead of as many as there are.
+    """
+    if members == 1:
+        return np.ones((replicates, 1), np.float32)
+    counts = np.empty((replicates, members), np.float32)
+    step = max(1, BLOCK // members)
+    for start in range(0, replicates, step):
+        rows = min(step, replicates - start)
+        drawn = rng.integers(0, members, (rows, members - correct), dtype=np.int32)
+        drawn = drawn + np.arange(rows)[:, None] * members
+        block = np.bincount(drawn.ravel(), minlength=rows * members)
+        counts[start : start + rows] = block.reshape(rows, members)
+    return counts
+
+
+def weights(
+    rng: np.random.Generator,
+    seeds: int,
+    draws: int,
+    examples: int,
+    replicates: int = 2000,
+    correct: bool = True,
+) -> Weights:
+    """Weights of one joint bootstrap, determined by the generator."""
+    return Weights(*(resample(rng, n, replicates, correct) for n in (seeds, draws, examples)))
+
+
+def replicate(
+    responses: Responses, drawn: Weights, metrics: Sequence[str] | None = None
+) -> dict[str, Replicates]:
+    """Scores of one curve in every replicate, for each metric.
+
+    A score is the mean over seeds and draws of each trial's own score (not the score of pooled
+    trials). The variance of one level alone comes out of the same pass: with only the examples
+    resampled the trials are averaged evenly; with only seeds or draws resampled the observed
+    scores are averaged under weights.
+    """
+    names = tuple(responses.metrics if metrics is None else metrics)
+    outputs, labels = responses.outputs, responses.labels
+    seeds, draws, doses, examples, columns = outputs.shape
+    count = len(drawn.examples)
+    joint = {name: np.empty((count, doses)) for name in names}
+    alone = {name: np.empty((count, doses)) for name in names}
+    cells = {name: np.empty((seeds, draws, doses)) for name in names}
+    intact = {name: np.empty((count, seeds)) for name in names}
+    step = max(1, BLOCK // (seeds * draws * max(count * columns, examples)))
+    once = np.ones((1, examples))
+    for start in range(0, doses, step):
+        part = slice(start, min(start + step, doses))
+        block = np.moveaxis(outputs[:, :, part], (4, 3), (0, 1))
+        shape = block.shape[2:]
+        flat = block.reshape(columns, examples, -1)
+        seen = scores.measure(names, responses.kind, flat, labels, drawn.examples)
+        plain = scores.measure(names, responses.kind, flat, labels, once)
+        for name in names:
+            scored = seen[name].reshape(count, *shape)
+            joint[name][:, part] = _pooled(scored, drawn.seeds, drawn.draws)
+            alone[name][:, part] = scored.mean((1, 2), dtype=np.float64)
+            cells[name][:, :, part] = plain[name].reshape(shape)
+            if start == 0:
+                intact[name] = scored[:, :, 0, 0].astype(np.float64)
+    members = dict(zip(LEVELS, (seeds, draws, examples), strict=True))
+    return {
+        name: Replicates(
+            metric=name,
+            higher=scores.METRICS[name].higher,
+            cells=cells[name],
+            value=cells[name].mean((0, 1)),
+            chance=float(scores.chance(name, labels, columns, kind=responses.kind)),
+            joint=joint[name],
+            chances=scores.chance(name, labels, columns, drawn.examples, responses.kind),
+            levels={
+                "seeds": _even(drawn.seeds, cells[name].mean(1)),
+                "draws": _even(drawn.draws, cells[name].mean(0)),
+                "examples": alone[name],
+            },
+            intact=intact[name],
+            members=members,
+        )
+        for name in names
+    }
+
+
+def _pooled(scored: Array, seeds: Array, draws: Array) -> Array:
+    """Mean over seeds and draws under weights: (replicates, seeds, draws, doses) -> (.., doses)."""
+    finite = np.isfinite(scored)
+    clean = scored if finite.all() else np.where(finite, scored, 0)
+    total = seeds.sum(1) * draws.sum(1)
+    mean = _contracted(clean, seeds, draws) / total[:, None]
+    if finite.all():
+        return mean
+    lost = _contracted((~finite).astype(np.float32), seeds, draws) > 0
+    return np.where(lost, np.inf, mean)
+
+
+def _contracted(values: Array, seeds: Array, draws: Array) -> Array:
+    over_draws = (draws[:, None, None, :] @ values)[:, :, 0]  # (replicates, seeds, doses)
+    return (seeds[:, None, :] @ over_draws)[:, 0]
+
+
+def _even(counts: Array, values: Array) -> Array:
+    return scores.weighted_mean(counts.astype(np.float64), values)
+
+
+def variances(levels: Mapping[str, Array]) -> dict[str, Array]:
+    """Variance that each level alone gives to a quantity: (replicates, ...) -> (...).
+
+    Replicates in which the quantity is undefined or infinite are left out.
+    """
+    found = {}
+    for level, values in levels.items():
+        finite = np.isfinite(values)
+        n = np.maximum(finite.sum(0), 1)
+        clean = np.where(finite, values, 0.0)
+        away = np.where(finite, values - clean.sum(0) / n, 0.0)
+        spread = (away**2).sum(0) / np.maximum(n - 1, 1)
+        # Means of equal numbers differ in the last bits: that is no variance.
+        noise = (np.abs(clean).max(0) * 1e-6) ** 2
+        found[level] = np.where(spread > noise, spread, 0.0)
+    return found
+
+
+def shares(spread: Mapping[str, Array]) -> dict[str, float]:
+    """Each level's part of the sum of the variances; nan where there is no variance at all."""
+    total = float(sum(float(v) for v in spread.values()))
+    return {k: float(v) / total if total > 0 else float("nan") for k, v in spread.items()}
+
+
+def degrees(spread: Mapping[str, Array], members: Mapping[str, int]) -> Array:
+    """Degrees of freedom of a sum of variances (Satterthwaite 1946); inf where there are none."""
+    total = np.asarray(sum(spread.values()), np.float64)
+    parts = [spread[k] ** 2 / (members[k] - 1) for k in spread if members[k] > 1]
+    below = np.asarray(sum(parts), np.float64) if parts else np.zeros_like(total)
+    return np.divide(total**2, below, out=np.full_like(total, np.inf), where=below > 0)
+
+
+def tails(joint: Array, spread: Mapping[str, Array], members: Mapping[str, int]) -> Tails:
+    """What the levels' variances (`variances`) say about the tails of joint replicates.
+
+    The corrected variance lies between the largest of the levels, which holds the interactions
+    once, and the joint one.
+    """
+    both = variances({"joint": joint})["joint"]
+    total = np.asarray(sum(spread.values()), np.float64)
+    largest = np.max(np.stack([np.asarray(v) for v in spread.values()]), axis=0)
+    once = np.clip(2 * total - both, np.minimum(largest, both), both)
+    scale = np.sqrt(np.divide(once, both, out=np.ones_like(total), where=(both > 0) & (once > 0)))
+    return Tails(degrees(spread, members), scale)
+
+
+def interval(
+    replicates: Array,
+    level: float = 0.95,
+    reach: Tails = Tails(),  # noqa: B008 -- a tuple, not to be changed by a call
+    limits: tuple[float, float] = (-np.inf, np.inf),
+) -> tuple[Array, Array]:
+    """Percentile interval over the first axis, its tails read as far out as `reach` says.
+
+    The lower end is the quantile Phi(scale * t) where t is that of Student's distribution at
+    (1 - level) / 2; with infinite degrees of freedom and scale 1, the plain percentile.
+
+    Args:
+        replicates: (replicates, ...); infinite values are ordered like any other ("not reached").
+        level: coverage asked for.
+        reach: from `tails`.
+        limits: what an undefined replicate (nan) may have been: it counts as the first when the
+            lower end is read and as the second for the upper end, so that an interval with many
+            undefined replicates is as wide as the limits.
+
+    Returns:
+        Lower and upper ends, each (...).
+    """
+    from scipy.special import ndtr, stdtrit
+
+    freedom = np.minimum(np.asarray(reach.freedom, np.float64), 1e9)
+    share = ndtr(reach.scale * stdtrit(freedom, (1 - level) / 2))
+    share = np.broadcast_to(share, replicates.shape[1:])
+    low = np.where(np.isnan(replicates), limits[0], replicates)
+    high = np.where(np.isnan(replicates), limits[1], replicates)
+    return _quantile(low, share), -_quantile(-high, share)
+
+
+def _quantile(values: Array, share: Array) -> Array:
+    """Linear quantile that never mixes a finite and an infinite neighbour: it takes the lower."""
+    values = np.sort(values, axis=0)
+    place = share * (len(values) - 1)
+    under = np.floor(place).astype(np.intp)
+    low = np.take_along_axis(values, under[None], 0)[0]
+    high = np.take_along_axis(values, np.minimum(under + 1, len(values) - 1)[None], 0)[0]
+    with np.errstate(invalid="ignore"):
+        mixed = low + (place - under) * (high - low)
+    return np.where(np.isfinite(low) & np.isfinite(high), mixed, low)

@@ -1,0 +1,295 @@
+"""Scores from outputs: every metric, its chance level and its direction, under example weights.
+
+A bootstrap replicate is a row of weights on the examples, so every metric is written as matrix
+products of weights (replicates, examples) with what each trial did on each example; thousands of
+replicates of hundreds of trials cost some tenths of a second.
+
+Two literal tables hold everything. `KINDS` says what a kind of task offers per example: whether
+the answer was `correct` (0, 1, or a half for a tie), its `loss` in nats, which class was its
+`answer`, and the `prior` that a constant answer could know. `METRICS` says which of them a metric
+reads and what it makes of them. A kind has the metrics whose statistic it offers.
+
+Outputs that are not finite: the example counts as wrong, as an answer of no class, and its loss is
+infinite.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from lesion.errors import LesionError
+
+Array = np.ndarray
+
+
+class Tally(NamedTuple):
+    """Weighted shares of the examples, class by class."""
+
+    hits: Array  # (classes, replicates, cells) of the class and answered so
+    said: Array  # (classes, replicates, cells) answered so; sums below 1 where not finite
+    true: Array  # (classes, replicates, 1) of the class
+
+
+class Kind(NamedTuple):
+    """What a kind of task offers; outputs are (columns, examples, cells), labels (examples,).
+
+    Columns come first because they are few: reducing a short last axis is many times slower.
+    """
+
+    prior: Callable[[Array, int, Array], Array]  # labels, columns, weights -> (replicates, classes)
+    correct: Callable[[Array, Array], Array]  # outputs, labels -> (examples, cells) in [0, 1]
+    loss: Callable[[Array, Array], Array] | None = None  # -> (examples, cells), nats
+    answer: Callable[[Array], Array] | None = None  # outputs -> (examples, cells) class, -1: none
+
+
+class Metric(NamedTuple):
+    """How a score is made, which way is better, and what the best constant answer would get."""
+
+    reads: str  # a field of Kind: "correct", "loss" or "answer"
+    value: Callable[..., Array]  # weighted mean or Tally -> (replicates, cells)
+    chance: Callable[[Array, int], Array]  # prior (replicates, classes), best -> (replicates,)
+    higher: bool  # higher is better
+    about: str
+
+
+def _finite(outputs: Array) -> Array:
+    return np.isfinite(outputs).all(0)
+
+
+def _class_answer(outputs: Array) -> Array:
+    answer = outputs[1] > outputs[0] if len(outputs) == 2 else outputs.argmax(0)
+    return np.where(_finite(outputs), answer, np.int16(-1)).astype(np.int16)
+
+
+def _class_correct(outputs: Array, labels: Array) -> Array:
+    return (_class_answer(outputs) == labels[:, None]).astype(np.float32)
+
+
+def _class_loss(outputs: Array, labels: Array) -> Array:
+    with np.errstate(invalid="ignore"):
+        shifted = outputs - outputs.max(0)
+        picked = np.take_along_axis(shifted, labels[None, :, None], 0)[0]
+        loss = np.log(np.exp(shifted).sum(0)) - picked
+    return np.where(_finite(outputs), loss, np.inf)
+
+
+def _class_prior(labels: Array, columns: int, weights: Array) -> Array:
+    shares = [weights[:, labels == k].sum(1, dtype=np.float64) for k in range(columns)]
+    return np.stack(shares, 1) / weights.sum(1, dtype=np.float64)[:, None]
+
+
+def _pair_correct(outputs: Array, labels: Array) -> Array:
+    good, bad = outputs
+    correct = (good > bad) + 0.5 * (good == bad)
+    return np.where(_finite(outputs), correct, 0.0).astype(np.float32)
+
+
+def _pair_prior(labels: Array, columns: int, weights: Array) -> Array:
+    return np.full((len(weights), 2), 0.5)  # which of the two is good is not to be known
+
+
+def _cloze_correct(outputs: Array, labels: Array) -> Array:
+    return np.where(_finite(outputs), outputs[0], 0.0).astype(np.float32)
+
+
+def _cloze_loss(outputs: Array, labels: Array) -> Array:
+    return np.where(_finite(outputs), outputs[1], np.inf)
+
+
+def _cloze_prior(labels: Array, columns: int, weights: Array) -> Array:
+    order = np.argsort(labels, kind="stable")  # labels are the ids of the targets: many, sparse
+    _, starts = np.unique(labels[order], return_index=True)
+    sums = np.add.reduceat(weights[:, order].astype(np.float64), starts, axis=1)
+    return sums / weights.sum(1, dtype=np.float64)[:, None]
+
+
+KINDS: dict[str, Kind] = {
+    "classify": Kind(_class_prior, _class_correct, _class_loss, _class_answer),
+    "pairs": Kind(_pair_prior, _pair_correct),
+    "cloze": Kind(_cloze_prior, _cloze_correct, _cloze_loss),
+}
+
+
+def _balanced(tally: Tally) -> Array:
+    present = tally.true > 0
+    recall = np.divide(tally.hits, tally.true, out=np.zeros_like(tally.hits), where=present)
+    return recall.sum(0) / present.sum(0)
+
+
+def _f1(tally: Tally) -> Array:
+    both = tally.said + tally.true
+    named = both > 0
+    f1 = np.divide(2 * tally.hits, both, out=np.zeros_like(tally.hits), where=named)
+    return f1[1] if len(f1) == 2 else f1.sum(0) / np.maximum(named.sum(0), 1)
+
+
+def _mcc(tally: Tally) -> Array:
+    nothing = 1 - tally.said.sum(0)  # answers that were not finite: a class of their own
+    spread_said = 1 - (tally.said**2).sum(0) - nothing**2
+    spread_true = 1 - (tally.true**2).sum(0)
+    shared = tally.hits.sum(0) - (tally.said * tally.true).sum(0)
+    spread = np.maximum(spread_said * spread_true, 0)
+    moved = spread > 8 * np.finfo(spread.dtype).eps  # else one class only: nothing to share
+    return np.divide(shared, np.sqrt(spread), out=np.zeros_like(shared), where=moved)
+
+
+def _f1_chance(prior: Array, best: int) -> Array:
+    if prior.shape[1] == 2:
+        return 2 * prior[:, 1] / (1 + prior[:, 1])
+    return 2 * prior[:, best] / (1 + prior[:, best]) / (prior > 0).sum(1)
+
+
+def _entropy(prior: Array, best: int) -> Array:
+    return -(prior * np.log(np.where(prior > 0, prior, 1.0))).sum(1)
+
+
+METRICS: dict[str, Metric] = {
+    "accuracy": Metric(
+        "correct",
+        lambda mean: mean,
+        lambda prior, best: prior[:, best],
+        True,
+        "share of right answers; chance: share of the most frequent class",
+    ),
+    "balanced_accuracy": Metric(
+        "answer",
+        _balanced,
+        lambda prior, best: 1 / (prior > 0).sum(1),
+        True,
+        "mean recall of the classes that occur; chance: 1 / classes",
+    ),
+    "f1": Metric(
+        "answer",
+        _f1,
+        _f1_chance,
+        True,
+        "two classes: F1 of the second; more: mean over classes; chance: the best constant answer",
+    ),
+    "mcc": Metric(
+        "answer",
+        _mcc,
+        lambda prior, best: np.zeros(len(prior)),
+        True,
+        "Matthews correlation, R_K for more classes (Gorodkin 2004); chance: 0",
+    ),
+    "cross_entropy": Metric(
+        "loss",
+        lambda mean: mean,
+        _entropy,
+        False,
+        "mean loss in nats; chance: entropy of the labels' prior",
+    ),
+}
+
+
+def available(kind: str) -> tuple[str, ...]:
+    """The metrics of a kind of task, in the order of `METRICS`."""
+    offers = _kind(kind)
+    return tuple(name for name, metric in METRICS.items() if getattr(offers, metric.reads))
+
+
+def _kind(kind: str) -> Kind:
+    if kind not in KINDS:
+        raise LesionError(f"A task's kind must be one of {', '.join(KINDS)}. Got {kind!r}.")
+    return KINDS[kind]
+
+
+def _check(names: Sequence[str], kind: str) -> None:
+    for name in names:
+        if name not in available(kind):
+            known = ", ".join(available(kind))
+            raise LesionError(f"A metric of a {kind} task must be one of {known}. Got {name!r}.")
+
+
+def measure(
+    names: Sequence[str], kind: str, outputs: Array, labels: Array, weights: Array
+) -> dict[str, Array]:
+    """Several metrics at once, sharing what they have in common.
+
+    Args:
+        names: keys of `METRICS`.
+        kind: key of `KINDS`.
+        outputs: (columns, examples, cells); a cell is one trial.
+        labels: (examples,).
+        weights: (replicates, examples), non-negative; floating, and their dtype is the precision
+            of the sums.
+
+    Returns:
+        For each name an array (replicates, cells).
+    """
+    _check(names, kind)
+    offers, read = KINDS[kind], {METRICS[name].reads for name in names}
+    statistics: dict[str, Array | Tally] = {}
+    if "correct" in read:
+        statistics["correct"] = weighted_mean(weights, offers.correct(outputs, labels))
+    if "loss" in read and offers.loss is not None:
+        statistics["loss"] = weighted_mean(weights, offers.loss(outputs, labels))
+    if "answer" in read and offers.answer is not None:
+        statistics["answer"] = _tally(weights, offers.answer(outputs), labels, len(outputs))
+    return {name: METRICS[name].value(statistics[METRICS[name].reads]) for name in names}
+
+
+def weighted_mean(weights: Array, values: Array) -> Array:
+    """Mean of values (members, cells) under weights (replicates, members): (replicates, cells).
+
+    A value that is not finite makes infinite every mean in which it has weight, and only those.
+    """
+    total = weights.sum(1, keepdims=True)
+    finite = np.isfinite(values)
+    if finite.all():
+        return weights @ values.astype(weights.dtype, copy=False) / total
+    mean = weights @ np.where(finite, values, 0).astype(weights.dtype) / total
+    return np.where(weights @ (~finite).astype(weights.dtype) > 0, np.inf, mean)
+
+
+def _tally(weights: Array, answers: Array, labels: Array, classes: int) -> Tally:
+    total = weights.sum(1, keepdims=True)
+    shape = (classes, len(weights), answers.shape[1])
+    hits, said = np.empty(shape, weights.dtype), np.empty(shape, weights.dtype)
+    true = np.empty((classes, len(weights), 1), weights.dtype)
+    for k in range(classes):
+        chosen, own = (answers == k).astype(weights.dtype), labels == k
+        said[k] = weights @ chosen / total
+        hits[k] = weights[:, own] @ chosen[own] / total
+        true[k] = weights[:, own].sum(1, keepdims=True) / total
+    return Tally(hits, said, true)
+
+
+def score(
+    name: str, outputs: Array, labels: Array, weights: Array | None = None, kind: str = "classify"
+) -> Array:
+    """One metric of outputs (..., examples, columns): (...), or (replicates, ...) under weights.
+
+    Example:
+        >>> score("accuracy", np.array([[0.0, 1.0], [2.0, 1.0]]), np.array([1, 1]))
+        array(0.5)
+    """
+    outputs, labels = np.asarray(outputs), np.asarray(labels)
+    shape, (examples, columns) = outputs.shape[:-2], outputs.shape[-2:]
+    cells = np.moveaxis(outputs.reshape(-1, examples, columns), (2, 1), (0, 1))
+    rows = np.ones((1, examples)) if weights is None else _floating(weights)
+    values = measure([name], kind, cells, labels, rows)[name]
+    return values.reshape(shape) if weights is None else values.reshape(len(rows), *shape)
+
+
+def _floating(weights: Array) -> Array:
+    weights = np.asarray(weights)
+    return weights if np.issubdtype(weights.dtype, np.floating) else weights.astype(np.float64)
+
+
+def chance(
+    name: str, labels: Array, columns: int, weights: Array | None = None, kind: str = "classify"
+) -> Array:
+    """The score of the best constant answer: a scalar array, or (replicates,) under weights.
+
+    Which answer is best is decided once, on the unweighted labels: were the best one chosen anew
+    in each replicate, the chance level of a balanced task would be biased upwards.
+    """
+    _check([name], kind)
+    labels, prior = np.asarray(labels), KINDS[kind].prior
+    plain = prior(labels, columns, np.ones((1, len(labels))))
+    best = int(plain[0].argmax())
+    if weights is None:
+        return METRICS[name].chance(plain, best)[0]
+    return METRICS[name].chance(prior(labels, columns, _floating(weights)), best)

@@ -1,0 +1,275 @@
+"""The commands, from Python: run a study, open a run, ask it for its answers."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lesion.analysis.from_record import responses
+from lesion.errors import LesionError
+from lesion.record import FILE, Record
+from lesion.schema import hint, plain
+from lesion.study import Study, pending, read_study
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lesion.analysis.compare import Verdict
+    from lesion.analysis.summary import Analysis
+    from lesion.engine.sweep import Measured, Watcher
+    from lesion.tasks.base import Task
+
+
+class Quiet:
+    """A watcher that says nothing."""
+
+    def preparing(self, model: str, seed: int, task: str) -> None:
+        """Say nothing of a model."""
+
+    def finetuning(self, step: int, steps: int) -> None:
+        """Say nothing of a step."""
+
+    def measured(self, measured: "Measured") -> None:
+        """Say nothing of a trial."""
+
+
+class Run:
+    """A run's folder and what can be said of it; analysed when first asked."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        self.record = Record(folder)
+        self.study = self.record.study
+
+    @cached_property
+    def analyses(self) -> "list[Analysis]":
+        """One element per model, task and lesion, see `lesion.analysis.summary`."""
+        from lesion.analysis.summary import analyse
+
+        found = responses(self.record)
+        metric = self.study.compare.metric
+        if metric:
+            found = [one._replace(metrics=_led_by(metric, one.metrics)) for one in found]
+        return analyse(found, seed=self.study.seed)
+
+    @cached_property
+    def verdicts(self) -> "list[Verdict]":
+        """Every comparison that the study asks for."""
+        from lesion.analysis.compare import verdicts
+
+        compare = self.study.compare
+        return verdicts(self.analyses, compare.between, compare.margin, self.study.seed)
+
+    def curves(self) -> "pd.DataFrame":
+        """One row per model, task, lesion and dose: every metric with its interval."""
+        from lesion.analysis.frames import curve_frame
+
+        return curve_frame(self.analyses)
+
+    def summary(self) -> "pd.DataFrame":
+        """One row per model, task and lesion: intact score, retained area, D50, diagnoses."""
+        from lesion.analysis.frames import summary_frame
+
+        return summary_frame(self.analyses)
+
+    def progress(self) -> tuple[int, int]:
+        """Finished trials, and trials of the study."""
+        wanted = set(self.study.trials())
+        return len(wanted & self.record.done()), len(wanted)
+
+    def table(self, what: str) -> "pd.DataFrame":
+        """`trials`, `curves`, `summary` or `examples` as a frame."""
+        import pandas as pd
+
+        from lesion.analysis.frames import example_frame
+
+        if what == "curves":
+            return self.curves()
+        if what == "summary":
+            return self.summary()
+        if what == "examples":
+            return example_frame(self.record)
+        names, rows = self.record.rows("trials")
+        return pd.DataFrame(rows, columns=names).drop(columns=["outputs"])
+
+    def as_json(self) -> dict[str, Any]:
+        """Study, curves, summary, diagnoses and verdicts, for machines."""
+        from lesion.analysis.summary import curve_rows, jsonable, summary_row
+
+        return jsonable({
+            "study": plain(self.study),
+            "fingerprint": self.study.fingerprint(),
+            "progress": dict(zip(("done", "total"), self.progress(), strict=True)),
+            "curves": [row for one in self.analyses for row in curve_rows(one)],
+            "summary": [summary_row(one) for one in self.analyses],
+            "diagnoses": [d._asdict() for one in self.analyses for d in one.diagnoses],
+            "verdicts": [verdict._asdict() for verdict in self.verdicts],
+        })  # type: ignore[return-value]  # fmt: skip
+
+    def write_report(self) -> list[Path]:
+        """Write `curves.csv` and `figures/`; returns the paths."""
+        from lesion.report.figures import write_figures
+
+        curves = self.curves()
+        if curves.empty:
+            return []
+        table = self.folder / "curves.csv"
+        curves.to_csv(table, index=False)
+        axes = {
+            lesion.name: f"dose: fraction of {lesion.units} destroyed"
+            for lesion in self.study.lesions
+            if not lesion.together
+        }
+        return [table, *write_figures(self.analyses, self.folder / "figures", axes)]
+
+
+def run(
+    study: Study | str | Path,
+    out: str | Path | None = None,
+    *,
+    data: str | Path | None = None,
+    device: str = "cpu",
+    watcher: "Watcher | None" = None,
+) -> Run:
+    """Run every trial that the folder's record does not hold yet.
+
+    Args:
+        study: a `Study`, the path of a study file, or the name of a shipped study.
+        out: folder of the run; default: `runs/` and the study's name.
+        data: folder with data in GLUE's own layout (default: `LESION_DATA`, then the hub).
+        device: `cpu`, `cuda` or `cuda:1`.
+
+    Raises:
+        LesionError: for a mistake in the study, its data or models, or if `out` holds the run of
+            another study.
+
+    Example:
+        >>> lesion.run("quick.yaml", out="runs/quick").curves()
+    """
+    from lesion.engine import sweep
+    from lesion.engine.bench import check_device
+    from lesion.engine.threads import one_thread
+
+    study = study if isinstance(study, Study) else find_study(study)
+    tasks = load_tasks(study, data)
+    folder = Path(out) if out else Path("runs") / study.name
+    record = Record.open(folder, study)
+    try:
+        with one_thread(check_device(device)):
+            sweep.run(study, record, tasks, watcher or Quiet(), device)
+    finally:
+        record.close()
+    return Run(folder)
+
+
+def missing_trials(study: Study, folder: str | Path) -> int:
+    """How many trials of a study a folder does not hold yet."""
+    if not (Path(folder) / FILE).is_file():
+        return sum(1 for _ in study.trials())
+    record = Record(folder)
+    try:
+        return sum(1 for _ in pending(study, record.done()))
+    finally:
+        record.close()
+
+
+def intact_line(study: Study, folder: str | Path) -> Callable[["Measured"], str]:
+    """For a progress meter: a sentence on every intact model, as soon as it is scored."""
+    from lesion.analysis.first_look import first_look
+
+    def line(measured: "Measured") -> str:
+        model, seed, task, *_ = measured.trial
+        record = Record(folder)
+        try:
+            about = record.task(task)
+        finally:
+            record.close()
+        assert about is not None, "a task is recorded before its first trial"
+        sentence, learned = first_look(model, seed, task, about, measured.outputs, study.seed)
+        return sentence if learned else f"Warning: {sentence}"
+
+    return line
+
+
+def finetune_study(
+    study: Study,
+    to: str | Path,
+    data: str | Path | None = None,
+    device: str = "cpu",
+    watcher: "Watcher | None" = None,
+) -> Iterator[Path]:
+    """Train (or take from the cache) every head of a study and copy it to a folder of its own.
+
+    Raises:
+        LesionError: if the study does not fine-tune.
+    """
+    import shutil
+
+    from lesion.engine.bench import check_device, train_head
+    from lesion.engine.threads import one_thread
+    from lesion.models.load import load_tokenizer, resolve
+
+    if study.finetune is None:
+        raise LesionError(f"{study.name}: has no finetune section, so there is nothing to train.")
+    watcher = watcher or Quiet()
+    check_device(device)
+    for name, task in load_tasks(study, data).items():
+        for spec in study.models:
+            base = resolve(spec.source, spec.revision)
+            for seed in study.seeds:
+                watcher.preparing(spec.name, seed, name)
+                with one_thread(device):
+                    trained = train_head(
+                        base, load_tokenizer(base), task, study.finetune, seed, device,
+                        watcher.finetuning,
+                    )  # fmt: skip
+                folder = Path(to) / f"{spec.name}-{name}-seed{seed}"
+                shutil.copytree(trained.path, folder, dirs_exist_ok=True)
+                yield folder
+
+
+def load_tasks(study: Study, data: str | Path | None = None) -> "dict[str, Task]":
+    """The tasks of a study; mistakes in them come before any model is loaded."""
+    from lesion.tasks import load
+
+    tasks: dict[str, Task] = {spec.name: load(spec, data) for spec in study.tasks}
+    for task in tasks.values():
+        len(task.labels)
+    return tasks
+
+
+def find_study(name: str | Path) -> Study:
+    """A study by its path, or by the name of a shipped one.
+
+    Raises:
+        LesionError: if there is neither.
+    """
+    if Path(name).is_file():
+        return read_study(name)
+    shipped = shipped_studies()
+    if str(name) in shipped:
+        return read_study(shipped[str(name)])
+    raise LesionError(
+        f"{name}: no such file, and no shipped study of that name. Shipped: "
+        f"{', '.join(shipped)}.{hint(str(name), shipped)}"
+    )
+
+
+def shipped_studies() -> dict[str, Path]:
+    """Names and paths of the studies that come with the package."""
+    root = Path(os.fspath(str(files("lesion") / "studies")))
+    return {
+        path.relative_to(root).with_suffix("").as_posix(): path
+        for path in sorted(root.rglob("*.yaml"))
+    }
+
+
+def _led_by(metric: str, metrics: Sequence[str]) -> tuple[str, ...]:
+    if metric not in metrics:
+        raise LesionError(
+            f"compare.metric: must be one of {', '.join(metrics)}. Got {metric!r}."
+            f"{hint(metric, metrics)}"
+        )
+    return (metric, *(name for name in metrics if name != metric))

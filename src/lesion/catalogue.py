@@ -1,0 +1,51 @@
+"""What there is: everything that a study may name, with one line each."""
+
+from lesion import words
+from lesion.errors import LesionError
+
+
+def catalogue(kind: str) -> dict[str, dict[str, str]]:
+    """Headed lists of `models`, `tasks`, `lesions` or `studies`: name -> one line."""
+    found = {"models": _models, "tasks": _tasks, "lesions": _lesions, "studies": _studies}
+    if kind not in found:
+        raise LesionError(f"kind must be one of {', '.join(found)}. Got {kind!r}.")
+    return found[kind]()
+
+
+def _models() -> dict[str, dict[str, str]]:
+    from lesion.models.anatomy import FAMILIES
+
+    families = {
+        name: f"any checkpoint with model_type {name}, from a hub or a folder" for name in FAMILIES
+    }
+    return {"families": families}
+
+
+def _tasks() -> dict[str, dict[str, str]]:
+    from lesion.tasks import TASKS
+
+    return {"tasks": {name: entry.about for name, entry in TASKS.items()}}
+
+
+def _lesions() -> dict[str, dict[str, str]]:
+    return {
+        "units": words.UNITS,
+        "order": words.ORDERS,
+        "scope": words.SCOPES,
+        "effect": words.EFFECTS,
+        "where.parts": words.PARTS,
+        "where.tensors": words.TENSORS,
+    }
+
+
+def _studies() -> dict[str, dict[str, str]]:
+    from lesion.api import shipped_studies
+    from lesion.study import read_study
+
+    entries = {}
+    for name, path in shipped_studies().items():
+        study = read_study(path)
+        models = ", ".join(model.name for model in study.models)
+        tasks = ", ".join(task.name for task in study.tasks)
+        entries[name] = f"{models} on {tasks}: {', '.join(one.name for one in study.lesions)}"
+    return {"studies": entries}

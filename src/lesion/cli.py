@@ -1,0 +1,236 @@
+"""The command line: the only file that reads arguments or prints."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from lesion.errors import LesionError
+
+if TYPE_CHECKING:
+    from lesion.api import Run
+    from lesion.study import Study
+
+app = typer.Typer(
+    help="Damage language models on purpose, and measure what survives.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+out = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+err = Console(stderr=True, highlight=False)
+
+StudyName = Annotated[str, typer.Argument(help="Study file, or name of a shipped study.")]
+RunFolder = Annotated[Path, typer.Argument(help="Folder of a run.")]
+Out = Annotated[Path | None, typer.Option(help="Folder of the run [default: runs/NAME].")]
+Data = Annotated[Path | None, typer.Option(help="Folder with data in GLUE's own layout.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:1.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+class Kind(StrEnum):
+    """What `list` can list."""
+
+    models = "models"
+    tasks = "tasks"
+    lesions = "lesions"
+    studies = "studies"
+
+
+class What(StrEnum):
+    """What `export` can export."""
+
+    trials = "trials"
+    curves = "curves"
+    summary = "summary"
+    examples = "examples"
+
+
+class Format(StrEnum):
+    """The formats of `export`."""
+
+    csv = "csv"
+    parquet = "parquet"
+    json = "json"
+
+
+@app.command()
+def demo(out_: Annotated[Path, typer.Option("--out")] = Path("runs/demo")) -> None:
+    """The main job on what comes with the package: no network, no data, a few minutes."""
+    from lesion.api import find_study
+
+    _run(find_study("demo"), out_, None, "cpu")
+
+
+@app.command()
+def run(study: StudyName, out: Out = None, data: Data = None, device: Device = "cpu") -> None:
+    """Run every trial that is not in the record yet; again to resume."""
+    from lesion.api import find_study
+
+    found = find_study(study)
+    _run(found, out or Path("runs") / found.name, data, device)
+
+
+@app.command()
+def check(study: StudyName, data: Data = None) -> None:
+    """Validate a study, and say what it would run and about how long."""
+    from lesion.api import find_study
+    from lesion.check import plan
+
+    report = plan(find_study(study), data)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("model", "task", "examples", "trials", "seconds a trial", "total"):
+        table.add_column(heading, justify="left" if heading in ("model", "task") else "right")
+    for row in report.rows:
+        table.add_row(*row)
+    out.print(table)
+    for line in report.lines:
+        out.print(line, markup=False)
+
+
+@app.command()
+def status(run: RunFolder) -> None:
+    """How far a run is."""
+    from lesion.api import Run
+
+    found = Run(run)
+    done, total = found.progress()
+    out.print(f"{found.study.name}: {done} of {total} trials are done.")
+    if done < total:
+        out.print(f"Resume with: lesion run {run / 'study.yaml'} --out {run}", markup=False)
+
+
+@app.command()
+def show(run: RunFolder, as_json: AsJson = False) -> None:
+    """Curves, summary and verdicts of a run."""
+    from lesion.api import Run
+
+    found = Run(run)
+    if as_json:
+        sys.stdout.write(json.dumps(found.as_json(), indent=2) + "\n")
+    else:
+        _print_answer(found)
+
+
+@app.command()
+def report(run: RunFolder) -> None:
+    """Write the figures and `curves.csv` of a run again."""
+    from lesion.api import Run
+
+    for path in Run(run).write_report():
+        out.print(str(path), markup=False)
+
+
+@app.command()
+def export(
+    run: RunFolder,
+    what: Annotated[What, typer.Option(help="Which table.")] = What.curves,
+    as_: Annotated[Format, typer.Option("--format", help="The file's form.")] = Format.csv,
+    to: Annotated[Path | None, typer.Option(help="File [default: standard output].")] = None,
+) -> None:
+    """A table of a run as CSV, Parquet or JSON."""
+    from lesion.api import Run
+
+    frame = Run(run).table(what.value)
+    if as_ is Format.parquet:
+        if to is None:
+            raise LesionError("--format parquet needs a file: add --to FILE.")
+        frame.to_parquet(to, index=False)
+        return
+    text = frame.to_csv(index=False) if as_ is Format.csv else frame.to_json(orient="records")
+    if to is None:
+        sys.stdout.write(text)
+    else:
+        to.write_text(text, encoding="utf-8")
+
+
+@app.command()
+def finetune(
+    study: StudyName,
+    to: Annotated[Path, typer.Option(help="Folder for the fine-tuned models.")],
+    data: Data = None,
+    device: Device = "cpu",
+) -> None:
+    """Train the heads of a study's models, and keep them as ordinary model folders."""
+    from lesion.api import find_study, finetune_study
+    from lesion.progress import Meter
+
+    with _interruptible(f"lesion finetune {study} --to {to}"), Meter(err, 0) as meter:
+        for path in finetune_study(find_study(study), to, data, device, meter):
+            out.print(str(path), markup=False)
+
+
+@app.command("list")
+def list_(kind: Kind) -> None:
+    """The models, tasks, words of lesions, or studies that there are."""
+    from lesion.catalogue import catalogue
+
+    for title, entries in catalogue(kind.value).items():
+        table = Table(box=None, pad_edge=False, show_header=False, title=title or None)
+        table.title_justify = "left"
+        for name, about in entries.items():
+            table.add_row(f"[bold]{name}[/bold]", about)
+        out.print(table)
+
+
+@app.command()
+def schema() -> None:
+    """The JSON schema of a study, for editors."""
+    from lesion.study import study_schema
+
+    sys.stdout.write(json.dumps(study_schema(), indent=2) + "\n")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point: a user's mistake is one message and exit code 2."""
+    try:
+        app(arguments)
+    except LesionError as error:
+        err.print(f"lesion: {error}", style="red", markup=False, soft_wrap=True)
+        sys.exit(2)
+
+
+def _run(study: "Study", folder: Path, data: Path | None, device: str) -> None:
+    from lesion import api
+    from lesion.progress import Meter
+
+    for note in study.notes():
+        err.print(note, markup=False)
+    missing = api.missing_trials(study, folder)
+    again = f"lesion run {folder / 'study.yaml'} --out {folder}"
+    with _interruptible(again), Meter(err, missing, api.intact_line(study, folder)) as meter:
+        found = api.run(study, folder, data=data, device=device, watcher=meter)
+    _print_answer(found)
+    for path in found.write_report():
+        err.print(f"wrote {path}", markup=False)
+
+
+def _print_answer(found: "Run") -> None:
+    from lesion.report.tables import findings, summary_tables
+
+    if not found.analyses:
+        out.print("No draw is finished yet.")
+        return
+    for table in summary_tables(found.analyses):
+        out.print(table)
+        out.print()
+    for line in findings(found.analyses, found.verdicts):
+        out.print(line)
+
+
+@contextmanager
+def _interruptible(again: str) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        err.print("\nStopped. Everything finished is kept. Resume with:", markup=False)
+        err.print(f"  {again}", markup=False, soft_wrap=True)
+        sys.exit(130)

@@ -1,0 +1,1 @@
+"""What is destroyed, in which order, and how it is proven and undone."""

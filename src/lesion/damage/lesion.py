@@ -1,0 +1,170 @@
+"""A lesion: an ordering of units, of which a dose destroys the first round(dose * n).
+
+with Lesion(units="neurons").opened(model, draw=0) as wound:
+    for dose in (0.1, 0.2, 0.3):
+        receipt = wound.deepen(dose)        # only the newly destroyed units are written
+        model(**batch)
+# every bit of the model is back
+"""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from lesion.damage.effects import EFFECTS
+from lesion.damage.orders import ORDERS, SCOPES
+from lesion.damage.units import UNITS
+from lesion.damage.wound import Cut, Receipt, Wound
+from lesion.errors import LesionError
+from lesion.models import anatomy
+from lesion.schema import hint
+from lesion.study import LesionSpec
+from lesion.words import PARTS, SIX_MATRICES, TENSORS
+
+
+@dataclass(frozen=True)
+class Lesion:
+    """A recipe that any dose can be taken from.
+
+    Args:
+        units, order, scope, effect: words of `lesion.words`.
+        layers: `all`, `first`, `middle`, `last`, a number or a sequence of numbers.
+        parts, tensors: what of a layer it may reach; default: the six matrices and their biases.
+        name, seed: with the draw they address the randomness.
+
+    Raises:
+        LesionError: for a word that does not exist.
+
+    Example:
+        >>> cut = Lesion(units="weights", order="random")
+        >>> with cut.applied(model, dose=0.3, draw=0) as receipt:
+        ...     model(**batch)
+    """
+
+    units: str = "weights"
+    order: str = "random"
+    scope: str = "site"
+    effect: str = "zero"
+    layers: Any = "all"
+    parts: tuple[str, ...] = SIX_MATRICES
+    tensors: tuple[str, ...] = tuple(TENSORS)
+    name: str = "lesion"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for key, table in (("units", UNITS), ("order", ORDERS), ("effect", EFFECTS)):
+            _known(key, [getattr(self, key)], table)
+        _known("scope", [self.scope], SCOPES)
+        _known("parts", self.parts, PARTS)
+        _known("tensors", self.tensors, TENSORS)
+
+    @property
+    def random(self) -> bool:
+        """Whether different draws differ."""
+        return ORDERS[self.order].random
+
+    def opened(self, model: nn.Module, draw: int = 0) -> AbstractContextManager[Wound]:
+        """Order the units of a model; on leaving, every bit is restored.
+
+        Args:
+            model: any Hugging Face model of a known family.
+            draw: which random realisation.
+
+        Raises:
+            LesionError: if the model's family is unknown or nothing is selected.
+        """
+        return _opened((self,), model, draw)
+
+    def applied(
+        self, model: nn.Module, dose: float, draw: int = 0
+    ) -> AbstractContextManager[Receipt]:
+        """Damage a model with one dose in [0, 1]; on leaving, every bit is restored."""
+        return _applied(self, model, dose, draw)
+
+
+@dataclass(frozen=True)
+class Together:
+    """Several lesions taken at the same dose (iterative pruning: weights and biases)."""
+
+    lesions: tuple[Lesion, ...]
+    name: str = "together"
+
+    @property
+    def random(self) -> bool:
+        """Whether different draws differ."""
+        return any(lesion.random for lesion in self.lesions)
+
+    def opened(self, model: nn.Module, draw: int = 0) -> AbstractContextManager[Wound]:
+        """As `Lesion.opened`, for all of them."""
+        return _opened(self.lesions, model, draw)
+
+    def applied(
+        self, model: nn.Module, dose: float, draw: int = 0
+    ) -> AbstractContextManager[Receipt]:
+        """As `Lesion.applied`, for all of them."""
+        return _applied(self, model, dose, draw)
+
+
+def build(spec: LesionSpec, seed: int) -> Lesion | Together:
+    """The lesion that a study describes, keyed by the study's seed."""
+    if spec.together:
+        named = [
+            dataclasses.replace(part, name=f"{spec.name}/{part.name}") for part in spec.together
+        ]
+        return Together(tuple(_single(part, seed) for part in named), spec.name)
+    return _single(spec, seed)
+
+
+def _single(spec: LesionSpec, seed: int) -> Lesion:
+    return Lesion(
+        units=spec.units,
+        order=spec.order,
+        scope=spec.scope,
+        effect=spec.effect,
+        layers=spec.where.layers,
+        parts=spec.where.parts,
+        tensors=spec.where.tensors,
+        name=spec.name,
+        seed=seed,
+    )
+
+
+@contextmanager
+def _opened(lesions: Sequence[Lesion], model: nn.Module, draw: int) -> Iterator[Wound]:
+    wound = Wound([_cut(lesion, model, draw) for lesion in lesions])
+    try:
+        yield wound
+    finally:
+        wound.heal()
+
+
+@contextmanager
+def _applied(
+    lesion: Lesion | Together, model: nn.Module, dose: float, draw: int
+) -> Iterator[Receipt]:
+    with lesion.opened(model, draw) as wound:
+        yield wound.deepen(dose)
+
+
+def _cut(lesion: Lesion, model: nn.Module, draw: int) -> Cut:
+    sites = anatomy.select(model, lesion.layers, lesion.parts)
+    populations = UNITS[lesion.units](sites, lesion.tensors)
+    if not sum(population.count for population in populations):
+        raise LesionError(
+            f"{lesion.name}: has no targets: {type(model).__name__} has no "
+            f"{' or '.join(lesion.tensors)} in {', '.join(lesion.parts)}."
+        )
+    address = (lesion.name, draw if lesion.random else 0)
+    return Cut(populations, lesion.order, lesion.scope, lesion.effect, lesion.seed, address)
+
+
+def _known(key: str, words: Sequence[str], table: dict[str, Any]) -> None:
+    for word in words:
+        if word not in table:
+            raise LesionError(
+                f"{key}: must be one of {', '.join(table)}. Got {word!r}.{hint(word, table)}"
+            )

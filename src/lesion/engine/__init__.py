@@ -1,0 +1,1 @@
+"""Scoring damaged models, trial after trial."""

@@ -1,0 +1,101 @@
+"""A model made ready for one task: found, fine-tuned if the study says so, loaded, encoded."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from lesion.engine.forward import Scorer
+from lesion.errors import LesionError
+from lesion.models.finetune import finetuned
+from lesion.models.load import Checkpoint, load_config, load_model, load_tokenizer, resolve
+from lesion.study import Finetuning, ModelSpec
+from lesion.tasks.base import Task
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """One patient on the table.
+
+    Attributes:
+        checkpoint: the weights that are damaged, pinned.
+        model: live, in evaluation mode.
+        score: outputs of every example with the model as it is now.
+    """
+
+    checkpoint: Checkpoint
+    model: nn.Module
+    score: Scorer
+
+
+def prepare(
+    spec: ModelSpec,
+    seed: int,
+    task: Task,
+    recipe: Finetuning | None,
+    *,
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> Bench:
+    """Load a study's model with a head for a task.
+
+    Raises:
+        LesionError: if the model cannot be had, or its head does not fit the task.
+    """
+    checkpoint = resolve(spec.source, spec.revision)
+    tokenizer = load_tokenizer(checkpoint)
+    if recipe and task.head == "classification":
+        checkpoint = train_head(checkpoint, tokenizer, task, recipe, seed, device, progress)
+    model = load_model(checkpoint, head=task.head, device=device)
+    if task.head == "classification" and model.config.num_labels != len(task.classes):  # type: ignore[union-attr]
+        raise LesionError(
+            f"{spec.source}: its head has {model.config.num_labels} classes, but "  # type: ignore[union-attr]
+            f"{task.name} has {len(task.classes)} ({', '.join(task.classes)}). Choose a "
+            "checkpoint of this task, or give the study a finetune section."
+        )
+    return Bench(checkpoint, model, Scorer(model, tokenizer, task))
+
+
+def train_head(
+    base: Checkpoint,
+    tokenizer: Any,
+    task: Any,
+    recipe: Finetuning,
+    seed: int,
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> Checkpoint:
+    """A classification head trained on a task's training split, or the cached one."""
+    rows, labels = task.encode_split("train", tokenizer, load_config(base))
+    return finetuned(
+        base,
+        tokenizer,
+        rows,
+        labels,
+        task.classes,
+        recipe,
+        seed,
+        language=task.language,
+        device=device,
+        progress=progress,
+    )
+
+
+def check_device(device: str) -> str:
+    """`cpu`, `cuda`, `cuda:1` or `mps`, if it is there.
+
+    Raises:
+        LesionError: if it is not.
+    """
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError):
+        raise LesionError(
+            f"--device: {device!r} is not available here. Use cpu"
+            + (" or cuda." if torch.cuda.is_available() else ".")
+        ) from None
+    return device

@@ -1,0 +1,58 @@
+"""Token rows to the padded tensors that a model's forward takes."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from lesion.errors import LesionError
+
+MODEL_INPUTS = ("input_ids", "token_type_ids")
+
+
+def collate(
+    rows: Sequence[Mapping[str, list[int]]],
+    tokenizer: Any,
+    language: int | None,
+    device: torch.device,
+) -> dict[str, torch.Tensor]:
+    """Pad rows to the longest: tensors of shape (rows, tokens), int64.
+
+    Args:
+        language: XLM's language id, given to every token.
+    """
+    longest = max(len(row["input_ids"]) for row in rows)
+    padding = {"input_ids": tokenizer.pad_token_id or 0}
+    tensors = {
+        key: torch.tensor(
+            [row[key] + [padding.get(key, 0)] * (longest - len(row[key])) for row in rows]
+        )
+        for key in MODEL_INPUTS
+        if key in rows[0]
+    }
+    tensors["attention_mask"] = torch.tensor(
+        [[1] * len(row["input_ids"]) + [0] * (longest - len(row["input_ids"])) for row in rows]
+    )
+    if language is not None:
+        tensors["langs"] = torch.full_like(tensors["input_ids"], language)
+    return {key: tensor.to(device) for key, tensor in tensors.items()}
+
+
+def language_of(config: Any, language: str = "en") -> int | None:
+    """The language id that an XLM model with language embeddings wants with every token.
+
+    XLM checkpoints were trained with a language embedding at every position; fed without one
+    they are another model, and end up as constant predictors.
+
+    Raises:
+        LesionError: if the model was not trained on that language.
+    """
+    if config.model_type != "xlm" or not config.use_lang_emb or config.n_langs < 2:
+        return None
+    known = dict(config.lang2id)
+    if language not in known:
+        raise LesionError(
+            f"the XLM model has language embeddings for {', '.join(sorted(known))}. Got "
+            f"{language!r}: choose a model or a task in one of its languages."
+        )
+    return int(known[language])

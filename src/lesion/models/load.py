@@ -1,0 +1,212 @@
+"""Checkpoints from a hub, a folder or the package itself, safely.
+
+Weights are read from safetensors, or from torch files with `weights_only`; code that a
+repository carries is never run.
+"""
+
+import hashlib
+import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from pickle import UnpicklingError  # noqa: TID251 -- raised where a file would run code
+from typing import Any
+
+import torch
+import transformers
+from huggingface_hub import HfApi, constants
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from huggingface_hub.errors import HTTPError as AnyHTTPError  # type: ignore[attr-defined]
+from safetensors import SafetensorError
+from torch import nn
+
+from lesion.errors import LesionError
+
+HEADS = {
+    "classification": "AutoModelForSequenceClassification",
+    "mlm": "AutoModelForMaskedLM",
+    "base": "AutoModel",
+}
+WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where weights come from, pinned.
+
+    Attributes:
+        source: what the study said.
+        path: hub id or local folder to load from.
+        revision: commit of the hub; None for a folder.
+        digest: of the commit or of the files' content: equal digests are equal models.
+    """
+
+    source: str
+    path: str
+    revision: str | None
+    digest: str
+
+
+def resolve(source: str, revision: str | None = None) -> Checkpoint:
+    """Find a source and pin it.
+
+    Raises:
+        LesionError: if it is neither a model folder nor to be had from the hub.
+    """
+    folder = _inside_package(source) or Path(source).expanduser()
+    if folder.is_dir():
+        return Checkpoint(source, str(folder), None, _folder_digest(folder))
+    if folder.is_absolute() or source.startswith((".", "~")) or source.count("/") > 1:
+        raise LesionError(f"{source}: no such folder. Give a model folder or a hub id.")
+    commit = _commit(source, revision)
+    return Checkpoint(source, source, commit, f"{source}@{commit}")
+
+
+def load_model(
+    source: str | Checkpoint,
+    *,
+    head: str = "classification",
+    revision: str | None = None,
+    device: str = "cpu",
+    complete: bool = True,
+    **config: Any,
+) -> nn.Module:
+    """A Hugging Face model in float32, in evaluation mode.
+
+    Args:
+        source: hub id, local folder, or a resolved `Checkpoint`.
+        head: `classification`, `mlm` or `base`.
+        revision: commit, tag or branch of the hub.
+        complete: refuse a checkpoint that lacks weights of the head; False draws them from
+            torch's global generator.
+        config: changes to the configuration, such as `num_labels`.
+
+    Raises:
+        LesionError: if the source cannot be found or holds no such model.
+    """
+    checkpoint = source if isinstance(source, Checkpoint) else resolve(source, revision)
+    auto = getattr(transformers, HEADS[head])
+    with _explained(checkpoint.source):
+        model, loading = auto.from_pretrained(
+            checkpoint.path,
+            revision=checkpoint.revision or "main",
+            dtype=torch.float32,
+            trust_remote_code=False,
+            output_loading_info=True,
+            **config,
+        )
+    missing = sorted(loading["missing_keys"])
+    if complete and missing:
+        raise LesionError(
+            f"{checkpoint.source}: has no trained {head} head ({missing[0]} is missing). "
+            "Fine-tune it: give the study a finetune section, or run lesion finetune."
+        )
+    return model.to(device).eval()
+
+
+def load_config(checkpoint: Checkpoint) -> Any:
+    """The configuration of a checkpoint."""
+    with _explained(checkpoint.source):
+        return transformers.AutoConfig.from_pretrained(
+            checkpoint.path, revision=checkpoint.revision or "main", trust_remote_code=False
+        )
+
+
+def load_tokenizer(checkpoint: Checkpoint) -> Any:
+    """The tokenizer that belongs to a checkpoint."""
+    with _explained(checkpoint.source):
+        return transformers.AutoTokenizer.from_pretrained(
+            checkpoint.path, revision=checkpoint.revision or "main", trust_remote_code=False
+        )
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep transformers from printing its bars and reports; whoever calls Lesion has its own."""
+    logging = transformers.utils.logging
+    level, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bar:
+            logging.enable_progress_bar()
+
+
+@contextmanager
+def _explained(source: str) -> Iterator[None]:
+    """What transformers and the hub raise, as a sentence."""
+    try:
+        with quiet():
+            yield
+    except (OSError, ValueError, HfHubHTTPError, SafetensorError, UnpicklingError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise LesionError(f"{source}: cannot be loaded as a model: {first}") from error
+
+
+def _inside_package(source: str) -> Path | None:
+    """`python:PACKAGE/FOLDER`: a model that an installed Python package carries."""
+    if not source.startswith("python:"):
+        return None
+    package, _, inside = source.removeprefix("python:").partition("/")
+    found = importlib.util.find_spec(package)
+    if found is None or found.origin is None:
+        raise LesionError(
+            f"{source}: the Python package {package} is not installed. Install it with "
+            f"pip install {package.replace('_', '-')}."
+        )
+    return Path(found.origin).parent / inside
+
+
+def _commit(source: str, revision: str | None) -> str:
+    """The commit that a revision stands for; from the local cache where the hub is out of reach."""
+    try:
+        if not constants.HF_HUB_OFFLINE:
+            return str(HfApi().model_info(source, revision=revision).sha)
+    except HFValidationError:
+        raise LesionError(
+            f"{source}: is neither a folder nor a hub id such as owner/name."
+        ) from None
+    except HfHubHTTPError as error:
+        if error.response.status_code in (401, 403, 404):
+            raise LesionError(
+                f"{source}: the hub has no such model or revision ({revision or 'main'}). "
+                "Check the spelling, or log in if it is private."
+            ) from None
+    except (OSError, AnyHTTPError, LocalEntryNotFoundError):
+        pass  # no connection
+    return _cached_commit(source, revision or "main")
+
+
+def _cached_commit(source: str, revision: str) -> str:
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(source, "config.json", revision=revision)
+    if not isinstance(found, str):
+        raise LesionError(
+            f"{source}: is not a folder here, the hub cannot be reached and its cache does not "
+            "hold the model. Give a local folder, or run once with a network."
+        )
+    return Path(found).parent.name
+
+
+def _folder_digest(folder: Path) -> str:
+    """blake2b over configuration and weights: what decides the scores."""
+    if not (folder / "config.json").is_file():
+        raise LesionError(f"{folder}: is not a model folder: it has no config.json.")
+    names = sorted(
+        path.name
+        for path in folder.iterdir()
+        if path.suffix in (".safetensors", ".bin", ".json", ".txt", ".model") and path.is_file()
+    )
+    if not any(name.endswith((".safetensors", ".bin")) for name in names):
+        raise LesionError(f"{folder}: holds no weights ({', '.join(WEIGHTS)}).")
+    digest = hashlib.blake2b(digest_size=16)
+    for name in names:
+        digest.update(name.encode() + b"\0")
+        with (folder / name).open("rb") as file:
+            digest.update(hashlib.file_digest(file, "blake2b").digest())
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""Families of masked language models, trained from text: the twins."""

@@ -1,0 +1,72 @@
+"""The model card of a twin: YAML front matter for machines, a page for people."""
+
+import json
+from collections.abc import Mapping
+
+from lesion.pretraining.family import Pretraining, Twin
+
+
+def model_card(
+    config: Pretraining,
+    twin: Twin,
+    parameters: int,
+    tokenizer_sha256: str,
+    held_out: Mapping[str, tuple[float, float]],
+) -> str:
+    """README.md of a twin's folder.
+
+    Args:
+        held_out: language -> (top-1 accuracy, loss in nats) of masked tokens in held-out text.
+    """
+    facts = {
+        "language": list(twin.languages),
+        "pipeline_tag": "fill-mask",
+        "twin": twin.name,
+        "group": twin.group,
+        "seed": twin.seed,
+        "tokens": config.steps * config.batch * config.sequence_length,
+        "steps": config.steps,
+        "sequence_length": config.sequence_length,
+        "batch": config.batch,
+        "masking": {"unit": config.masking, "share": config.masked},
+        "architecture": {
+            "family": "bert",
+            "layers": config.layers,
+            "hidden": config.hidden,
+            "heads": config.heads,
+            "intermediate": config.intermediate,
+            "positions": config.positions,
+            "vocabulary": config.vocabulary,
+        },
+        "initialisation": config.initialisation,
+        "parameters": parameters,
+        "held_out": {
+            language: {"accuracy": round(accuracy, 4), "loss": round(loss, 4)}
+            for language, (accuracy, loss) in held_out.items()
+        },
+        "tokenizer_sha256": tokenizer_sha256,
+        "credit": config.credit,
+    }
+    front = "".join(  # JSON is YAML
+        f"{key}: {json.dumps(value, ensure_ascii=False)}\n" for key, value in facts.items()
+    )
+    scores = "\n".join(
+        f"| {language} | {'yes' if language in twin.languages else 'no'} "
+        f"| {accuracy:.3f} | {loss:.2f} |"
+        for language, (accuracy, loss) in held_out.items()
+    )
+    return f"""---
+{front}---
+
+# {twin.name}
+
+A small masked language model that read {", ".join(twin.languages)} and nothing else. Its twins
+have the same architecture, tokenizer, number of tokens and order of steps; only the languages and
+the seed differ. It is made for studies of damage, not for use.
+
+| held-out text | was read in training | masked top-1 | loss (nats) |
+|---|---|---|---|
+{scores}
+
+{config.credit}
+"""

@@ -1,0 +1,163 @@
+"""Text files to masked batches: one tokenizer, one token stream a language, keyed order and masks.
+
+Nothing about the order of the data is stored: sequence t and its masks follow from (seed, language,
+step), so that a resumed training sees exactly what an uninterrupted one would have seen.
+"""
+
+import gzip
+import lzma
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers.processors import TemplateProcessing
+
+from lesion.errors import LesionError
+from lesion.keys import priorities
+
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]  # their ids are their places here
+PAD, UNK, CLS, SEP, MASK = range(5)
+ALPHABET = 200  # characters that get a piece; rarer ones become [UNK]
+PARAGRAPHS = 5_000  # encoded at a time
+
+
+class Batch(NamedTuple):
+    """Masked sequences; all of one length, so that nothing is padding."""
+
+    ids: torch.Tensor  # (sequences, length), int64, with [MASK] in the chosen places
+    places: torch.Tensor  # (masked,), int64: where they are in the flattened ids
+    answers: torch.Tensor  # (masked,), int64: what was there
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same batch on a device."""
+        return Batch(*(tensor.to(device) for tensor in self))
+
+
+def paragraphs(path: Path) -> Iterator[str]:
+    """The lines of a text file that hold something; plain, .gz or .xz, in UTF-8."""
+    opener: Any = {".xz": lzma.open, ".gz": gzip.open}.get(path.suffix, open)
+    try:
+        with opener(path, "rt", encoding="utf-8") as lines:
+            yield from (line.strip() for line in lines if line.strip())
+    except FileNotFoundError:
+        raise LesionError(f"{path} does not exist. Give a text file, plain, .gz or .xz.") from None
+    except (OSError, EOFError, lzma.LZMAError, UnicodeDecodeError) as error:
+        raise LesionError(
+            f"{path} is not readable as UTF-8 text (plain, .gz, .xz): {error}."
+        ) from None
+
+
+def train_wordpiece(files: list[Path], vocabulary: int, characters: int) -> Tokenizer:
+    """A cased WordPiece tokenizer over several files, `characters` of text from each.
+
+    The same share from each, so that no language owns the vocabulary. Sentence pairs get token
+    type 0 throughout: the twins have one type and tell the halves apart by [SEP].
+    """
+
+    def share(path: Path) -> Iterator[str]:
+        seen = 0
+        for text in paragraphs(path):
+            yield text
+            seen += len(text)
+            if seen >= characters:
+                return
+
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(
+        handle_chinese_chars=False, lowercase=False, strip_accents=False
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=vocabulary, special_tokens=SPECIAL, limit_alphabet=ALPHABET, show_progress=False
+    )
+    tokenizer.train_from_iterator((text for path in files for text in share(path)), trainer)
+    tokenizer.post_processor = TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B [SEP]",
+        special_tokens=[("[CLS]", CLS), ("[SEP]", SEP)],
+    )
+    return tokenizer
+
+
+def encode(tokenizer: Tokenizer, path: Path) -> np.ndarray:
+    """A file as one stream of token ids, shape (tokens,), uint16; [SEP] ends each paragraph."""
+    pieces: list[np.ndarray] = []
+    waiting: list[str] = []
+
+    def flush() -> None:
+        encoded = tokenizer.encode_batch(waiting, add_special_tokens=False)
+        pieces.extend(np.array([*text.ids, SEP], dtype=np.uint16) for text in encoded)
+        waiting.clear()
+
+    for text in paragraphs(path):
+        waiting.append(text)
+        if len(waiting) == PARAGRAPHS:
+            flush()
+    flush()
+    return np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.uint16)
+
+
+def sequences(stream: np.ndarray, length: int) -> np.ndarray:
+    """The stream cut into whole inner sequences, shape (n, length - 2): room for [CLS], [SEP]."""
+    inner = length - 2
+    return stream[: len(stream) // inner * inner].reshape(-1, inner)
+
+
+def framed(inner: np.ndarray) -> np.ndarray:
+    """[CLS] before and [SEP] after each row: (rows, inner) -> (rows, inner + 2), int64."""
+    rows = np.pad(inner.astype(np.int64), ((0, 0), (1, 1)), constant_values=SEP)
+    rows[:, 0] = CLS
+    return rows
+
+
+class Order:
+    """The sequences of one language in the order that one seed reads them, epoch after epoch."""
+
+    def __init__(self, data: np.ndarray, seed: int, language: str) -> None:
+        self.data, self.seed, self.language = data, seed, language
+        self._epoch, self._order = -1, np.zeros(0, dtype=np.int64)
+
+    def take(self, start: int, count: int) -> np.ndarray:
+        """Sequences `start` to `start + count` since the beginning of training, (count, inner)."""
+        return np.stack([self.data[self._index(i)] for i in range(start, start + count)])
+
+    def _index(self, i: int) -> int:
+        epoch, place = divmod(i, len(self.data))
+        if epoch != self._epoch:
+            draw = priorities(len(self.data), self.seed, "order", self.language, epoch)
+            self._epoch, self._order = epoch, np.argsort(draw, kind="stable")
+        return int(self._order[place])
+
+
+def mask(rows: np.ndarray, draw: np.ndarray, count: int, starts: np.ndarray | None = None) -> Batch:
+    """Hide the `count` places of each row with the lowest `draw`, never a special token.
+
+    Every chosen place becomes [MASK]: keeping or replacing some of them, as BERT did, does not
+    help (Wettig et al. 2023, arXiv:2202.08005).
+
+    Args:
+        rows: token ids (rows, length), int64.
+        draw: random priorities (rows, length), uint32.
+        starts: which ids begin a word (vocabulary,), bool. Given: whole words are hidden, only the
+            last of a row may be cut short by `count`. None: single tokens are.
+    """
+    length = rows.shape[1]
+    if starts is not None:
+        first = np.maximum.accumulate(np.where(starts[rows], np.arange(length), 0), axis=1)
+        draw = np.take_along_axis(draw, first, axis=1)
+    ranked = np.argsort(np.where(rows < len(SPECIAL), np.int64(2**32), draw), axis=1, kind="stable")
+    places = (ranked[:, :count] + length * np.arange(len(rows))[:, None]).ravel()
+    places = np.sort(places[rows.ravel()[places] >= len(SPECIAL)])
+    hidden = rows.copy()
+    hidden.ravel()[places] = MASK
+    return Batch(*map(torch.from_numpy, (hidden, places, rows.ravel()[places])))
+
+
+def word_starts(tokenizer: Tokenizer) -> np.ndarray:
+    """Which token ids begin a word, shape (vocabulary,), bool."""
+    size = tokenizer.get_vocab_size()
+    return np.array([not (tokenizer.id_to_token(i) or "").startswith("##") for i in range(size)])

@@ -1,0 +1,93 @@
+"""How far a long run is: a bar on a terminal, plain lines elsewhere."""
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from lesion.study import INTACT
+
+if TYPE_CHECKING:
+    from lesion.engine.sweep import Measured
+
+PLAIN_SECONDS = 10.0
+
+
+class Meter:
+    """A watcher of runs; use it as a context manager.
+
+    Args:
+        console: where to write.
+        total: trials that are missing.
+        on_intact: called with the measurement of every undamaged model, returns a line or "".
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        total: int,
+        on_intact: "Callable[[Measured], str]" = lambda measured: "",
+    ) -> None:
+        self._console, self._total, self._on_intact = console, total, on_intact
+        self._done, self._said, self._start = 0, 0.0, 0.0
+        self._bar: Progress | None = None
+        if console.is_terminal:
+            self._bar = Progress(
+                TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"),
+                TimeRemainingColumn(), console=console, transient=True,
+            )  # fmt: skip
+        self._row: TaskID | None = None
+
+    def __enter__(self) -> "Meter":
+        if self._bar:
+            self._bar.start()
+            self._row = self._bar.add_task("", total=self._total, state="")
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def preparing(self, model: str, seed: int, task: str) -> None:
+        """A model is about to be loaded or fine-tuned."""
+        self._now(f"{model} (seed {seed}) on {task}: preparing", important=True)
+
+    def finetuning(self, step: int, steps: int) -> None:
+        """A step of fine-tuning is done."""
+        self._now(f"fine-tuning: step {step} of {steps}", important=step == steps)
+
+    def measured(self, measured: "Measured") -> None:
+        """A trial is in the record."""
+        self._start = self._start or time.monotonic() - measured.seconds
+        self._done += 1
+        trial = measured.trial
+        if trial.lesion == INTACT:
+            line = self._on_intact(measured)
+            if line:
+                self._console.print(line, highlight=False, markup=False)
+        rate = self._done / max(time.monotonic() - self._start, 1e-9)
+        state = f"{self._done}/{self._total} trials, {rate:.2g}/s"
+        if self._bar and self._row is not None:
+            self._bar.update(self._row, completed=self._done, state=state)
+        left = (self._total - self._done) / rate
+        what = f"{trial.model} {trial.task} {trial.lesion or 'intact'}"
+        self._now(what, f"{state}, {duration(left)} left", important=self._done == self._total)
+
+    def _now(self, what: str, state: str = "", important: bool = False) -> None:
+        if self._bar and self._row is not None:
+            self._bar.update(self._row, description=what)
+        elif important or time.monotonic() - self._said > PLAIN_SECONDS:
+            self._said = time.monotonic()
+            line = f"{what}: {state}" if state else what
+            self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: `2 h 05 min`."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"

@@ -1,0 +1,78 @@
+"""Abbreviations that a study may use, and their full forms."""
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from lesion import schema
+from lesion.words import LAYERS
+
+MAX_DOSES = 1001
+
+
+def layers(value: Any) -> Any:
+    """`all`, `first`, `middle`, `last`, 3, [0, 1], "6-9" -> a word or a tuple of numbers."""
+    if isinstance(value, str) and (match := re.fullmatch(r"(\d+)-(\d+)", value)):
+        low, high = int(match[1]), int(match[2])
+        if low <= high:
+            return tuple(range(low, high + 1))
+    numbers = (value,) if isinstance(value, int) else value
+    if isinstance(numbers, list | tuple) and numbers and all(map(_is_layer, numbers)):
+        return tuple(sorted(set(numbers)))
+    if value in LAYERS:
+        return value
+    raise ValueError(
+        f"must be {', '.join(LAYERS)}, a layer, a list of layers or a range such as 6-9 "
+        f"(zero-based, inclusive). Got {schema.show(value)}."
+    )
+
+
+def doses(value: Any) -> Any:
+    """A list, or `{from, to, step}` -> ascending doses without repetition."""
+    if isinstance(value, Mapping):
+        if set(value) != {"from", "to", "step"}:
+            raise ValueError(
+                f"must have the keys from, to, step. Got {', '.join(map(str, value))}."
+            )
+        low, high, step = value["from"], value["to"], value["step"]
+        if not all(_is_number(number) for number in (low, high, step)):
+            raise ValueError(f"from, to and step must be numbers. Got {schema.show(dict(value))}.")
+        if not (0 <= low <= high and step > 0):
+            raise ValueError(f"needs 0 <= from <= to and step > 0. Got {schema.show(dict(value))}.")
+        count = math.floor((high - low) / step + 1e-9) + 1
+        if count > MAX_DOSES:
+            raise ValueError(f"makes {count} doses; the most is {MAX_DOSES}. Raise the step.")
+        return [round(low + step * number, 9) for number in range(count)]
+    if isinstance(value, list | tuple) and value and all(_is_number(number) for number in value):
+        return sorted({float(number) for number in value})
+    raise ValueError(f"must be a list of numbers or {{from, to, step}}. Got {schema.show(value)}.")
+
+
+def _is_layer(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+LAYERS_SHAPE = {
+    "anyOf": [
+        {"enum": list(LAYERS)},
+        {"type": "integer", "minimum": 0},
+        {"type": "string", "pattern": r"^\d+-\d+$"},
+        {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1},
+    ]
+}
+DOSES_SHAPE = {
+    "anyOf": [
+        {"type": "array", "items": {"type": "number", "minimum": 0, "maximum": 1}, "minItems": 1},
+        {
+            "type": "object",
+            "properties": {key: {"type": "number"} for key in ("from", "to", "step")},
+            "required": ["from", "to", "step"],
+            "additionalProperties": False,
+        },
+    ]
+}

@@ -1,0 +1,376 @@
+"""A study: what is damaged, how, and how often, read from YAML and frozen.
+
+This is the only file that knows YAML. Everything is checked here, before any model loads, and
+every mistake is reported at once with its place in the file.
+"""
+
+import dataclasses
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from lesion import schema, shorthand
+from lesion.errors import LesionError
+from lesion.schema import field
+from lesion.words import (
+    EFFECTS,
+    KINDS,
+    ORDERS,
+    PARTS,
+    SCOPES,
+    SCORINGS,
+    SIX_MATRICES,
+    TENSORS,
+    UNITS,
+)
+
+SPLITS = ("train", "dev", "test")
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A checkpoint to damage."""
+
+    source: str = field("hub id, local folder or built-in twin")
+    name: str = field("what tables and figures call it (default: the end of the source)", "")
+    group: str | None = field("the group it stands for in comparisons", None)
+    revision: str | None = field("commit, tag or branch of the hub (default: main, pinned)", None)
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            object.__setattr__(self, "name", Path(self.source.rstrip("/")).name)
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """A task to score: a registered name, or files of your own."""
+
+    name: str = field("registered name, or your own name for your files")
+    kind: str = field("what is done with the examples", "classify", choices=KINDS)
+    train: str | None = field("file to fine-tune on", None)
+    dev: str | None = field("file to evaluate on", None)
+    test: str | None = field("second file to evaluate on, chosen by split: test", None)
+    file: str | None = field("file of pairs, or text with one paragraph a line (cloze)", None)
+    text: tuple[str, ...] = field("one or two columns that hold the text", ())
+    label: str | None = field("column that holds the label (pairs: the paradigm)", None)
+    split: str | None = field("split that is scored (default: dev)", None, choices=SPLITS)
+    max_length: int = field("longest input in tokens", 128, at_least=8, at_most=8192)
+    examples: int | None = field("score only the first so many", None, at_least=1)
+    source: str | None = field("hub dataset that replaces the registered one", None)
+    scoring: str | None = field(
+        "pairs: whole sentences, or differing words", None, choices=SCORINGS
+    )
+    language: str | None = field("of the texts, for models that must be told (XLM)", None)
+
+
+@dataclass(frozen=True)
+class Finetuning:
+    """How a task head is trained before the damage."""
+
+    seeds: tuple[int, ...] = field("one fine-tuned model each", (0,), at_least=0)
+    epochs: float = field("passes over the training set", 3.0, at_least=0)
+    learning_rate: float = field("peak of a linear schedule", 2e-5, at_least=0, at_most=1)
+    batch_size: int = field("examples a step", 32, at_least=1)
+    warmup: float = field("share of the steps that warm up", 0.1, at_least=0, at_most=1)
+    weight_decay: float = field("AdamW's weight decay", 0.01, at_least=0, at_most=1)
+
+    def __post_init__(self) -> None:
+        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds must be different numbers. Got {list(self.seeds)}.")
+
+
+@dataclass(frozen=True)
+class Where:
+    """The part of a model that a lesion may reach."""
+
+    layers: Any = field(
+        "all, first, middle, last, a list or a range",
+        "all",
+        short=shorthand.layers,
+        shape=shorthand.LAYERS_SHAPE,
+    )
+    parts: tuple[str, ...] = field("roles of tensors", SIX_MATRICES, choices=PARTS)
+    tensors: tuple[str, ...] = field("matrices, biases or both", tuple(TENSORS), choices=TENSORS)
+
+
+@dataclass(frozen=True)
+class LesionSpec:
+    """One kind of damage; a dose destroys the first round(dose * n) units of its ordering."""
+
+    name: str = field("what tables call it (default: made of its words)", "")
+    units: str = field("what is destroyed", "weights", choices=UNITS)
+    order: str = field("which units go first", "random", choices=ORDERS)
+    scope: str = field("over what the ordering runs", "site", choices=SCOPES)
+    effect: str = field("what happens to a destroyed unit", "zero", choices=EFFECTS)
+    where: Where = field("layers, parts and tensors it may reach", Where())
+    together: tuple["LesionSpec", ...] = field(
+        "lesions taken at the same dose, instead of the keys above",
+        (),
+        shape={"type": "array", "items": {"$ref": "#/$defs/lesion"}},
+    )
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            words = [self.order, self.units, *([self.scope] if self.scope != "site" else [])]
+            name = " + ".join(part.name for part in self.together) or " ".join(words)
+            object.__setattr__(self, "name", name)
+
+    @property
+    def random(self) -> bool:
+        """Whether different draws differ."""
+        return (
+            any(part.random for part in self.together)
+            if self.together
+            else (self.order == "random")
+        )
+
+
+@dataclass(frozen=True)
+class Compare:
+    """Which curves are held against each other."""
+
+    between: str = field("models or groups", "model", choices=("model", "group"))
+    metric: str | None = field("metric of the comparison (default: the task's first)", None)
+    margin: float = field("smallest difference of retained area that matters", 0.02, at_least=0)
+
+
+INTACT = ""  # the lesion of a trial at dose 0
+
+
+class Trial(NamedTuple):
+    """The address of one evaluation; an undamaged one has the lesion `INTACT` and dose 0."""
+
+    model: str
+    seed: int
+    task: str
+    lesion: str
+    dose: float
+    draw: int
+
+
+@dataclass(frozen=True)
+class Study:
+    """Models x tasks x lesions x doses x draws."""
+
+    name: str = field("name of the study")
+    models: tuple[ModelSpec, ...] = field("checkpoints")
+    tasks: tuple[TaskSpec, ...] = field(
+        "tasks: names or mappings",
+        short=lambda value: (
+            [{"name": item} if isinstance(item, str) else item for item in value]
+            if isinstance(value, list | tuple)
+            else value
+        ),
+    )
+    lesions: tuple[LesionSpec, ...] = field("kinds of damage")
+    doses: tuple[float, ...] = field(
+        "fractions destroyed",
+        at_least=0,
+        at_most=1,
+        short=shorthand.doses,
+        shape=shorthand.DOSES_SHAPE,
+    )
+    seed: int = field("seed of all damage", 0, at_least=0)
+    draws: int = field("random realisations of each lesion", 10, at_least=1, at_most=10_000)
+    finetune: Finetuning | None = field("how heads are trained (absent: not at all)", None)
+    compare: Compare = field("comparison of curves", Compare())
+
+    def __post_init__(self) -> None:
+        for kind in ("models", "tasks", "lesions"):
+            names = [part.name for part in getattr(self, kind)]
+            if not names:
+                raise ValueError(f"{kind} must name at least one.")
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"{kind} must have different names. Twice: {', '.join(twice)}.")
+        if self.compare.between == "group" and not all(model.group for model in self.models):
+            raise ValueError("compare.between is group, so every model needs a group.")
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Fine-tuning seeds; (0,) where nothing is fine-tuned."""
+        return self.finetune.seeds if self.finetune else (0,)
+
+    @property
+    def damaging_doses(self) -> tuple[float, ...]:
+        """Doses above 0: dose 0 is the intact model, which is scored once."""
+        return tuple(dose for dose in self.doses if dose > 0)
+
+    def draws_of(self, lesion: LesionSpec) -> range:
+        """The draws of a lesion: one if its ordering is not random."""
+        return range(self.draws if lesion.random else 1)
+
+    def trials(self) -> Iterator[Trial]:
+        """Every evaluation, in the order in which they run: first intact, then doses ascending."""
+        for model in self.models:
+            for seed in self.seeds:
+                for task in self.tasks:
+                    yield Trial(model.name, seed, task.name, INTACT, 0.0, 0)
+                    for lesion in self.lesions:
+                        for draw in self.draws_of(lesion):
+                            for dose in self.damaging_doses:
+                                yield Trial(model.name, seed, task.name, lesion.name, dose, draw)
+
+    def notes(self) -> list[str]:
+        """What the study asks for that will be answered differently, in sentences."""
+        return [
+            f"{lesion.name}: its order is not random, so its {self.draws} draws are one."
+            for lesion in self.lesions
+            if self.draws > 1 and not lesion.random
+        ]
+
+    def fingerprint(self) -> str:
+        """Digest of everything that decides the scores, whatever folder the files lie in."""
+        text = json.dumps(_comparable(self), sort_keys=True)
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def pending(study: Study, done: set[Trial]) -> Iterator[Trial]:
+    """The trials of a study that are not done, in the order in which they run."""
+    return (trial for trial in study.trials() if trial not in done)
+
+
+def read_study(path: str | Path) -> Study:
+    """Read and check a study file; relative paths in it are relative to its folder.
+
+    Raises:
+        LesionError: with one line for every mistake in the file.
+    """
+    path = Path(path)
+    study = parse_study(read_yaml(path), path.name)
+    return _anchored(study, path.resolve().parent)
+
+
+def parse_study(value: Any, origin: str = "study") -> Study:
+    """A study from plain mappings, for callers who have no file."""
+    return parse(Study, value, origin)
+
+
+def parse(cls: type, value: Any, origin: str) -> Any:
+    """Any of the dataclasses above (or a caller's own) from plain mappings."""
+    problems: list[str] = []
+    result = schema.read(cls, value, "", problems)
+    if problems:
+        raise LesionError("\n".join(f"{origin}: {problem}" for problem in problems))
+    return result
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.1 as people expect it: 2e-5 is a number, and a key stands once."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} stands twice", node.start_mark
+                )
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?\d[\d_]*(\.\d*)?[eE][-+]?\d+$"),
+    list("-+0123456789"),
+)
+
+
+def read_yaml(path: Path) -> Any:
+    """The content of a YAML file, without executing anything."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise LesionError(f"{path}: no such file. Give the path of a study (YAML).") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise LesionError(f"{path}: cannot be read as UTF-8 text ({error}).") from None
+    try:
+        value = yaml.load(text, Loader=_Loader)  # noqa: S506 -- a SafeLoader
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 0
+        raise LesionError(f"{path.name}:{line}: is not valid YAML: {error.problem}.") from None
+    if value is None:
+        raise LesionError(f"{path}: is empty. A study has models, tasks, lesions and doses.")
+    return value
+
+
+def write_study(study: Study) -> str:
+    """The resolved study as YAML: every default spelled out."""
+    return yaml.safe_dump(schema.plain(study), sort_keys=False, allow_unicode=True)
+
+
+def study_schema() -> dict[str, Any]:
+    """The JSON schema of a study file, for editors."""
+    lesion = schema.json_schema(LesionSpec)
+    shape = schema.json_schema(Study)
+    shape["properties"]["lesions"]["items"] = {"$ref": "#/$defs/lesion"}
+    shape["properties"]["tasks"]["items"] = {
+        "anyOf": [{"type": "string"}, shape["properties"]["tasks"]["items"]]
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A Lesion study",
+        **shape,
+        "$defs": {"lesion": lesion},
+    }
+
+
+def differences(old: Study, new: Study) -> list[str]:
+    """What changed between two studies: `key: old -> new`, one line each."""
+    before, after = _flat(_comparable(old)), _flat(_comparable(new))
+    return [
+        f"{key}: {schema.show(before.get(key))} -> {schema.show(after.get(key))}"
+        for key in sorted({*before, *after})
+        if before.get(key) != after.get(key)
+    ]
+
+
+def _comparable(study: Study) -> dict[str, Any]:
+    """What decides the scores: not the folders of files, whose content has a digest of its own,
+    and not what is compared afterwards.
+    """
+    value = schema.plain(study)
+    del value["compare"]
+    for task in value["tasks"]:
+        task.update({key: Path(task[key]).name for key in (*SPLITS, "file") if task[key]})
+    for model in value["models"]:
+        if Path(model["source"]).is_absolute():
+            model["source"] = Path(model["source"]).name
+    return value
+
+
+def _flat(value: Any, path: str = "") -> dict[str, Any]:
+    if isinstance(value, dict):
+        pairs = [(schema.join(path, key), item) for key, item in value.items()]
+    elif isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
+        pairs = [(f"{path}[{number}]", item) for number, item in enumerate(value)]
+    else:
+        return {path: value}
+    return {key: leaf for at, item in pairs for key, leaf in _flat(item, at).items()}
+
+
+def _anchored(study: Study, folder: Path) -> Study:
+    """Relative paths that exist beside the study file become absolute."""
+
+    def found(text: str | None) -> str | None:
+        return str(folder / text) if text and (folder / text).exists() else text
+
+    tasks = tuple(
+        dataclasses.replace(
+            task,
+            train=found(task.train),
+            dev=found(task.dev),
+            test=found(task.test),
+            file=found(task.file),
+        )
+        for task in study.tasks
+    )
+    models = tuple(
+        dataclasses.replace(model, source=str(found(model.source))) for model in study.models
+    )
+    return dataclasses.replace(study, tasks=tasks, models=models)

@@ -1,0 +1,121 @@
+"""What a task is: texts and labels in, forward rows out, outputs back to examples."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+
+Row = dict[str, list[int]]
+"""One forward row without padding: `input_ids` and, where the model has them, `token_type_ids`.
+Masked tasks add `read` and `target`, which are not for the model: see `lesion.tasks.masked`."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Labelled examples.
+
+    Attributes:
+        texts: (text columns) × (examples): `texts[0][i]` and `texts[1][i]` belong together.
+        labels: int64 (examples,), each an index into the task's classes.
+        origin: where the examples were read, for messages and the record.
+    """
+
+    texts: tuple[tuple[str, ...], ...]
+    labels: np.ndarray
+    origin: str
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @cached_property
+    def digest(self) -> str:
+        """32 hexadecimal digits (BLAKE2b) of texts and labels, wherever they were read."""
+        digest = hashlib.blake2b(digest_size=16)
+        for column in self.texts:
+            digest.update(json.dumps(column).encode())
+        digest.update(np.asarray(self.labels, dtype="<i8").tobytes())
+        return digest.hexdigest()
+
+    def first(self, examples: int | None) -> Split:
+        """The first so many examples; all of them for None."""
+        if examples is None or examples >= len(self):
+            return self
+        texts = tuple(column[:examples] for column in self.texts)
+        return Split(texts, self.labels[:examples], self.origin)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Forward rows in the order that `Task.gather` expects; several may belong to one example."""
+
+    rows: list[Row]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+class Task(Protocol):
+    """What a model is asked to do, and how its outputs become numbers that can be scored."""
+
+    @property
+    def name(self) -> str:
+        """The word that the study, the record and the report use."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """Which family of tasks this is: "classify", "pairs" or "cloze"."""
+        ...
+
+    @property
+    def head(self) -> str:
+        """Which kind of model does it: "classification", "mlm" or "causal"."""
+        ...
+
+    @property
+    def language(self) -> str:
+        """Of the texts (ISO 639-1), for models that must be told."""
+        ...
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Label names in order of index; () where a task has none."""
+        ...
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of the metrics that fit, the main one first."""
+        ...
+
+    @property
+    def labels(self) -> np.ndarray:
+        """int64 (examples,) of the evaluated split."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """Of the evaluated examples and everything else that decides the scores."""
+        ...
+
+    def encode(self, tokenizer: Any, config: Any) -> Encoded:
+        """The evaluated split as forward rows for one model's tokenizer and configuration."""
+        ...
+
+    def read(self, logits: torch.Tensor, rows: list[Row]) -> torch.Tensor:
+        """What is kept of a batch's logits: (rows, columns).
+
+        Where rows have `read`, the logits are (rows, reads, vocabulary), those of these places.
+        """
+        ...
+
+    def gather(self, outputs: np.ndarray, encoded: Any) -> np.ndarray:
+        """(rows, columns) kept outputs of what was encoded -> (examples, columns), float32."""
+        ...

@@ -1,0 +1,176 @@
+"""Minimal pairs: is the good sentence likelier than the bad one?
+
+A masked language model gives no probability of a sentence; its pseudo-log-likelihood stands in:
+the sum over tokens of log P(token | the rest), with the token masked (Salazar et al. 2020). A token
+of a longer word is scored with the tokens of the same word to its right masked too, since a model
+that sees the end of a word guesses its beginning (PLL-word-l2r, Kauf and Ivanova 2023).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+
+from lesion.errors import LesionError
+from lesion.schema import hint, show
+from lesion.tasks.base import Row
+from lesion.tasks.masked import Hidden, MaskedRows, Sentence, hidden_rows, sentences
+
+if TYPE_CHECKING:
+    import torch
+
+SCORINGS = ("pll", "word")
+
+
+class PairSet(NamedTuple):
+    """Minimal pairs: `good[i]` and `bad[i]` belong together."""
+
+    good: tuple[str, ...]
+    bad: tuple[str, ...]
+    labels: np.ndarray  # int64 (pairs,): the paradigm of each pair, an index into classes
+    classes: tuple[str, ...]  # names of the paradigms; () where there is only one
+    origin: str  # where they come from, for messages
+
+    def first(self, examples: int | None) -> PairSet:
+        """The first so many pairs; all of them for None."""
+        return PairSet(
+            self.good[:examples],
+            self.bad[:examples],
+            self.labels[:examples],
+            self.classes,
+            self.origin,
+        )
+
+
+class PairSource(Protocol):
+    """Where pairs come from: a file, or a grammar."""
+
+    def read(self) -> PairSet:
+        """All pairs."""
+        ...
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Minimal pairs for a masked language model. They are read when first asked for.
+
+    The outputs of a pair are two sums of log-probabilities in nats, [good, bad]. `labels` and
+    `classes` name each pair's paradigm (the construction, for the built-in agreement), so that
+    scores can be told apart by it: `outputs[task.labels == k]` are those of `task.classes[k]`.
+
+    Attributes:
+        name: the task's name in the study.
+        source: where the pairs come from.
+        scoring: "pll" scores every token of both sentences (PLL-word-l2r), a forward row each.
+            "word" scores only the words in which they differ, each given all the other words, in
+            the same way: log P(is | ...) against log P(are | ...), as Goldberg (2019) does.
+            Where the sentences differ in one word of one token, that is one row for the pair.
+        examples: evaluate only the first so many pairs; None: all.
+        language: of the texts, for models that must be told.
+    """
+
+    name: str
+    source: PairSource
+    scoring: str = "pll"
+    examples: int | None = None
+    language: str = "en"
+    kind: str = field(default="pairs", init=False)
+    head: str = field(default="mlm", init=False)
+    metrics: tuple[str, ...] = field(default=("accuracy",), init=False)
+
+    def __post_init__(self) -> None:
+        if self.scoring not in SCORINGS:
+            raise LesionError(
+                f"Task {self.name!r}: scoring must be one of {', '.join(SCORINGS)}. "
+                f"Got {show(self.scoring)}.{hint(self.scoring, SCORINGS)}"
+            )
+
+    @cached_property
+    def evaluated(self) -> PairSet:
+        """The pairs that are scored."""
+        return self.source.read().first(self.examples)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the paradigms in order of index; () where there is only one."""
+        return self.evaluated.classes
+
+    @property
+    def labels(self) -> np.ndarray:
+        """int64 (pairs,): the paradigm of each pair."""
+        return self.evaluated.labels
+
+    @property
+    def digest(self) -> str:
+        """32 hexadecimal digits: equal where every score must be equal."""
+        pairs = self.evaluated
+        decides = [pairs.good, pairs.bad, pairs.labels.tolist(), pairs.classes, self.scoring]
+        return hashlib.blake2b(json.dumps(decides).encode(), digest_size=16).hexdigest()
+
+    def encode(self, tokenizer: Any, config: Any) -> MaskedRows:
+        """A row for each masked context that is scored; `parts` says what it counts for.
+
+        A context that good and bad have in common is one row with two targets.
+        """
+        pairs, name = self.evaluated, f"Task {self.name!r}"
+        good = sentences(pairs.good, tokenizer, config, name)
+        bad = sentences(pairs.bad, tokenizer, config, name)
+        hidden: list[Hidden] = []
+        for example, (left, right) in enumerate(zip(good, bad, strict=True)):
+            chosen = self._words(left, right, example)
+            for side, (sentence, words) in enumerate(zip((left, right), chosen, strict=True)):
+                hidden += [Hidden(example, side, sentence, word) for word in words]
+        return hidden_rows(hidden, tokenizer)
+
+    def _words(self, good: Sentence, bad: Sentence, example: int) -> tuple[list[int], list[int]]:
+        """Which words of the two sentences are scored."""
+        if self.scoring == "pll":
+            return list(range(len(good.words))), list(range(len(bad.words)))
+        chosen = differing(good, bad)
+        if bool(chosen[0]) != bool(chosen[1]):
+            raise LesionError(
+                f"Task {self.name!r}: scoring is word, but a word is only added or left out in "
+                f"{self.evaluated.good[example]!r} and {self.evaluated.bad[example]!r}. "
+                "Set scoring to pll."
+            )
+        return chosen
+
+    def read(self, logits: torch.Tensor, rows: list[Row]) -> torch.Tensor:
+        """Log-probabilities of the targets: (rows, reads, vocabulary) -> (rows, 2), float32.
+
+        `logits` are those at the places in `row["read"]`, one a row. A row with one target
+        repeats it.
+        """
+        import torch
+
+        targets = torch.tensor(
+            [[row["target"][0], row["target"][-1]] for row in rows], device=logits.device
+        )
+        scores = logits[:, 0].float()
+        return scores.gather(1, targets) - scores.logsumexp(-1, keepdim=True)
+
+    def gather(self, outputs: np.ndarray, encoded: MaskedRows) -> np.ndarray:
+        """(rows, 2) log-probabilities -> (pairs, 2) sums [good, bad], float32."""
+        parts = encoded.parts
+        sums = np.zeros((len(self.evaluated.good), 2))
+        np.add.at(sums, (parts.example, parts.side), outputs[parts.row, parts.column])
+        return sums.astype(np.float32)
+
+
+def differing(good: Sentence, bad: Sentence) -> tuple[list[int], list[int]]:
+    """The words between what two sentences share at the beginning and at the end."""
+    left = [tuple(good.ids[place] for place in word) for word in good.words]
+    right = [tuple(bad.ids[place] for place in word) for word in bad.words]
+    shortest = min(len(left), len(right))
+    start = 0
+    while start < shortest and left[start] == right[start]:
+        start += 1
+    end = 0
+    while end < shortest - start and left[-1 - end] == right[-1 - end]:
+        end += 1
+    return list(range(start, len(left) - end)), list(range(start, len(right) - end))

@@ -1,0 +1,226 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from lesion.analysis import bootstrap, scores
+from lesion.analysis.bootstrap import Tails
+from lesion.keys import generator
+
+from .simulated import classified, falling_curve, mrpc_labels
+
+
+def drawn(responses, replicates=500, seed=0, correct=True):
+    seeds, draws, _, examples, _ = responses.outputs.shape
+    return bootstrap.weights(generator(seed), seeds, draws, examples, replicates, correct)
+
+
+def test_resampling_counts_members_minus_one_and_leaves_a_single_member_alone():
+    counts = bootstrap.resample(generator(0), 7, 50)
+    assert counts.shape == (50, 7)
+    assert set(counts.sum(1)) == {6}
+    assert set(bootstrap.resample(generator(0), 7, 50, correct=False).sum(1)) == {7}
+    assert (bootstrap.resample(generator(0), 1, 50) == 1).all()
+
+
+def test_resampling_in_blocks_counts_every_row(monkeypatch):
+    monkeypatch.setattr(bootstrap, "BLOCK", 20)
+    assert set(bootstrap.resample(generator(0), 7, 51).sum(1)) == {6}
+
+
+def test_the_corrected_variance_of_a_mean_is_the_unbiased_one():
+    values = np.array([0.1, 0.5, 0.4, 0.9])
+    counts = bootstrap.resample(generator(1), 4, 200_000)
+    means = counts @ values / counts.sum(1)
+    assert means.var() == pytest.approx(values.var(ddof=1) / 4, rel=0.02)
+
+
+def test_the_same_generator_gives_the_same_replicates_and_another_gives_others():
+    responses = falling_curve(np.random.default_rng(0), mrpc_labels(80))
+    first, again, other = (
+        bootstrap.replicate(responses, drawn(responses, seed=seed))["accuracy"].joint
+        for seed in (3, 3, 4)
+    )
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("name", list(scores.METRICS))
+def test_replicates_are_means_of_trial_scores_under_weights_written_as_loops(name):
+    rng = np.random.default_rng(2)
+    labels = mrpc_labels(40)
+    responses = falling_curve(rng, labels, seeds=2, draws=3, doses=4)
+    noise = rng.normal(0, 0.2, responses.outputs.shape)
+    responses = responses._replace(outputs=(responses.outputs + noise).astype(np.float32))
+    weights = drawn(responses, replicates=5)
+    found = bootstrap.replicate(responses, weights)[name]
+    for b in range(5):
+        wanted, total, even = np.zeros(4), 0.0, np.zeros(4)
+        for s in range(2):
+            for d in range(3):
+                one = scores.score(
+                    name, responses.outputs[s, d], labels, weights.examples[b : b + 1]
+                )
+                weight = weights.seeds[b, s] * weights.draws[b, d]
+                wanted, total, even = wanted + weight * one[0], total + weight, even + one[0] / 6
+        np.testing.assert_allclose(found.joint[b], wanted / total, atol=1e-5)
+        np.testing.assert_allclose(found.levels["examples"][b], even, atol=1e-5)
+        by_draw = weights.draws[b] / weights.draws[b].sum()
+        np.testing.assert_allclose(
+            found.levels["draws"][b], by_draw @ found.cells.mean(0), atol=1e-12
+        )
+    np.testing.assert_allclose(
+        found.value, scores.score(name, responses.outputs, labels).mean((0, 1))
+    )
+
+
+def test_doses_done_in_blocks_give_the_same_replicates(monkeypatch):
+    responses = falling_curve(np.random.default_rng(0), mrpc_labels(60), doses=7)
+    weights = drawn(responses)
+    whole = bootstrap.replicate(responses, weights)["mcc"]
+    monkeypatch.setattr(bootstrap, "BLOCK", 20_000)
+    parts = bootstrap.replicate(responses, weights)["mcc"]
+    np.testing.assert_allclose(whole.joint, parts.joint, atol=1e-6)
+    np.testing.assert_allclose(whole.cells, parts.cells)
+
+
+def test_with_one_seed_and_one_draw_only_examples_vary_as_in_scipy():
+    labels = mrpc_labels(150)
+    responses = falling_curve(np.random.default_rng(5), labels, draws=1, doses=2)
+    found = bootstrap.replicate(responses, drawn(responses, 20_000, correct=False))["accuracy"]
+    right = (responses.outputs[0, 0, 0].argmax(-1) == labels).astype(float)
+    theirs = stats.bootstrap(
+        (right,), np.mean, n_resamples=20_000, method="percentile",
+        rng=np.random.default_rng(0),
+    )  # fmt: skip
+    lo, hi = bootstrap.interval(found.joint[:, 0])
+    assert found.joint[:, 0].std() == pytest.approx(theirs.standard_error, rel=0.02)
+    assert lo == pytest.approx(theirs.confidence_interval.low, abs=0.008)
+    assert hi == pytest.approx(theirs.confidence_interval.high, abs=0.008)
+    assert not bootstrap.variances(found.levels)["draws"].any()
+    assert not bootstrap.variances(found.levels)["seeds"].any()
+
+
+def test_seeds_and_examples_are_resampled_as_in_the_multibootstrap():
+    rng = np.random.default_rng(6)
+    labels = mrpc_labels(50)
+    responses = falling_curve(rng, labels, seeds=5, draws=1, doses=2)
+    found = bootstrap.replicate(responses, drawn(responses, 20_000, correct=False))["accuracy"]
+    right = (responses.outputs[:, 0, 0].argmax(-1) == labels).astype(float)  # (seeds, examples)
+    theirs = np.empty(20_000)  # Sellam et al. 2022: both axes drawn with replacement, mean of cells
+    for b in range(20_000):
+        theirs[b] = right[np.ix_(rng.integers(0, 5, 5), rng.integers(0, 50, 50))].mean()
+    ours = found.joint[:, 0]
+    assert ours.mean() == pytest.approx(theirs.mean(), abs=0.002)
+    assert ours.std() == pytest.approx(theirs.std(), rel=0.03)
+
+
+def test_loss_that_is_not_finite_spoils_only_replicates_that_hold_it():
+    responses = falling_curve(np.random.default_rng(0), mrpc_labels(60), draws=4, doses=3)
+    outputs = responses.outputs.copy()
+    outputs[0, 2, 2] = np.nan
+    responses = responses._replace(outputs=outputs)
+    weights = drawn(responses)
+    joint = bootstrap.replicate(responses, weights)["cross_entropy"].joint
+    assert np.array_equal(np.isinf(joint[:, 2]), weights.draws[:, 2] > 0)
+    assert np.isfinite(joint[:, :2]).all()
+
+
+def test_shares_are_those_of_the_sum_and_undefined_without_variance():
+    spread = bootstrap.variances({"draws": np.array([1.0, -1.0]), "seeds": np.zeros(2)})
+    assert bootstrap.shares(spread) == {"draws": 1.0, "seeds": 0.0}
+    nothing = bootstrap.shares(bootstrap.variances({"draws": np.full(9, 0.1)}))
+    assert np.isnan(nothing["draws"])
+
+
+def test_each_level_alone_has_the_variance_of_its_mean():
+    labels = mrpc_labels(100)
+    responses = falling_curve(np.random.default_rng(0), labels, seeds=3, draws=6, spread=0.2)
+    spread = bootstrap.variances(
+        bootstrap.replicate(responses, drawn(responses, 20_000))["accuracy"].levels
+    )
+    right = responses.outputs.argmax(-1) == labels  # (seeds, draws, doses, examples)
+    for level, others, n in (
+        ("seeds", (1, 3), 3), ("draws", (0, 3), 6), ("examples", (0, 1), 100),
+    ):  # fmt: skip
+        means = right.mean(others)
+        members = means.T if level == "examples" else means
+        wanted = members.var(0, ddof=1) / n
+        np.testing.assert_allclose(spread[level], wanted, rtol=0.06, atol=1e-9)
+
+
+def test_degrees_of_freedom_are_of_the_level_that_gives_the_variance():
+    spread = {"draws": np.array(1.0), "examples": np.array(0.0)}
+    assert bootstrap.degrees(spread, {"draws": 5, "examples": 400}) == 4
+    spread = {"draws": np.array(1.0), "examples": np.array(1.0)}
+    wanted = 4 / (1 / 4 + 1 / 399)
+    assert bootstrap.degrees(spread, {"draws": 5, "examples": 400}) == pytest.approx(wanted)
+    assert bootstrap.degrees({"draws": np.array(0.0)}, {"draws": 5}) == np.inf
+
+
+def test_a_two_way_interaction_is_counted_once():
+    rng = np.random.default_rng(0)
+    draws, examples, raw, corrected = 20, 30, [], []
+    for _ in range(60):
+        values = rng.normal(size=(draws, examples))  # interaction alone: variance 1 / (20 x 30)
+        left = bootstrap.resample(rng, draws, 500) / (draws - 1)
+        right = bootstrap.resample(rng, examples, 500) / (examples - 1)
+        joint = ((left @ values) * right).sum(1)
+        levels = {"draws": left @ values.mean(1), "examples": right @ values.mean(0)}
+        members = {"draws": draws, "examples": examples}
+        scale = bootstrap.tails(joint, bootstrap.variances(levels), members).scale
+        raw.append(joint.var() * 600)
+        corrected.append(joint.var() * scale**2 * 600)
+    assert np.mean(raw) == pytest.approx(3, abs=0.3)
+    assert np.mean(corrected) == pytest.approx(1.2, abs=0.2)  # never below the largest level
+
+
+def test_an_interval_is_the_percentile_interval_and_wider_for_few_degrees_of_freedom():
+    values = np.random.default_rng(0).normal(size=(100_000, 2))
+    lo, hi = bootstrap.interval(values)
+    np.testing.assert_allclose(lo, np.quantile(values, 0.025, axis=0))
+    np.testing.assert_allclose(hi, np.quantile(values, 0.975, axis=0))
+    lo, hi = bootstrap.interval(values, reach=Tails(np.array([9.0, np.inf]), np.array([1, 0.5])))
+    np.testing.assert_allclose(hi, [stats.t.ppf(0.975, 9), 1.96 / 2], atol=0.03)
+    np.testing.assert_allclose(lo, -hi, atol=0.05)
+
+
+def test_an_interval_never_mixes_a_number_with_not_reached():
+    values = np.array([0.1] * 39 + [np.inf])
+    lo, hi = bootstrap.interval(values)
+    assert lo == pytest.approx(0.1)
+    assert hi == np.inf
+    assert bootstrap.interval(np.full(40, np.inf)) == (np.inf, np.inf)
+
+
+def test_undefined_replicates_widen_an_interval_to_its_limits():
+    values = np.array([0.5] * 90 + [np.nan] * 10)
+    assert bootstrap.interval(values, limits=(0.0, 9.0)) == (0.0, 9.0)
+    few = np.array([0.5] * 999 + [np.nan])
+    assert bootstrap.interval(few, limits=(0.0, 9.0)) == (0.5, 0.5)
+
+
+def test_a_constant_model_has_an_interval_only_through_its_examples():
+    labels = mrpc_labels(100)
+    responses = classified(np.ones((1, 4, 3, 100), int), labels)
+    found = bootstrap.replicate(responses, drawn(responses))
+    assert (found["mcc"].joint == 0).all()
+    chances = np.repeat(found["accuracy"].chances[:, None], 3, axis=1)
+    np.testing.assert_allclose(found["accuracy"].joint, chances, atol=1e-6)
+
+
+def test_intervals_cover_the_mean_of_crossed_effects_about_as_often_as_they_say():
+    rng = np.random.default_rng(11)
+    hits = 0
+    for _ in range(250):
+        draws, examples = 10, 60
+        values = rng.normal(size=(draws, 1)) * 0.5 + rng.normal(size=examples)
+        values = values + rng.normal(size=values.shape)
+        left = bootstrap.resample(rng, draws, 400) / (draws - 1)
+        right = bootstrap.resample(rng, examples, 400) / (examples - 1)
+        joint = ((left @ values) * right).sum(1)
+        levels = {"draws": left @ values.mean(1), "examples": right @ values.mean(0)}
+        members = {"draws": draws, "examples": examples}
+        tails = bootstrap.tails(joint, bootstrap.variances(levels), members)
+        lo, hi = bootstrap.interval(joint, 0.95, tails)
+        hits += lo <= 0 <= hi
+    assert 0.91 <= hits / 250 <= 0.985

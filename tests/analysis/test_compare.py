@@ -1,0 +1,177 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from lesion.analysis import compare, summary
+from lesion.analysis.bootstrap import Tails
+from lesion.errors import LesionError
+
+from .simulated import classified, falling_curve, mrpc_labels
+
+LABELS = mrpc_labels(300)
+
+
+def pair(middles, names="AB", groups=None, rng=0, labels=LABELS, **changed):
+    made = [
+        falling_curve(
+            np.random.default_rng(rng), labels, middle=middle, model=name, group=group, **changed
+        )
+        for middle, name, group in zip(middles, names, groups or [None] * 9, strict=False)
+    ]
+    return summary.analyse(made, replicates=500)
+
+
+def test_the_model_that_keeps_more_is_named_with_the_difference_of_areas():
+    found = pair((0.3, 0.6))
+    verdict = compare.verdicts(found, "model")[0]
+    assert verdict.answer == "B retains more"
+    assert verdict.outcome == "b"
+    assert verdict.delta == pytest.approx(found[1].area.value - found[0].area.value)
+    assert 0 < verdict.lo < verdict.delta < verdict.hi
+    assert verdict.p < 0.05
+    assert verdict.settle == ""
+    turned = compare.compare(found[1:], found[:1])
+    assert turned.answer == "B retains more"
+    assert turned.outcome == "a"
+    assert (turned.lo, turned.hi) == pytest.approx((-verdict.hi, -verdict.lo))
+
+
+def test_the_same_model_twice_is_equivalent():
+    verdict = compare.verdicts(pair((0.5, 0.5)), "model")[0]
+    assert verdict.delta == 0
+    assert verdict.answer == "equivalent within 0.02"
+    assert verdict.p == 1
+
+
+def test_pairing_makes_the_interval_of_a_difference_narrower_than_independence_would():
+    found = pair((0.45, 0.5), draws=6, spread=0.15)
+    verdict = compare.verdicts(found, "model")[0]
+    apart = np.hypot(*(a.area.hi - a.area.lo for a in found))
+    assert verdict.hi - verdict.lo < 0.6 * apart
+
+
+def noisy_pair(labels=LABELS, draws=6):
+    made = [
+        falling_curve(np.random.default_rng(i), labels, model=m, draws=draws, spread=0.2)
+        for i, m in enumerate("AB")
+    ]
+    return summary.analyse(made, replicates=500)
+
+
+def test_what_cannot_be_told_says_what_would_settle_it():
+    verdict = compare.verdicts(noisy_pair(), "model")[0]
+    assert verdict.answer == "cannot tell"
+    assert verdict.settle.startswith("The interval would have to be ± 0.")
+    assert "would settle it" in verdict.settle or "of every one would" in verdict.settle
+    assert sum(verdict.shares.values()) == pytest.approx(1)
+
+
+def test_a_wider_margin_turns_cannot_tell_into_equivalent():
+    verdict = compare.verdicts(noisy_pair(), "model", margin=0.9)[0]
+    assert verdict.answer == "equivalent within 0.9"
+
+
+def test_a_model_that_never_learned_is_left_out_by_name():
+    dead = classified(np.ones((1, 8, 6, 300), int), LABELS, model="dead")
+    found = [*pair((0.5,)), *summary.analyse([dead], replicates=500)]
+    verdict = compare.verdicts(found, "model")[0]
+    assert verdict.answer == "cannot tell"
+    assert verdict.left_out == ("dead: never learned",)
+    assert verdict.settle == "dead has no healthy model left (dead: never learned)."
+    assert np.isnan(verdict.delta)
+
+
+def test_groups_leave_out_their_unhealthy_members_and_go_on():
+    dead = classified(np.ones((1, 8, 6, 300), int), LABELS, model="dead", group="x")
+    found = [*pair((0.3, 0.6), groups="xy"), *summary.analyse([dead], replicates=500)]
+    verdict = compare.verdicts(found, "group")[0]
+    assert verdict.answer == "y retains more"
+    assert verdict.left_out == ("dead: never learned",)
+
+
+def test_one_checkpoint_a_side_is_a_verdict_about_checkpoints():
+    verdict = compare.verdicts(pair((0.3, 0.6)), "model")[0]
+    assert verdict.scope == (
+        "About these checkpoints, A and B, as trained once; not about kinds of models."
+    )
+
+
+def test_several_models_a_group_are_resampled_and_the_scope_says_so():
+    one = compare.verdicts(pair((0.3, 0.6), groups="xy"), "group")[0]
+    middles, groups = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7), "xxxyyy"
+    many = compare.verdicts(pair(middles, "ABCDEF", groups), "group")[0]
+    assert many.scope == (
+        "About models like these (3 of x and 3 of y); models are resampled within groups."
+    )
+    assert many.shares["models"] > 0.5
+    assert many.hi - many.lo > one.hi - one.lo
+    assert many.delta == pytest.approx(one.delta, abs=0.05)
+
+
+def test_curves_are_compared_over_the_doses_of_both():
+    a = pair((0.4,))[0]
+    wide = falling_curve(np.random.default_rng(0), LABELS, middle=0.4, model="B", doses=6)
+    half = wide._replace(outputs=wide.outputs[:, :, :4], doses=wide.doses[:4])
+    b = summary.analyse([half], replicates=500)[0]
+    verdict = compare.compare([a], [b])
+    assert verdict.delta == pytest.approx(0)
+    apart = summary.analyse([half._replace(doses=np.array([0, 0.11, 0.12, 0.13]))], replicates=500)
+    assert compare.compare([a], apart).settle == (
+        "A and B share fewer than two doses: run both over the same."
+    )
+
+
+def test_holm_agrees_with_its_definition_and_ignores_what_is_undefined():
+    found = compare.holm([0.01, np.nan, 0.04, 0.03])
+    np.testing.assert_allclose(found, [0.03, np.nan, 0.06, 0.06])
+    assert compare.holm([]).shape == (0,)
+
+
+def test_a_difference_that_does_not_stand_among_the_others_cannot_be_told():
+    verdict = compare.verdicts(pair((0.3, 0.6)), "model")[0]
+    weak = verdict._replace(p=0.03)
+    result = compare.corrected([weak, weak._replace(p=0.6), weak._replace(p=0.7)])
+    assert result[0].p_holm == pytest.approx(0.09)
+    assert result[0].answer == "cannot tell"
+    assert result[0].settle == (
+        "Alone it would be a difference (p = 0.030); among 3 comparisons it is not (p = 0.090)."
+    )
+
+
+def test_the_p_value_of_a_normal_difference_is_that_of_its_z_or_t():
+    replicates = np.random.default_rng(0).normal(2.0, 1.0, 200_000)
+    assert compare.p_value(2.0, replicates) == pytest.approx(2 * stats.norm.sf(2), rel=0.03)
+    few = compare.p_value(2.0, replicates, Tails(6.0))
+    assert few == pytest.approx(2 * stats.t.sf(2, 6), rel=0.03)
+
+
+def test_a_p_value_beyond_the_replicates_is_that_of_the_standardised_difference():
+    replicates = np.random.default_rng(0).normal(6.0, 1.0, 500)
+    assert compare.p_value(6.0, replicates) == pytest.approx(2 * stats.norm.sf(6), rel=0.8)
+
+
+def test_undefined_replicates_count_against_a_difference():
+    replicates = np.array([1.0] * 90 + [np.nan] * 10)
+    assert compare.p_value(1.0, replicates) > 0.15
+
+
+def test_groups_that_do_not_exist_are_refused_and_models_without_group_are_not_compared():
+    with pytest.raises(LesionError) as caught:
+        compare.verdicts([], "family")
+    assert str(caught.value) == "compare.between must be group or model. Got 'family'."
+    assert compare.verdicts(pair((0.3, 0.6)), "group") == []
+
+
+def test_every_pair_on_every_lesion_is_one_comparison():
+    labels = mrpc_labels(100)
+    made = [
+        falling_curve(np.random.default_rng(i), labels, model=m, lesion=lesion, draws=3)
+        for i, m in enumerate("ABC")
+        for lesion in ("weights", "neurons")
+    ]
+    found = compare.verdicts(summary.analyse(made, replicates=100), "model")
+    assert [(v.lesion, v.a, v.b) for v in found] == [
+        (lesion, *names)
+        for lesion in ("weights", "neurons")
+        for names in (("A", "B"), ("A", "C"), ("B", "C"))
+    ]

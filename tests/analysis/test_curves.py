@@ -1,0 +1,106 @@
+import numpy as np
+import pytest
+from scipy.optimize import isotonic_regression
+
+from lesion.analysis import curves
+
+
+def test_skill_is_one_when_intact_and_zero_at_chance_whichever_way_is_better():
+    up = curves.skill(np.array([0.9, 0.7, 0.5]), 0.5, 0.9)
+    down = curves.skill(np.array([0.2, 0.4, 0.6, np.inf]), 0.6, 0.2, higher=False)
+    np.testing.assert_allclose(up, [1, 0.5, 0])
+    np.testing.assert_allclose(down, [1, 0.5, 0, -np.inf])
+
+
+def test_skill_is_undefined_where_the_intact_model_is_not_above_chance():
+    scores = np.array([[0.8, 0.6], [0.5, 0.5], [0.4, 0.9]])
+    found = curves.skill(scores, np.full(3, 0.5), scores[:, 0])
+    assert np.isnan(found).tolist() == [[False, False], [True, True], [True, True]]
+    assert np.isnan(curves.skill(np.array([0.9, 0.7]), 0.6, 0.9, higher=False)).all()
+
+
+def test_linear_skill_is_skill_itself_where_nothing_is_resampled():
+    score = np.array([0.9, 0.8, 0.55])
+    skill = curves.skill(score, 0.5, 0.9)
+    np.testing.assert_allclose(curves.linear_skill(score, 0.5, 0.9, skill, 0.4), skill)
+
+
+def test_linear_skill_has_the_slope_of_skill():
+    rng = np.random.default_rng(0)
+    score, chance = np.array([0.9, 0.8, 0.55]), 0.5
+    skill = curves.skill(score, chance, score[0])
+    step = 1e-6 * rng.normal(size=3)
+    moved = curves.skill(score + step, chance + 2e-6, score[0] + step[0])
+    linear = curves.linear_skill(score + step, chance + 2e-6, score[0] + step[0], skill, 0.4)
+    np.testing.assert_allclose(linear - skill, moved - skill, atol=1e-10)
+    assert np.abs(moved - skill)[1:].min() > 1e-8
+
+
+def test_retained_area_is_the_mean_skill_over_the_measured_range():
+    doses = np.array([0.0, 0.1, 0.5])
+    assert curves.retained_area(doses, np.ones(3)) == pytest.approx(1)
+    skill = np.array([[1.0, 0.8, 0.2], [1.0, 1.0, 0.0]])
+    wanted = np.trapezoid(skill, doses) / 0.5
+    np.testing.assert_allclose(curves.retained_area(doses, skill), wanted)
+
+
+def test_retained_area_of_one_dose_is_undefined():
+    assert np.isnan(curves.retained_area(np.array([0.0]), np.ones((4, 1)))).tolist() == [True] * 4
+
+
+def test_two_doses_are_enough_for_area_and_d50():
+    doses = np.array([0.0, 0.4])
+    assert curves.retained_area(doses, np.array([1.0, 0.0])) == pytest.approx(0.5)
+    assert curves.d50(doses, np.array([1.0, 0.0])) == pytest.approx(0.2)
+
+
+def test_falling_agrees_with_isotonic_regression_of_scipy():
+    rng = np.random.default_rng(1)
+    values = np.linspace(1, 0, 23) + rng.normal(0, 0.4, (7, 3, 23))
+    found = curves.falling(values)
+    for place in np.ndindex(7, 3):
+        wanted = isotonic_regression(values[place], increasing=False).x
+        np.testing.assert_allclose(found[place], wanted, atol=1e-12)
+
+
+def test_falling_leaves_a_falling_curve_alone_and_an_undefined_one_undefined():
+    np.testing.assert_allclose(curves.falling(np.array([3.0, 2.0, 2.0, -1.0])), [3, 2, 2, -1])
+    assert np.isnan(curves.falling(np.array([1.0, np.nan, 0.0]))).all()
+
+
+def test_d50_is_interpolated_between_the_doses_around_a_half():
+    doses = np.array([0.0, 0.2, 0.4, 1.0])
+    assert curves.d50(doses, np.array([1.0, 0.9, 0.1, 0.0])) == pytest.approx(0.3)
+    assert curves.d50(doses, np.array([1.0, 0.5, 0.1, 0.0])) == pytest.approx(0.2)
+
+
+def test_d50_is_of_the_smoothed_curve():
+    doses = np.linspace(0, 1, 5)
+    bumpy = np.array([1.0, 0.3, 0.9, 0.2, 0.0])  # pools to 1, 0.6, 0.6, 0.2, 0
+    assert curves.d50(doses, bumpy) == pytest.approx(0.5 + 0.25 * 0.1 / 0.4)
+
+
+def test_d50_that_no_dose_reached_is_infinite_and_undefined_skill_stays_undefined():
+    doses = np.array([0.0, 0.5, 1.0])
+    skill = np.array([[1.0, 0.9, 0.51], [np.nan] * 3, [1.0, 0.8, 0.4]])
+    found = curves.d50(doses, skill)
+    assert found[0] == np.inf
+    assert np.isnan(found[1])
+    assert found[2] == pytest.approx(0.875)
+
+
+def test_d50_takes_an_infinite_loss_for_all_lost():
+    found = curves.d50(np.array([0.0, 0.5, 1.0]), np.array([1.0, -np.inf, -np.inf]))
+    assert found == pytest.approx(0.0, abs=1e-5)
+
+
+def test_a_curve_below_a_half_from_the_start_has_its_d50_at_the_first_dose():
+    assert curves.d50(np.array([0.1, 0.5]), np.array([0.4, 0.3])) == 0.1
+
+
+def test_common_doses_are_those_of_every_grid():
+    fine, coarse = np.linspace(0, 1, 11), np.array([0, 0.3, 0.55, 1])
+    shared = curves.common_doses(fine, coarse)
+    np.testing.assert_allclose(shared, [0, 0.3, 1])
+    values = np.arange(22).reshape(2, 11)
+    assert curves.at_doses(fine, values, shared).tolist() == [[0, 3, 10], [11, 14, 21]]

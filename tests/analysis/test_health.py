@@ -1,0 +1,184 @@
+import numpy as np
+import pytest
+
+from lesion.analysis import bootstrap, health
+from lesion.analysis.summary import weights_of
+
+from .simulated import classified, falling_curve, mrpc_labels
+
+
+def diagnosed(responses, metric=None):
+    if metric:
+        others = tuple(m for m in responses.metrics if m != metric)
+        responses = responses._replace(metrics=(metric, *others))
+    found = bootstrap.replicate(responses, weights_of(responses, 0, 1000))
+    return {d.name: d for d in health.diagnose(responses, found[responses.metrics[0]])}
+
+
+def intact_answers(labels, accuracy, rng=None):
+    """Answers that are right on this share of the examples, of each class alike."""
+    right = (np.argsort(np.argsort(np.arange(len(labels)) * 7919 % len(labels)))) < round(
+        accuracy * len(labels)
+    )
+    return np.where(right, labels, 1 - labels)
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "f1", "mcc", "balanced_accuracy", "cross_entropy"])
+@pytest.mark.parametrize("constant", [0, 1])
+def test_a_constant_predictor_never_learned_on_any_metric(metric, constant):
+    labels = mrpc_labels()
+    found = diagnosed(classified(np.full((1, 3, 4, 408), constant), labels), metric)
+    assert found["never learned"].severity == "exclude"
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "mcc", "balanced_accuracy"])
+def test_an_accuracy_of_0_80_on_mrpc_is_learned(metric):
+    labels = mrpc_labels()
+    answers = np.tile(intact_answers(labels, 0.80), (1, 3, 4, 1))
+    assert "never learned" not in diagnosed(classified(answers, labels), metric)
+
+
+def test_random_answers_never_learned():
+    labels = mrpc_labels()
+    answers = np.tile(np.random.default_rng(0).integers(0, 2, 408), (1, 1, 2, 1))
+    found = diagnosed(classified(answers, labels), "mcc")
+    assert found["never learned"].severity == "exclude"
+
+
+def test_the_message_of_never_learned_has_the_numbers():
+    found = diagnosed(classified(np.ones((1, 3, 4, 408), int), mrpc_labels()))["never learned"]
+    assert found.message.startswith("A never learned mrpc: its intact accuracy is 0.684 [0.6")
+    assert found.message.endswith("not clearly above the 0.684 of the best constant answer.")
+    assert found.evidence["seeds"] == [0]
+    assert found.dose == 0
+
+
+def test_one_seed_that_never_learned_is_named_and_does_not_exclude_the_others():
+    labels = mrpc_labels()
+    good = np.tile(intact_answers(labels, 0.9), (2, 1))
+    answers = np.concatenate([good, np.ones((1, 408), int)])[:, None, None]
+    responses = classified(np.repeat(answers, 2, axis=2), labels, seeds=(4, 5, 6))
+    found = diagnosed(responses)["never learned"]
+    assert found.severity == "warning"
+    assert found.evidence["seeds"] == [6]
+    assert found.message.startswith("A never learned mrpc with seed 6: its intact accuracy is 0.68")
+
+
+def test_overconfidence_alone_does_not_convict_a_model():
+    labels = mrpc_labels()
+    answers = np.tile(intact_answers(labels, 0.80), (1, 1, 2, 1))
+    responses = classified(answers, labels)
+    loud = responses._replace(outputs=responses.outputs * 10)  # loss far above the prior's entropy
+    assert "never learned" not in diagnosed(loud)
+    assert "never learned" in diagnosed(loud, "cross_entropy")
+
+
+def collapsing(to, labels, doses=5, from_dose=3):
+    """One draw per element of `to`; from this dose on it answers with that class only."""
+    whole = intact_answers(labels, 0.9)
+    answers = np.tile(whole, (1, len(to), doses, 1))
+    for d, constant in enumerate(to):
+        answers[0, d, from_dose:] = constant
+    return classified(answers, labels)
+
+
+def test_constant_says_from_which_dose_on_and_with_which_class():
+    found = diagnosed(collapsing([1, 1, 1, 1], mrpc_labels()))["constant"]
+    assert found.dose == 0.75
+    assert found.severity == "note"
+    assert found.evidence["classes"] == {"same": 4}
+    assert found.message == (
+        "From dose 0.75 of deletion on, A answers mrpc with one class: at this dose 4 of 4 trials "
+        "do so for at least 99% of the examples (4 times 'same')."
+    )
+
+
+def test_a_model_that_recovers_is_not_constant_from_there_on():
+    responses = collapsing([1, 1], mrpc_labels())
+    outputs = responses.outputs.copy()
+    outputs[:, :, 4] = outputs[:, :, 0]
+    assert "constant" not in diagnosed(responses._replace(outputs=outputs))
+
+
+def test_collapse_to_each_class_is_bimodal_and_to_one_class_is_not():
+    labels = mrpc_labels()
+    article = diagnosed(collapsing([0, 0, 0, 0, 1], labels))["bimodal"]
+    assert article.dose == 0.75
+    assert article.evidence["classes"] == {"different": 4, "same": 1}
+    assert "bimodal" not in diagnosed(collapsing([0] * 5, labels))
+    assert "bimodal" not in diagnosed(collapsing([0] * 14 + [1], labels))
+    assert "bimodal" in diagnosed(collapsing([0] * 13 + [1] * 2, labels))
+
+
+def test_labels_of_one_class_say_nothing_about_a_constant_answer():
+    labels = np.ones(300, int)
+    labels[0] = 0
+    assert "constant" not in diagnosed(classified(np.ones((1, 2, 3, 300), int), labels))
+
+
+def test_no_effect_is_an_unchanged_answer_at_every_dose():
+    labels = mrpc_labels()
+    responses = classified(np.tile(intact_answers(labels, 0.9), (1, 2, 4, 1)), labels)
+    assert diagnosed(responses)["no effect"].evidence == {"identical": True}
+    moved = responses._replace(outputs=responses.outputs * np.float32(1.1))
+    moved.outputs[:, :, 0] = responses.outputs[:, :, 0]
+    found = diagnosed(moved)["no effect"]
+    assert found.message == (
+        "deletion has no effect on A on mrpc: no example is answered differently at any dose."
+    )
+    moved.outputs[0, 1, 3, 0] = -moved.outputs[0, 1, 3, 0]
+    moved.outputs[0, 1, 3, 0, 0] += 1
+    assert "no effect" not in diagnosed(moved)
+
+
+def test_improvement_beyond_noise_is_found_and_noise_is_not():
+    labels = mrpc_labels()
+    answers = np.tile(intact_answers(labels, 0.80), (1, 4, 3, 1))
+    answers[:, :, 1] = intact_answers(labels, 0.90)
+    found = diagnosed(classified(answers, labels))["improves under damage"]
+    assert found.dose == 0.5
+    assert found.evidence["gain"] == pytest.approx(0.1, abs=0.01)
+    answers[:, :, 1] = intact_answers(labels, 0.805)
+    assert "improves under damage" not in diagnosed(classified(answers, labels))
+
+
+def test_an_ordinary_falling_curve_has_no_warning():
+    responses = falling_curve(np.random.default_rng(0), mrpc_labels())
+    assert all(d.severity == "note" for d in diagnosed(responses).values())
+
+
+def test_outputs_that_are_not_finite_are_counted_from_their_first_dose():
+    responses = falling_curve(np.random.default_rng(0), mrpc_labels(400), draws=5, doses=5)
+    outputs = responses.outputs.copy()
+    outputs[0, 1:3, 3:, :100] = np.nan
+    broken = responses._replace(outputs=outputs)
+    found = diagnosed(broken)["not finite"]
+    assert found.dose == 0.75
+    assert found.severity == "warning"
+    assert found.message == (
+        "A gives outputs that are not finite on mrpc under deletion, first at dose 0.75: 2 of 5 "
+        "trials, 10.0% of their examples. They count as wrong."
+    )
+    assert diagnosed(broken, "cross_entropy")["not finite"].severity == "exclude"
+
+
+def test_an_intact_model_alone_can_be_diagnosed():
+    labels = mrpc_labels()
+    alone = classified(np.ones((1, 1, 1, 408), int), labels, doses=np.zeros(1))
+    assert set(diagnosed(alone)) == {"never learned", "constant"}
+    fine = classified(intact_answers(labels, 0.9)[None, None, None], labels, doses=np.zeros(1))
+    assert diagnosed(fine) == {}
+
+
+def test_pairs_have_no_classes_to_collapse_to():
+    outputs = np.zeros((1, 3, 4, 50, 2), np.float32)
+    outputs[:, :, 0, :, 0] = 1
+    responses = classified(np.zeros((1, 3, 4, 50), int), np.zeros(50, int))._replace(
+        outputs=outputs, kind="pairs", metrics=("accuracy",), classes=()
+    )
+    assert diagnosed(responses) == {}
+
+
+def test_a_diagnosis_in_short_is_its_name_and_dose():
+    found = diagnosed(collapsing([1, 1], mrpc_labels()))["constant"]
+    assert str(found) == "constant (0.75)"

@@ -1,0 +1,105 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from transformers import AutoTokenizer
+
+import lesion
+from lesion.damage.lesion import Lesion
+from lesion.engine import sweep
+from lesion.engine.forward import Scorer
+from lesion.errors import LesionError
+from lesion.models.load import load_model
+from lesion.study import INTACT, Trial, parse_study
+from lesion.tasks import load
+from tests import labs
+
+
+@pytest.fixture
+def small(tmp_path, tiny_bert):
+    data = labs.write_pairs(tmp_path / "pairs.tsv")
+    return parse_study(labs.study(tiny_bert, data))
+
+
+def rows(run) -> list:
+    return run.record.rows("trials")[1]
+
+
+@pytest.mark.parametrize("fixture", ["tiny_bert", "tiny_xlm"])
+def test_every_trial_is_what_the_lesion_and_the_scorer_give_alone(fixture, tmp_path, request):
+    folder = request.getfixturevalue(fixture)
+    study = parse_study(labs.study(folder, labs.write_pairs(tmp_path / "pairs.tsv")))
+    run = lesion.run(study, tmp_path / "run")
+    assert run.progress() == (1 + 2 * 3 + 3,) * 2
+    model, task = load_model(str(folder)), load(study.tasks[0])
+    score = Scorer(model, AutoTokenizer.from_pretrained(folder), task)
+    intact = run.record.outputs(Trial("tiny", 0, "pairs", INTACT, 0.0, 0))
+    assert np.array_equal(intact, score())
+    cut = Lesion(name="weights", seed=study.seed)
+    with cut.applied(model, 0.6, draw=1) as receipt:
+        alone = score()
+    assert np.array_equal(run.record.outputs(Trial("tiny", 0, "pairs", "weights", 0.6, 1)), alone)
+    names, found = run.record.rows("trials")
+    damage = [dict(zip(names, row, strict=True)) for row in found]
+    (kept,) = [r for r in damage if (r["lesion"], r["dose"], r["draw"]) == ("weights", 0.6, 1)]
+    assert kept["damage"] == receipt.digest
+    assert kept["destroyed"] == kept["asked"] == receipt.destroyed
+
+
+def test_an_interrupted_run_ends_up_equal_to_an_uninterrupted_one(small, tmp_path):
+    class Crash(lesion.api.Quiet):
+        left = 4
+
+        def measured(self, measured):
+            self.left -= 1
+            if not self.left:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        lesion.run(small, tmp_path / "broken", watcher=Crash())
+    assert lesion.Run(tmp_path / "broken").progress() == (4, 10)
+    resumed = lesion.run(small, tmp_path / "broken")
+    assert rows(resumed) == rows(lesion.run(small, tmp_path / "whole"))
+
+
+def test_a_finished_run_runs_nothing_again(small, tmp_path, monkeypatch):
+    lesion.run(small, tmp_path / "run")
+    monkeypatch.setattr(sweep, "prepare", lambda *a, **k: pytest.fail("prepared again"))
+    lesion.run(small, tmp_path / "run")
+
+
+def test_a_changed_study_is_refused_with_the_difference(small, tmp_path):
+    lesion.run(small, tmp_path / "run")
+    with pytest.raises(LesionError) as caught:
+        lesion.run(replace(small, draws=3), tmp_path / "run")
+    assert str(caught.value) == (
+        f"{tmp_path / 'run'}: holds a run of another study. Changed:\n  draws: 2 -> 3\n"
+        "Give another folder with --out, or restore the study."
+    )
+
+
+def test_changed_data_under_the_same_name_is_refused(small, tmp_path):
+    class Crash(lesion.api.Quiet):
+        def measured(self, measured):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        lesion.run(small, tmp_path / "run", watcher=Crash())
+    labs.write_pairs(tmp_path / "pairs.tsv", examples=20)
+    with pytest.raises(LesionError, match="pairs: its examples changed since this run began"):
+        lesion.run(small, tmp_path / "run")
+
+
+def test_the_sweep_touches_no_global_generator(small, tmp_path, untouched_randomness):
+    lesion.run(small, tmp_path / "run")
+
+
+def test_a_head_for_other_classes_is_refused(small, tmp_path):
+    text = (tmp_path / "pairs.tsv").read_text().replace("\tno\n", "\tperhaps\n", 1)
+    (tmp_path / "pairs.tsv").write_text(text)
+    with pytest.raises(LesionError) as caught:
+        lesion.run(small, tmp_path / "run")
+    assert str(caught.value) == (
+        f"{small.models[0].source}: its head has 2 classes, but pairs has 3 (no, perhaps, yes). "
+        "Choose a checkpoint of this task, or give the study a finetune section."
+    )

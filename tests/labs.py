@@ -1,0 +1,41 @@
+"""A small laboratory in a folder: data, a study and a run, for tests of the whole path."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+WORDS = ("cat", "dog", "sailor", "book", "bird", "town", "house", "friend")
+
+
+def write_pairs(path: Path, examples: int = 24) -> Path:
+    """A TSV with the columns s1, s2, same: whether the two sentences are of one animal."""
+    lines = ["s1\ts2\tsame"]
+    for n in range(examples):
+        first, second = WORDS[n % 8], WORDS[(n * 3 + n // 8) % 8]
+        same = "yes" if n % 3 else "no"
+        lines.append(f"the {first} sat on the mat .\ta {second} ran across the street .\t{same}")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def study(model: Path, data: Path, **changes: Any) -> dict[str, Any]:
+    """A study of one model on one file, in the form of the YAML."""
+    files = {"train": str(data), "dev": str(data), "text": ["s1", "s2"], "label": "same"}
+    return {
+        "name": "small",
+        "models": [{"name": "tiny", "source": str(model)}],
+        "tasks": [{"name": "pairs", **files}],
+        "lesions": [
+            {"name": "weights", "units": "weights"},
+            {"name": "neurons by magnitude", "units": "neurons", "order": "magnitude"},
+        ],
+        "doses": [0, 0.3, 0.6, 1],
+        "draws": 2,
+        **changes,
+    }
+
+
+def write_study(path: Path, value: dict[str, Any]) -> Path:
+    """JSON is YAML."""
+    path.write_text(json.dumps(value), encoding="utf-8")
+    return path

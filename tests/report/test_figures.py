@@ -1,0 +1,138 @@
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lesion.errors import LesionError
+from lesion.report import figures
+
+
+def frames(models=("A", "B"), groups=(None, None), lesions=("weights", "neurons")):
+    rows, dose = [], np.linspace(0, 1, 5)
+    for m, (model, group) in enumerate(zip(models, groups, strict=True)):
+        for lesion in lesions:
+            for x in dose:
+                value = 0.9 - 0.4 * x - 0.02 * m
+                row = {"model": model, "group": group, "task": "mrpc", "lesion": lesion, "dose": x}
+                for metric in ("accuracy", "skill"):
+                    row |= {metric: value, f"{metric}_lo": value - 0.1, f"{metric}_hi": value + 0.1}
+                    row[f"{metric}_chance"] = 0.684
+                rows.append(row)
+    summary = pd.DataFrame(
+        [
+            {"model": m, "task": "mrpc", "lesion": le, "metric": "accuracy", "d50": d50}
+            for le in lesions
+            for m, d50 in zip(models, (0.37, np.inf, *[np.nan] * 9), strict=False)
+        ]
+    )
+    return pd.DataFrame(rows), summary
+
+
+def lines(axes):
+    """Curves of a panel: those with a point per dose."""
+    return [line for line in axes.lines if len(line.get_xdata()) == 5]
+
+
+def test_a_figure_has_a_panel_per_lesion_and_metric_and_a_line_per_model():
+    curves, summary = frames()
+    figure = figures.curve_figure(curves, "mrpc", ["accuracy", "skill"], summary)
+    assert len(figure.axes) == 4
+    for axes in figure.axes:
+        assert len(lines(axes)) == 2
+        assert len(axes.collections) == 2  # bands
+    np.testing.assert_allclose(
+        lines(figure.axes[0])[0].get_ydata(), 0.9 - 0.4 * np.linspace(0, 1, 5)
+    )
+    assert [axes.get_title(loc="left") for axes in figure.axes[:2]] == ["weights", "neurons"]
+
+
+def test_axes_say_what_was_destroyed():
+    curves, _ = frames(lesions=("weights",))
+    doses = {"weights": "dose: fraction of weights destroyed"}
+    axes = figures.curve_figure(curves, "mrpc", "accuracy", doses=doses).axes[0]
+    assert axes.get_xlabel() == "dose: fraction of weights destroyed"
+    assert axes.get_ylabel() == "accuracy"
+    axes = figures.curve_figure(curves, "mrpc", "accuracy").axes[0]
+    assert axes.get_xlabel() == "dose: fraction of units destroyed"
+
+
+def test_d50_is_a_tick_and_one_that_was_not_reached_is_none():
+    curves, summary = frames(lesions=("weights",))
+    axes = figures.curve_figure(curves, "mrpc", "accuracy", summary).axes[0]
+    ticks = [line.get_xdata()[0] for line in axes.lines if max(line.get_ydata()) == 0.055]
+    assert ticks == [0.37]
+
+
+def test_chance_is_a_dotted_line_at_its_score():
+    curves, _ = frames(lesions=("weights",))
+    axes = figures.curve_figure(curves, "mrpc", "accuracy").axes[0]
+    assert any(list(line.get_ydata()) == [0.684, 0.684] for line in axes.lines)
+
+
+def test_models_of_one_group_share_a_colour_and_differ_in_dash():
+    curves, _ = frames("ABCD", ("x", "y", "x", "y"), ("weights",))
+    a, b, c, d = lines(figures.curve_figure(curves, "mrpc", "accuracy").axes[0])
+    assert a.get_color() == c.get_color() != b.get_color() == d.get_color()
+    assert a.get_linestyle() != c.get_linestyle()
+
+
+def test_models_without_groups_have_a_colour_each_and_dashes_when_colours_run_out():
+    names = [f"m{i}" for i in range(8)]
+    curves, _ = frames(names, [None] * 8, ("weights",))
+    drawn = lines(figures.curve_figure(curves, "mrpc", "accuracy").axes[0])
+    looks = {(line.get_color(), line.get_linestyle()) for line in drawn}
+    assert len(looks) == 8
+    assert len({color for color, _ in looks}) == 6
+
+
+def test_scores_that_are_not_finite_are_gaps():
+    curves, _ = frames(lesions=("weights",))
+    curves.loc[3, ["accuracy", "accuracy_hi"]] = np.inf
+    axes = figures.curve_figure(curves, "mrpc", "accuracy").axes[0]
+    assert np.isnan(lines(axes)[0].get_ydata()[3])
+
+
+def test_a_saved_figure_has_the_same_bytes_every_time(tmp_path):
+    curves, summary = frames()
+    for name in ("one", "two"):
+        written = figures.save(
+            figures.curve_figure(curves, "mrpc", "accuracy", summary), tmp_path / "new" / name
+        )
+        assert [p.name for p in written] == [f"{name}.png", f"{name}.svg"]
+    for suffix in ("png", "svg"):
+        first, second = ((tmp_path / "new" / f"{n}.{suffix}").read_bytes() for n in ("one", "two"))
+        assert first == second
+    assert b"<dc:date>" not in second
+
+
+def test_a_name_with_a_dot_keeps_it(tmp_path):
+    curves, _ = frames(lesions=("weights",))
+    figure = figures.curve_figure(curves, "mrpc", "accuracy")
+    assert figures.save(figure, tmp_path / "v1.5", ("svg",)) == [tmp_path / "v1.5.svg"]
+
+
+def test_an_unknown_task_or_metric_is_refused_with_what_there_is():
+    curves, _ = frames()
+    with pytest.raises(LesionError) as caught:
+        figures.curve_figure(curves, "rte", "accuracy")
+    assert str(caught.value) == "A figure needs a task of the run: mrpc. Got 'rte'."
+    with pytest.raises(LesionError) as caught:
+        figures.curve_figure(curves, "mrpc", "f1")
+    assert str(caught.value) == "A figure of mrpc shows one of accuracy, skill. Got 'f1'."
+
+
+def test_drawing_leaves_matplotlibs_settings_as_they_were_and_needs_no_pyplot(tmp_path):
+    code = (
+        "import sys, matplotlib; before = dict(matplotlib.rcParams)\n"
+        "import pandas as pd\n"
+        "from lesion.report import figures\n"
+        "row = {'model': 'A', 'group': None, 'task': 't', 'lesion': 'l', 'dose': 0.0, 'skill': 1,"
+        " 'skill_lo': 1, 'skill_hi': 1, 'skill_chance': 0}\n"
+        "curves = pd.DataFrame([row, row | {'dose': 1.0}])\n"
+        f"figures.save(figures.curve_figure(curves, 't', 'skill'), {str(tmp_path / 'f')!r})\n"
+        "assert dict(matplotlib.rcParams) == before\n"
+        "assert 'matplotlib.pyplot' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,65 @@
+import io
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from lesion.analysis.responses import Responses
+from lesion.analysis.summary import Estimate, analyse
+from lesion.report.tables import _estimate, findings, sparkline, summary_tables
+
+
+def responses(lesion: str, dies_at: float) -> Responses:
+    """A model that answers all 60 examples right below a dose, and class 0 from there on."""
+    labels = np.arange(60) % 2
+    doses = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
+    right = np.where(labels[:, None] == np.arange(2), 4.0, -4.0)
+    dead = np.tile([4.0, -4.0], (60, 1))
+    outputs = np.stack([dead if dose >= dies_at else right for dose in doses])
+    outputs = np.broadcast_to(outputs, (1, 3, *outputs.shape)).astype(np.float32)
+    return Responses(
+        "tiny", None, "task", lesion, "classify", ("accuracy",), doses, outputs, labels,
+        ("a", "b"), (0,), (0, 1, 2),
+    )  # fmt: skip
+
+
+def printed(*renderables: object, width: int = 80) -> str:
+    console = Console(width=width, record=True, file=io.StringIO())
+    for one in renderables:
+        console.print(one)
+    return console.export_text()
+
+
+def test_a_sparkline_spans_its_bounds():
+    assert sparkline([0.0, 0.5, 1.0, 2.0, -1.0, float("nan")], 0.0, 1.0) == "▁▅██▁·"
+
+
+@pytest.mark.parametrize(
+    ("estimate", "shown"),
+    [
+        (Estimate(0.371, 0.21, 0.449), "0.37 [.21, .45]"),
+        (Estimate(-0.5, -1.25, 0.0), "-0.50 [-1.25, .00]"),
+        (Estimate(0.6, 0.4, np.inf), "0.60 [.40, -]"),
+        (Estimate(np.inf, np.inf, np.inf), "not reached"),
+        (Estimate(np.inf, 0.8, np.inf), "not reached [.80, -]"),
+        (Estimate(np.nan, np.nan, np.nan), "undefined"),
+        (Estimate(0.25, 0.25, 0.25), "0.25"),
+    ],
+)
+def test_an_estimate_with_its_interval(estimate, shown):
+    assert _estimate(estimate) == shown
+
+
+def test_the_table_fits_eighty_columns_and_shows_each_curve():
+    analyses = analyse([responses("neurons at random", 0.5), responses("weights", 2.0)])
+    text = printed(*summary_tables(analyses))
+    assert "…" not in text
+    assert "task: accuracy, and its skill by dose (1 intact, 0 chance)" in text
+    assert "██▁▁▁" in text and "█████" in text
+    assert "not reached" in text
+
+
+def test_a_finding_that_holds_for_several_lesions_is_said_once():
+    analyses = analyse([responses("one", 0.0), responses("two", 0.0)])
+    text = printed(*findings(analyses, []), width=400)
+    assert text.count("never learned: tiny never learned task") == 1

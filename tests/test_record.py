@@ -1,0 +1,110 @@
+import sqlite3
+
+import numpy as np
+import pytest
+
+from lesion.damage.wound import Receipt
+from lesion.engine.sweep import Measured
+from lesion.errors import LesionError
+from lesion.record import Record
+from lesion.study import INTACT, Trial, parse_study
+
+STUDY = {
+    "name": "s", "models": [{"source": "a/b"}], "tasks": ["mrpc"], "lesions": [{}],
+    "doses": [0, 1], "draws": 2,
+}  # fmt: skip
+TRIAL = Trial("b", 0, "mrpc", "random weights", 1.0, 1)
+RECEIPT = Receipt(10, 10, 20, 2, "beef")
+OUTPUTS = np.arange(6, dtype=np.float32).reshape(3, 2)
+
+
+@pytest.fixture
+def record(tmp_path):
+    return Record.open(tmp_path / "run", parse_study(STUDY))
+
+
+def test_what_is_added_is_there_when_the_file_is_opened_again(record):
+    record.add(Measured(TRIAL, RECEIPT, OUTPUTS, 0.5))
+    again = Record(record.folder)
+    assert again.done() == {TRIAL}
+    assert np.array_equal(again.outputs(TRIAL), OUTPUTS)
+    names, rows = again.rows("trials")
+    assert dict(zip(names, rows[0], strict=True))["damage"] == "beef"
+    assert again.study == record.study
+
+
+def test_rows_do_not_depend_on_the_order_in_which_trials_finish(tmp_path):
+    trials = [TRIAL, TRIAL._replace(draw=0), Trial("b", 0, "mrpc", INTACT, 0.0, 0)]
+    tables = []
+    for name, order in (("one", trials), ("two", trials[::-1])):
+        record = Record.open(tmp_path / name, parse_study(STUDY))
+        for trial in order:
+            record.add(Measured(trial, RECEIPT, OUTPUTS, 1.0))
+        tables.append(record.rows("trials"))
+    assert tables[0] == tables[1]
+
+
+def test_a_trial_cannot_be_added_twice(record):
+    record.add(Measured(TRIAL, RECEIPT, OUTPUTS, 0.5))
+    with pytest.raises(sqlite3.IntegrityError):
+        record.add(Measured(TRIAL, RECEIPT, OUTPUTS + 1, 0.5))
+    assert np.array_equal(record.outputs(TRIAL), OUTPUTS)
+
+
+def test_other_weights_under_the_same_name_are_refused(record):
+    record.add_model("b", 0, "mrpc", "a/b", "cafe", "one")
+    record.add_model("b", 0, "mrpc", "a/b", "cafe", "one")
+    with pytest.raises(LesionError) as caught:
+        record.add_model("b", 0, "mrpc", "a/b", "f00d", "two")
+    assert str(caught.value) == (
+        f"{record.folder}: b (seed 0) on mrpc: its weights changed since this run began "
+        "(one -> two). Give another folder with --out."
+    )
+
+
+def test_an_outcome_that_is_not_there_is_a_key_error(record):
+    with pytest.raises(KeyError):
+        record.outputs(TRIAL)
+    assert record.task("mrpc") is None
+
+
+def test_a_folder_without_a_record_is_refused(tmp_path):
+    with pytest.raises(LesionError) as caught:
+        Record(tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path}: is not a run: it has no record.sqlite. Make one with lesion run."
+    )
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path):
+    (tmp_path / "record.sqlite").write_text("not a database, just some text that is long enough")
+    with pytest.raises(LesionError) as caught:
+        Record(tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path / 'record.sqlite'}: is not a record of Lesion (file is not a database)."
+    )
+
+
+def test_a_record_of_a_newer_lesion_is_refused(record):
+    base = sqlite3.connect(record.folder / "record.sqlite")
+    with base:
+        base.execute("UPDATE meta SET value = '99' WHERE key = 'schema'")
+    base.close()
+    with pytest.raises(LesionError) as caught:
+        Record(record.folder)
+    assert str(caught.value) == (
+        f"{record.folder / 'record.sqlite'}: has schema version 99; this Lesion reads 1."
+    )
+
+
+def test_the_study_beside_the_record_is_the_resolved_one(record):
+    from lesion.study import read_study
+
+    assert read_study(record.folder / "study.yaml") == record.study
+
+
+def test_other_comparisons_of_the_same_scores_are_no_other_study(record):
+    study = parse_study({**STUDY, "compare": {"metric": "mcc"}})
+    again = Record.open(record.folder, study)
+    assert again.study == study
+    assert Record(record.folder).study.compare.metric == "mcc"

@@ -1,0 +1,24 @@
+"""The vocabulary and the code behind it know the same words."""
+
+from lesion import words
+from lesion.damage.effects import EFFECTS
+from lesion.damage.orders import ORDERS, SCOPES
+from lesion.damage.units import UNITS
+
+
+def test_every_word_has_code_and_all_code_has_a_word():
+    assert list(words.UNITS) == list(UNITS)
+    assert list(words.ORDERS) == list(ORDERS)
+    assert list(words.SCOPES) == list(SCOPES)
+    assert list(words.EFFECTS) == list(EFFECTS)
+
+
+def test_study_and_damage_agree_on_what_is_random():
+    from lesion.study import LesionSpec
+
+    for name, order in ORDERS.items():
+        assert LesionSpec(order=name).random == order.random
+
+
+def test_the_default_reach_is_a_choice_of_parts():
+    assert set(words.SIX_MATRICES) <= set(words.PARTS)
