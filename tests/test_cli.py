@@ -122,6 +122,32 @@ def test_finetune_leaves_ordinary_model_folders(tmp_path, tiny_bert, monkeypatch
     assert (tmp_path / "m" / "tiny-pairs-seed3" / "model.safetensors").is_file()
 
 
+def test_pretrain_trains_a_family_and_draws_how_it_learned(tmp_path):
+    text = "\n".join(f"the {word} sat on the mat and saw the {word} ." for word in labs.WORDS * 40)
+    for split in ("train", "valid"):
+        (tmp_path / f"en.{split}.txt").write_text(text)
+    config = {
+        "groups": {"monolingual": ["en"]}, "seeds": [0], "credit": "nobody",
+        "files": {"en": {"train": "en.train.txt", "valid": "en.valid.txt"}},
+        "vocabulary": 80, "layers": 1, "hidden": 16, "heads": 2, "intermediate": 16,
+        "positions": 32, "sequence_length": 16, "batch": 4, "tokens": 640, "held_out": 8,
+        "evaluate_every": 320, "checkpoint_every": 320,
+    }  # fmt: skip
+    path = labs.write_study(tmp_path / "family.yaml", config)
+    ran = lesion("pretrain", path, "--out", tmp_path / "twins")
+    assert ran.returncode == 0, ran.stderr
+    assert (tmp_path / "twins" / "en-0" / "model.safetensors").is_file()
+    assert (tmp_path / "twins" / "learning.png").is_file()
+    assert "en-0: 0.00 of 0.00 million tokens" in ran.stderr
+
+
+def test_a_family_with_a_mistake_is_refused(tmp_path):
+    path = labs.write_study(tmp_path / "family.yaml", {"groups": {}, "files": {}, "layer": 2})
+    assert refused("pretrain", path, "--out", tmp_path / "twins") == (
+        "family.yaml: layer: unknown key. Did you mean layers?"
+    )
+
+
 def test_killed_in_the_middle_and_started_again_the_record_is_the_same(study, finished, tmp_path):
     out = tmp_path / "killed"
     command = [sys.executable, "-m", "lesion", "run", str(study), "--out", str(out)]

@@ -11,7 +11,7 @@ from lesion.analysis.from_record import responses
 from lesion.errors import LesionError
 from lesion.record import FILE, Record
 from lesion.schema import hint, plain
-from lesion.study import Study, pending, read_study
+from lesion.study import Study, pending, read_study, read_yaml
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lesion.analysis.compare import Verdict
     from lesion.analysis.summary import Analysis
     from lesion.engine.sweep import Measured, Watcher
+    from lesion.pretraining.pretrain import Progress
     from lesion.tasks.base import Task
 
 
@@ -228,6 +229,46 @@ def finetune_study(
                 folder = Path(to) / f"{spec.name}-{name}-seed{seed}"
                 shutil.copytree(trained.path, folder, dirs_exist_ok=True)
                 yield folder
+
+
+def pretrain_family(
+    config: str | Path,
+    out: str | Path,
+    texts: str | Path | None = None,
+    only: Sequence[str] = (),
+    workers: int = 1,
+    device: str = "cpu",
+    progress: "Callable[[Progress], None] | None" = None,
+) -> list[Path]:
+    """Train the twins of a family that are not finished yet, with their learning curves.
+
+    Args:
+        config: YAML with the fields of `lesion.pretraining.family.Pretraining`.
+        out: gets a folder a twin, `tokenizer.json`, `learning.csv` and its figure.
+        texts: where relative paths of text files start; default: the folder of the config.
+
+    Raises:
+        LesionError: for a mistake in the config or its texts.
+    """
+    from lesion.engine.bench import check_device
+    from lesion.engine.threads import one_thread
+    from lesion.pretraining.family import family
+    from lesion.pretraining.learning import read_scores
+    from lesion.pretraining.pretrain import pretrain
+    from lesion.report.figures import save
+    from lesion.report.learning import learning_figure
+
+    path, folder = Path(config), Path(out)
+    described = read_yaml(path)
+    if not isinstance(described, dict):
+        raise LesionError(f"{path}: must be a mapping of keys.")
+    with one_thread(check_device(device)):
+        made = pretrain(
+            family(described, path.name), folder, Path(texts) if texts else path.parent,
+            only=only, workers=workers, device=device, progress=progress,
+        )  # fmt: skip
+    save(learning_figure(read_scores(folder / "learning.csv")), folder / "learning")
+    return made
 
 
 def load_tasks(study: Study, data: str | Path | None = None) -> "dict[str, Task]":

@@ -14,11 +14,13 @@ def catalogue(kind: str) -> dict[str, dict[str, str]]:
 
 def _models() -> dict[str, dict[str, str]]:
     from lesion.models.anatomy import FAMILIES
+    from lesion.models.load import twins
 
     families = {
         name: f"any checkpoint with model_type {name}, from a hub or a folder" for name in FAMILIES
     }
-    return {"families": families}
+    built_in = {f"twin/{name}": "built in: see its README.md" for name in twins()}
+    return {"families": families, **({"twins": built_in} if built_in else {})}
 
 
 def _tasks() -> dict[str, dict[str, str]]:

@@ -168,6 +168,24 @@ def finetune(
             out.print(str(path), markup=False)
 
 
+@app.command()
+def pretrain(
+    config: Annotated[Path, typer.Argument(help="Family to train (YAML).")],
+    out_: Annotated[Path, typer.Option("--out", help="Folder for the twins.")],
+    texts: Annotated[Path | None, typer.Option(help="Where its text files are.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="A twin's name; may be repeated.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes, one thread each.")] = 1,
+    device: Device = "cpu",
+) -> None:
+    """Train a family of masked language models from text; again to resume."""
+    from lesion.api import pretrain_family
+    from lesion.progress import Reading
+
+    with _interruptible(f"lesion pretrain {config} --out {out_}"):
+        for path in pretrain_family(config, out_, texts, only or (), workers, device, Reading(err)):
+            out.print(str(path), markup=False)
+
+
 @app.command("list")
 def list_(kind: Kind) -> None:
     """The models, tasks, words of lesions, or studies that there are."""

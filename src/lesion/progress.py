@@ -11,6 +11,7 @@ from lesion.study import INTACT
 
 if TYPE_CHECKING:
     from lesion.engine.sweep import Measured
+    from lesion.pretraining.pretrain import Progress as Progress_
 
 PLAIN_SECONDS = 10.0
 
@@ -82,6 +83,26 @@ class Meter:
             self._said = time.monotonic()
             line = f"{what}: {state}" if state else what
             self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+class Reading:
+    """A watcher of pretraining: a plain line now and then."""
+
+    def __init__(self, console: Console) -> None:
+        self._console, self._said = console, 0.0
+
+    def __call__(self, progress: "Progress_") -> None:
+        """One report of one twin."""
+        finished = progress.tokens >= progress.of
+        if finished or time.monotonic() - self._said > PLAIN_SECONDS:
+            self._said = time.monotonic()
+            left = (progress.of - progress.tokens) / max(progress.tokens_per_second, 1e-9)
+            self._console.print(
+                f"{progress.twin}: {progress.tokens / 1e6:.2f} of {progress.of / 1e6:.2f} million "
+                f"tokens, {progress.tokens_per_second:,.0f}/s, loss {progress.loss:.3f}, "
+                f"{duration(left)} left",
+                highlight=False, markup=False, soft_wrap=True,
+            )  # fmt: skip
 
 
 def duration(seconds: float) -> str:

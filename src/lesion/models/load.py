@@ -22,12 +22,14 @@ from safetensors import SafetensorError
 from torch import nn
 
 from lesion.errors import LesionError
+from lesion.schema import hint
 
 HEADS = {
     "classification": "AutoModelForSequenceClassification",
     "mlm": "AutoModelForMaskedLM",
     "base": "AutoModel",
 }
+TWINS = Path(__file__).parent.parent / "twins"
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
 
 
@@ -54,7 +56,7 @@ def resolve(source: str, revision: str | None = None) -> Checkpoint:
     Raises:
         LesionError: if it is neither a model folder nor to be had from the hub.
     """
-    folder = _inside_package(source) or Path(source).expanduser()
+    folder = _twin(source) or _inside_package(source) or Path(source).expanduser()
     if folder.is_dir():
         return Checkpoint(source, str(folder), None, _folder_digest(folder))
     if folder.is_absolute() or source.startswith((".", "~")) or source.count("/") > 1:
@@ -145,6 +147,22 @@ def _explained(source: str) -> Iterator[None]:
     except (OSError, ValueError, HfHubHTTPError, SafetensorError, UnpicklingError) as error:
         first = str(error).strip().splitlines()[0]
         raise LesionError(f"{source}: cannot be loaded as a model: {first}") from error
+
+
+def twins() -> dict[str, Path]:
+    """The built-in twins: name -> model folder."""
+    return {path.parent.name: path.parent for path in sorted(TWINS.glob("*/config.json"))}
+
+
+def _twin(source: str) -> Path | None:
+    """`twin/NAME`: a model that comes with Lesion."""
+    if not source.startswith("twin/"):
+        return None
+    name, known = source.removeprefix("twin/"), twins()
+    if name not in known:
+        there = f"There are {', '.join(known)}." if known else "None is installed."
+        raise LesionError(f"{source}: there is no twin of this name. {there}{hint(name, known)}")
+    return known[name]
 
 
 def _inside_package(source: str) -> Path | None:
