@@ -97,6 +97,27 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny_deep(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a random BERT classifier of twelve layers, 8 wide."""
+    from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
+
+    folder = tmp_path_factory.mktemp("tiny-deep")
+    size = _write_wordpiece(folder / "vocab.txt")
+    config = BertConfig(
+        vocab_size=size,
+        hidden_size=8,
+        num_hidden_layers=12,
+        num_attention_heads=2,
+        intermediate_size=8,
+        max_position_embeddings=256,
+        num_labels=2,
+    )
+    _save(BertForSequenceClassification, config, folder)
+    AutoTokenizer.from_pretrained(folder, model_max_length=256).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def tiny_xlm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a random XLM classifier (3 layers, 32 wide, 4 heads, 2 classes, en and fr).
 

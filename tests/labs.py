@@ -39,3 +39,23 @@ def write_study(path: Path, value: dict[str, Any]) -> Path:
     """JSON is YAML."""
     path.write_text(json.dumps(value), encoding="utf-8")
     return path
+
+
+def write_glue(folder: Path, examples: int = 16) -> Path:
+    """MRPC, RTE and WNLI in GLUE's own layout, every split of `examples` made-up sentences."""
+    pairs = [
+        (f"the {WORDS[n % 8]} sat on the mat .", f"a {WORDS[n * 3 % 8]} ran .", n % 3 != 0)
+        for n in range(examples)
+    ]
+    mrpc = ["Quality\t#1 ID\t#2 ID\t#1 String\t#2 String"]
+    mrpc += [f"{int(same)}\t1\t2\t{first}\t{second}" for first, second, same in pairs]
+    header = "index\tsentence1\tsentence2\tlabel"
+    rte, wnli = [header], [header]
+    for n, (first, second, same) in enumerate(pairs):
+        rte.append(f"{n}\t{first}\t{second}\t{'entailment' if same else 'not_entailment'}")
+        wnli.append(f"{n}\t{first}\t{second}\t{int(same)}")
+    for name, lines in (("MRPC", mrpc), ("RTE", rte), ("WNLI", wnli)):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for split in ("train", "dev", "test"):
+            (folder / name / f"{split}.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder

@@ -16,6 +16,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "src" / "lesion"
 FLOORS = {
+    "choices": 0,
     "errors": 0,
     "keys": 0,
     "schema": 0,
@@ -36,6 +37,7 @@ FLOORS = {
     "check": 9,
     "cli": 9,
     "progress": 9,
+    "variants": 9,
     "__main__": 9,
 }
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -1,6 +1,7 @@
 """The vocabulary and the code behind it know the same words."""
 
 from lesion import words
+from lesion.damage.edits import DISTRACTIONS
 from lesion.damage.effects import EFFECTS
 from lesion.damage.orders import ORDERS, SCOPES
 from lesion.damage.units import UNITS
@@ -11,13 +12,15 @@ def test_every_word_has_code_and_all_code_has_a_word():
     assert list(words.ORDERS) == list(ORDERS)
     assert list(words.SCOPES) == list(SCOPES)
     assert list(words.EFFECTS) == list(EFFECTS)
+    assert list(words.DISTRACTIONS) == list(DISTRACTIONS)
 
 
 def test_study_and_damage_agree_on_what_is_random():
     from lesion.study import LesionSpec
 
     for name, order in ORDERS.items():
-        assert LesionSpec(order=name).random == order.random
+        file = "units.csv" if name == "listed" else None
+        assert LesionSpec(order=name, file=file).random == order.random
 
 
 def test_the_default_reach_is_a_choice_of_parts():

@@ -120,6 +120,8 @@ class Run:
         curves.to_csv(table, index=False)
         axes = {
             lesion.name: f"dose: fraction of {lesion.units} destroyed"
+            if lesion.dose_is == "fraction"
+            else f"dose: strength of {lesion.effect}"
             for lesion in self.study.lesions
             if not lesion.together
         }

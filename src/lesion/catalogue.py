@@ -13,7 +13,7 @@ def catalogue(kind: str) -> dict[str, dict[str, str]]:
 
 
 def _models() -> dict[str, dict[str, str]]:
-    from lesion.models.anatomy import FAMILIES
+    from lesion.models.families import FAMILIES
     from lesion.models.load import twins
 
     families = {
@@ -35,6 +35,8 @@ def _lesions() -> dict[str, dict[str, str]]:
         "order": words.ORDERS,
         "scope": words.SCOPES,
         "effect": words.EFFECTS,
+        "dose_is": words.DOSE_IS,
+        "distraction": words.DISTRACTIONS,
         "where.parts": words.PARTS,
         "where.tensors": words.TENSORS,
     }

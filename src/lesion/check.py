@@ -28,11 +28,14 @@ def plan(study: Study, data: str | Path | None = None) -> Plan:
             the rest of the plan is still worth reading.
     """
     from lesion.api import load_tasks
+    from lesion.damage.lesion import build
     from lesion.engine.estimate import cost
 
     tasks = load_tasks(study, data)
-    each = sum(len(study.draws_of(lesion)) for lesion in study.lesions)
-    trials = len(study.seeds) * (1 + each * len(study.damaging_doses))
+    for lesion in study.lesions:
+        build(lesion, study.seed)
+    each = sum(len(study.draws_of(one)) * len(study.doses_of(one)) for one in study.lesions)
+    trials = len(study.seeds) * (1 + each)
     rows: list[tuple[str, ...]] = []
     lines, total = [*study.notes()], 0.0
     for spec in study.models:

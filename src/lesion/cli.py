@@ -32,6 +32,8 @@ StudyName = Annotated[str, typer.Argument(help="Study file, or name of a shipped
 RunFolder = Annotated[Path, typer.Argument(help="Folder of a run.")]
 Out = Annotated[Path | None, typer.Option(help="Folder of the run [default: runs/NAME].")]
 Data = Annotated[Path | None, typer.Option(help="Folder with data in GLUE's own layout.")]
+Quick = Annotated[bool, typer.Option("--quick", help="A coarse grid with few draws.")]
+Models = Annotated[str | None, typer.Option(help="Model or folder of models to stand in.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:1.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -71,21 +73,25 @@ def demo(out_: Annotated[Path, typer.Option("--out")] = Path("runs/demo")) -> No
 
 
 @app.command()
-def run(study: StudyName, out: Out = None, data: Data = None, device: Device = "cpu") -> None:
+def run(
+    study: StudyName,
+    out: Out = None,
+    data: Data = None,
+    quick: Quick = False,
+    models: Models = None,
+    device: Device = "cpu",
+) -> None:
     """Run every trial that is not in the record yet; again to resume."""
-    from lesion.api import find_study
-
-    found = find_study(study)
+    found = _study(study, quick, models)
     _run(found, out or Path("runs") / found.name, data, device)
 
 
 @app.command()
-def check(study: StudyName, data: Data = None) -> None:
+def check(study: StudyName, data: Data = None, quick: Quick = False, models: Models = None) -> None:
     """Validate a study, and say what it would run and about how long."""
-    from lesion.api import find_study
     from lesion.check import plan
 
-    report = plan(find_study(study), data)
+    report = plan(_study(study, quick, models), data)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("model", "task", "examples", "trials", "seconds a trial", "total"):
         table.add_column(heading, justify="left" if heading in ("model", "task") else "right")
@@ -216,6 +222,15 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(2)
 
 
+def _study(name: str, quick: bool, models: str | None) -> "Study":
+    from lesion import variants
+    from lesion.api import find_study
+
+    found = find_study(name)
+    found = variants.quick(found) if quick else found
+    return variants.on_models(found, models) if models else found
+
+
 def _run(study: "Study", folder: Path, data: Path | None, device: str) -> None:
     from lesion import api
     from lesion.progress import Meter
@@ -224,6 +239,7 @@ def _run(study: "Study", folder: Path, data: Path | None, device: str) -> None:
         err.print(note, markup=False)
     missing = api.missing_trials(study, folder)
     again = f"lesion run {folder / 'study.yaml'} --out {folder}"
+    again += f" --data {data}" if data else ""
     with _interruptible(again), Meter(err, missing, api.intact_line(study, folder)) as meter:
         found = api.run(study, folder, data=data, device=device, watcher=meter)
     _print_answer(found)

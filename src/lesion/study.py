@@ -16,21 +16,25 @@ from typing import Any, NamedTuple
 import yaml
 
 from lesion import schema, shorthand
+from lesion.choices import check, is_random
 from lesion.errors import LesionError
 from lesion.schema import field
 from lesion.words import (
+    DISTRACTIONS,
+    DOSE_IS,
     EFFECTS,
+    FORMATS,
     KINDS,
     ORDERS,
     PARTS,
     SCOPES,
     SCORINGS,
-    SIX_MATRICES,
     TENSORS,
     UNITS,
 )
 
 SPLITS = ("train", "dev", "test")
+DISTRACTION_KEYS = ("words", "language", "matched", "count", "columns")
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,9 @@ class Where:
         short=shorthand.layers,
         shape=shorthand.LAYERS_SHAPE,
     )
-    parts: tuple[str, ...] = field("roles of tensors", SIX_MATRICES, choices=PARTS)
+    parts: tuple[str, ...] | None = field(
+        "roles of tensors (default: what suits the units)", None, choices=PARTS
+    )
     tensors: tuple[str, ...] = field("matrices, biases or both", tuple(TENSORS), choices=TENSORS)
 
 
@@ -109,6 +115,26 @@ class LesionSpec:
     scope: str = field("over what the ordering runs", "site", choices=SCOPES)
     effect: str = field("what happens to a destroyed unit", "zero", choices=EFFECTS)
     where: Where = field("layers, parts and tensors it may reach", Where())
+    dose_is: str = field("what the dose turns", "fraction", choices=DOSE_IS)
+    strength: float | None = field("of the effect: deviations, bits or factor", None)
+    bit: int | None = field("which bit is flipped, 0 the lowest (default: a random one)", None)
+    format: str | None = field("stored number whose bit is flipped", None, choices=FORMATS)
+    file: str | None = field("units of order listed: CSV or TSV", None)
+    doses: tuple[float, ...] | None = field(
+        "doses of this lesion alone (a strength may exceed 1)",
+        None,
+        at_least=0,
+        short=lambda value: None if value is None else shorthand.doses(value),
+        shape=shorthand.DOSES_SHAPE,
+    )
+    distraction: str | None = field(
+        "damage to the texts, instead of units of the model", None, choices=DISTRACTIONS
+    )
+    words: str | None = field("where new words come from: a language, or a file", None)
+    language: str | None = field("of the texts (default: the task's)", None)
+    matched: bool | None = field("new words as frequent as the text's", None)
+    count: int | None = field("so many of the most frequent words", None, at_least=1)
+    columns: tuple[int, ...] | None = field("columns of text, from 0 (default: all)", None)
     together: tuple["LesionSpec", ...] = field(
         "lesions taken at the same dose, instead of the keys above",
         (),
@@ -117,18 +143,44 @@ class LesionSpec:
 
     def __post_init__(self) -> None:
         if not self.name:
-            words = [self.order, self.units, *([self.scope] if self.scope != "site" else [])]
-            name = " + ".join(part.name for part in self.together) or " ".join(words)
-            object.__setattr__(self, "name", name)
+            object.__setattr__(self, "name", self._words())
+        try:
+            check(self)
+        except LesionError as error:
+            raise ValueError(str(error)) from None
+        self._check_distraction()
+        if self.dose_is == "fraction" and max(self.doses or (0,)) > 1:
+            raise ValueError("doses: a fraction is at most 1; a strength may be more (dose_is).")
+
+    def _check_distraction(self) -> None:
+        """Damage to texts has keys of its own."""
+        mine = {"name", "doses", "distraction", *DISTRACTION_KEYS}
+        defaults = {part.name: part.default for part in dataclasses.fields(self)}
+        given = {name for name in defaults if getattr(self, name) != defaults[name]}
+        if self.distraction and given - mine:
+            raise ValueError(
+                f"{', '.join(sorted(given - mine))}: a distraction has none; it damages the texts."
+            )
+        if not self.distraction and given & set(DISTRACTION_KEYS):
+            extra = ", ".join(sorted(given & set(DISTRACTION_KEYS)))
+            raise ValueError(f"{extra}: belongs to a distraction; say which (insert, drop, ...).")
+
+    def _words(self) -> str:
+        if self.distraction:
+            return self.distraction
+        if self.together:
+            return " + ".join(part.name for part in self.together)
+        words = [self.order, self.units]
+        words += [self.scope] if self.scope != "site" else []
+        words += [self.effect] if self.effect != "zero" else []
+        return " ".join(words)
 
     @property
     def random(self) -> bool:
         """Whether different draws differ."""
-        return (
-            any(part.random for part in self.together)
-            if self.together
-            else (self.order == "random")
-        )
+        if self.together:
+            return any(part.random for part in self.together)
+        return bool(self.distraction) or is_random(self)
 
 
 @dataclass(frozen=True)
@@ -197,10 +249,9 @@ class Study:
         """Fine-tuning seeds; (0,) where nothing is fine-tuned."""
         return self.finetune.seeds if self.finetune else (0,)
 
-    @property
-    def damaging_doses(self) -> tuple[float, ...]:
-        """Doses above 0: dose 0 is the intact model, which is scored once."""
-        return tuple(dose for dose in self.doses if dose > 0)
+    def doses_of(self, lesion: LesionSpec) -> tuple[float, ...]:
+        """Doses of a lesion above 0: dose 0 is the intact model, which is scored once."""
+        return tuple(dose for dose in lesion.doses or self.doses if dose > 0)
 
     def draws_of(self, lesion: LesionSpec) -> range:
         """The draws of a lesion: one if its ordering is not random."""
@@ -214,7 +265,7 @@ class Study:
                     yield Trial(model.name, seed, task.name, INTACT, 0.0, 0)
                     for lesion in self.lesions:
                         for draw in self.draws_of(lesion):
-                            for dose in self.damaging_doses:
+                            for dose in self.doses_of(lesion):
                                 yield Trial(model.name, seed, task.name, lesion.name, dose, draw)
 
     def notes(self) -> list[str]:
@@ -338,6 +389,8 @@ def _comparable(study: Study) -> dict[str, Any]:
     del value["compare"]
     for task in value["tasks"]:
         task.update({key: Path(task[key]).name for key in (*SPLITS, "file") if task[key]})
+    for lesion in value["lesions"]:
+        lesion.update({key: Path(lesion[key]).name for key in ("file", "words") if lesion[key]})
     for model in value["models"]:
         if Path(model["source"]).is_absolute():
             model["source"] = Path(model["source"]).name
@@ -373,4 +426,8 @@ def _anchored(study: Study, folder: Path) -> Study:
     models = tuple(
         dataclasses.replace(model, source=str(found(model.source))) for model in study.models
     )
-    return dataclasses.replace(study, tasks=tasks, models=models)
+    lesions = tuple(
+        dataclasses.replace(one, file=found(one.file), words=found(one.words))
+        for one in study.lesions
+    )
+    return dataclasses.replace(study, tasks=tasks, models=models, lesions=lesions)

@@ -28,21 +28,48 @@ TENSORS = {
 UNITS = {
     "weights": "single numbers of the selected tensors",
     "neurons": "output units: a row of the matrix together with its bias",
+    "heads": "attention heads: rows of query, key and value, columns of the output",
+    "dimensions": "dimensions of the residual stream, through every tensor that reads or writes it",
+    "layers": "whole layers: the residual stream passes by what they would have added",
+    "words": "rows of the embedding tables",
+}
+DEFAULT_PARTS = {  # of the units for which it is not the six matrices
+    "heads": ("query", "key", "value", "attention_output"),
+    "dimensions": ("embeddings", *SIX_MATRICES, "norms"),
+    "layers": ("attention_output", "mlp_out"),
+    "words": ("embeddings",),
 }
 
 ORDERS = {
     "random": "a keyed permutation: the same for every model of one shape",
     "magnitude": "smallest L1 norm first: classic pruning",
+    "magnitude-descending": "largest L1 norm first: the worst case",
+    "focal": "contiguous around a random centre: a stroke, where random is a diffuse disease",
+    "listed": "the units of a file, in its order",
 }
 
 SCOPES = {
     "site": "the same fraction of every tensor",
+    "layer": "one ordering in every layer",
     "model": "one ordering over everything selected, so that tensors are hit unevenly",
 }
 
 EFFECTS = {
     "zero": "destroyed units become exactly 0",
+    "noise": "Gaussian noise is added; strength in standard deviations of the tensor (1)",
+    "shuffle": "units take each other's values",
+    "flip": "one bit of the stored number changes: a given one (bit) or a random one",
+    "quantise": "rounded to strength bits (2-8), symmetric, by output channel",
+    "scale": "multiplied by strength",
 }
+
+DOSE_IS = {
+    "fraction": "the dose is the fraction of units destroyed",
+    "strength": "every selected unit is hit, and the dose is how hard (noise, quantise, scale)",
+}
+
+FORMATS = {"float32": 32, "bfloat16": 16, "float16": 16, "int8": 8}
+STRENGTHS = {"noise": (0.0, 1e6), "quantise": (2.0, 8.0), "scale": (-1e6, 1e6)}
 
 LAYERS = ("all", "first", "middle", "last")
 
@@ -55,4 +82,15 @@ KINDS = {
 SCORINGS = {
     "pll": "pseudo-log-likelihood of every token of both sentences",
     "word": "only the words in which the sentences differ",
+}
+
+DISTRACTIONS = {
+    "insert": "words of a list, at any place between the words",
+    "drop": "words left out",
+    "swap": "neighbouring words in each other's place",
+    "repeat": "words said twice",
+    "typo": "one letter of a word typed with the key beside it",
+    "mask": "words replaced by the model's mask token",
+    "replace": "words replaced by words of a list",
+    "code-switch": "words replaced by words of another language of the same frequency rank",
 }

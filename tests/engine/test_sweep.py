@@ -103,3 +103,32 @@ def test_a_head_for_other_classes_is_refused(small, tmp_path):
         f"{small.models[0].source}: its head has 2 classes, but pairs has 3 (no, perhaps, yes). "
         "Choose a checkpoint of this task, or give the study a finetune section."
     )
+
+
+def test_a_distraction_is_swept_like_a_lesion_and_leaves_no_trace(tmp_path, tiny_bert):
+    (tmp_path / "words.txt").write_text("sailor\nbird\nhouse\n")
+    data = labs.write_pairs(tmp_path / "pairs.tsv")
+    lesions = [
+        {"name": "noise words", "distraction": "insert", "words": str(tmp_path / "words.txt")},
+        {"name": "weights", "units": "weights"},
+    ]
+    run = lesion.run(parse_study(labs.study(tiny_bert, data, lesions=lesions)), tmp_path / "run")
+    names, found = run.record.rows("trials")
+    trials = [dict(zip(names, row, strict=True)) for row in found]
+    inserted = [one for one in trials if one["lesion"] == "noise words"]
+    assert len({one["outputs"] for one in inserted}) == len(inserted) == 6
+    words = 24 * (7 + 7)  # of every example's two sentences
+    assert {one["units"] for one in inserted} == {words}
+    alone = lesion.run(
+        parse_study(labs.study(tiny_bert, data, lesions=lesions[1:])), tmp_path / "alone"
+    )
+    kept = [row for row, one in zip(found, trials, strict=True) if one["lesion"] != "noise words"]
+    assert kept == rows(alone)
+
+
+def test_a_lesion_may_have_doses_of_its_own(tmp_path, tiny_bert):
+    data = labs.write_pairs(tmp_path / "pairs.tsv")
+    noise = {"name": "n", "effect": "noise", "dose_is": "strength", "doses": [0, 0.5, 4]}
+    study = parse_study(labs.study(tiny_bert, data, lesions=[noise, {"name": "w"}]))
+    run = lesion.run(study, tmp_path / "run")
+    assert [a.doses.tolist() for a in run.analyses] == [[0, 0.5, 4], [0, 0.3, 0.6, 1]]

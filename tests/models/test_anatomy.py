@@ -153,7 +153,7 @@ def test_an_unknown_family_is_refused_and_told_where_to_add_it():
     assert str(caught.value) == (
         "model_type 'perceiver' is not a family that Lesion knows. Known: "
         f"{', '.join(anatomy.FAMILIES)}. Add its module paths to FAMILIES in "
-        "lesion/models/anatomy.py."
+        "lesion/models/families.py."
     )
 
 

@@ -32,7 +32,7 @@ def _complete(
     def finished(seed: int, draw: int) -> bool:
         return all(
             Trial(model.name, seed, task, lesion.name, dose, draw) in done
-            for dose in study.damaging_doses
+            for dose in study.doses_of(lesion)
         )
 
     draws_of = {
@@ -59,7 +59,7 @@ def _table(
 ) -> Responses:
     about = record.task(task)
     assert about is not None, "a task is recorded before its first trial"
-    doses = (0.0, *record.study.damaging_doses)
+    doses = (0.0, *record.study.doses_of(lesion))
     first = record.outputs(Trial(model.name, seeds[0], task, INTACT, 0.0, 0))
     outputs = np.empty((len(seeds), len(draws), len(doses), *first.shape), np.float32)
     for s, seed in enumerate(seeds):

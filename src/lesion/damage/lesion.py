@@ -15,15 +15,18 @@ from typing import Any
 
 from torch import nn
 
-from lesion.damage.effects import EFFECTS
+from lesion.choices import check, is_random
+from lesion.damage.distraction import Distraction
+from lesion.damage.effects import EFFECTS, Settings
+from lesion.damage.listing import read_listing
 from lesion.damage.orders import ORDERS, SCOPES
 from lesion.damage.units import UNITS
-from lesion.damage.wound import Cut, Receipt, Wound
+from lesion.damage.wound import Cut, Receipt, Recipe, Wound
 from lesion.errors import LesionError
 from lesion.models import anatomy
 from lesion.schema import hint
 from lesion.study import LesionSpec
-from lesion.words import PARTS, SIX_MATRICES, TENSORS
+from lesion.words import DEFAULT_PARTS, DOSE_IS, PARTS, SIX_MATRICES, TENSORS
 
 
 @dataclass(frozen=True)
@@ -33,11 +36,15 @@ class Lesion:
     Args:
         units, order, scope, effect: words of `lesion.words`.
         layers: `all`, `first`, `middle`, `last`, a number or a sequence of numbers.
-        parts, tensors: what of a layer it may reach; default: the six matrices and their biases.
+        parts: what of a layer it may reach; default: what suits the units.
+        tensors: weight, bias or both.
+        dose_is: `fraction` of the units or, with every unit hit, `strength` of the effect.
+        strength, bit, format: of the effect, see `lesion.damage.effects.Settings`.
+        file: the units of order `listed`, see `lesion.damage.listing`.
         name, seed: with the draw they address the randomness.
 
     Raises:
-        LesionError: for a word that does not exist.
+        LesionError: for a word that does not exist, or words that do not go together.
 
     Example:
         >>> cut = Lesion(units="weights", order="random")
@@ -50,8 +57,13 @@ class Lesion:
     scope: str = "site"
     effect: str = "zero"
     layers: Any = "all"
-    parts: tuple[str, ...] = SIX_MATRICES
+    parts: tuple[str, ...] | None = None
     tensors: tuple[str, ...] = tuple(TENSORS)
+    dose_is: str = "fraction"
+    strength: float | None = None
+    bit: int | None = None
+    format: str | None = None
+    file: str | None = None
     name: str = "lesion"
     seed: int = 0
 
@@ -59,13 +71,20 @@ class Lesion:
         for key, table in (("units", UNITS), ("order", ORDERS), ("effect", EFFECTS)):
             _known(key, [getattr(self, key)], table)
         _known("scope", [self.scope], SCOPES)
-        _known("parts", self.parts, PARTS)
+        _known("parts", self.parts or (), PARTS)
         _known("tensors", self.tensors, TENSORS)
+        _known("dose_is", [self.dose_is], DOSE_IS)
+        check(self)
+
+    @property
+    def reach(self) -> tuple[str, ...]:
+        """The parts that it may reach."""
+        return self.parts or DEFAULT_PARTS.get(self.units, SIX_MATRICES)
 
     @property
     def random(self) -> bool:
         """Whether different draws differ."""
-        return ORDERS[self.order].random
+        return is_random(self)
 
     def opened(self, model: nn.Module, draw: int = 0) -> AbstractContextManager[Wound]:
         """Order the units of a model; on leaving, every bit is restored.
@@ -109,8 +128,16 @@ class Together:
         return _applied(self, model, dose, draw)
 
 
-def build(spec: LesionSpec, seed: int) -> Lesion | Together:
-    """The lesion that a study describes, keyed by the study's seed."""
+Damage = Lesion | Together | Distraction
+
+
+def build(spec: LesionSpec, seed: int) -> Damage:
+    """The lesion or distraction that a study describes, keyed by the study's seed."""
+    if spec.distraction:
+        return Distraction(
+            spec.distraction, spec.words, spec.language, spec.matched, spec.count, spec.columns,
+            spec.name, seed,
+        )  # fmt: skip
     if spec.together:
         named = [
             dataclasses.replace(part, name=f"{spec.name}/{part.name}") for part in spec.together
@@ -120,17 +147,14 @@ def build(spec: LesionSpec, seed: int) -> Lesion | Together:
 
 
 def _single(spec: LesionSpec, seed: int) -> Lesion:
-    return Lesion(
-        units=spec.units,
-        order=spec.order,
-        scope=spec.scope,
-        effect=spec.effect,
-        layers=spec.where.layers,
-        parts=spec.where.parts,
-        tensors=spec.where.tensors,
-        name=spec.name,
-        seed=seed,
-    )
+    names = {field.name for field in dataclasses.fields(Lesion)}
+    same = {
+        field.name: getattr(spec, field.name)
+        for field in dataclasses.fields(spec)
+        if field.name in names
+    }
+    where = spec.where
+    return Lesion(**same, layers=where.layers, parts=where.parts, tensors=where.tensors, seed=seed)
 
 
 @contextmanager
@@ -151,15 +175,26 @@ def _applied(
 
 
 def _cut(lesion: Lesion, model: nn.Module, draw: int) -> Cut:
-    sites = anatomy.select(model, lesion.layers, lesion.parts)
-    populations = UNITS[lesion.units](sites, lesion.tensors)
-    if not sum(population.count for population in populations):
+    sites = anatomy.select(model, lesion.layers, lesion.reach)
+    effect = EFFECTS[lesion.effect]
+    strength = effect.default if lesion.strength is None else lesion.strength
+    recipe = Recipe(
+        order=ORDERS[lesion.order],
+        scope=SCOPES[lesion.scope],
+        effect=effect,
+        settings=Settings(strength, lesion.bit, lesion.format),
+        listing=read_listing(lesion.file) if lesion.file else None,
+        key=(lesion.seed, (lesion.name, draw if lesion.random else 0)),
+        by_strength=lesion.dose_is == "strength",
+    )
+    cut = Cut(UNITS[lesion.units](sites, lesion.tensors), recipe)
+    if not cut.units:
         raise LesionError(
-            f"{lesion.name}: has no targets: {type(model).__name__} has no "
-            f"{' or '.join(lesion.tensors)} in {', '.join(lesion.parts)}."
+            f"{lesion.name}: has no targets: {type(model).__name__} has no {lesion.units} with "
+            f"{' or '.join(lesion.tensors)} in {', '.join(lesion.reach)}"
+            + (f" that {lesion.file} lists." if lesion.file else ".")
         )
-    address = (lesion.name, draw if lesion.random else 0)
-    return Cut(populations, lesion.order, lesion.scope, lesion.effect, lesion.seed, address)
+    return cut
 
 
 def _known(key: str, words: Sequence[str], table: dict[str, Any]) -> None:

@@ -5,11 +5,13 @@ position. From there on all orders and scopes share one mechanism.
 """
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
+from lesion.damage.listing import Listing
 from lesion.damage.units import Population
 from lesion.keys import priorities
 
@@ -18,8 +20,8 @@ class Ranking(NamedTuple):
     """A population in the order of its destruction.
 
     Attributes:
-        units: (count,) int64, first destroyed first.
-        keys: (count,) uint32 rank keys, ascending: what a scope over several populations merges.
+        units: (units,) int64, first destroyed first; all of the population, or those listed.
+        keys: (units,) uint32 rank keys, ascending: what a scope over several populations merges.
     """
 
     units: np.ndarray
@@ -30,34 +32,73 @@ class Order(NamedTuple):
     """An entry of `ORDERS`.
 
     Attributes:
-        keys: population, seed, address -> (count,) uint32.
+        rank: populations that are ordered together, seed, address, listing -> their rankings.
         random: whether draws differ.
     """
 
-    keys: Callable[[Population, int, tuple], np.ndarray]
+    rank: Callable[[Sequence[Population], int, tuple, Listing | None], list[Ranking]]
     random: bool
 
 
-def random(population: Population, seed: int, address: tuple) -> np.ndarray:
+def random(
+    group: Sequence[Population], seed: int, address: tuple, listing: Listing | None
+) -> list[Ranking]:
     """A permutation keyed by seed, lesion, draw, layer, part and tensor."""
-    return priorities(population.count, seed, *address, *population.address)
+    return [rank(priorities(one.count, seed, *address, *one.address)) for one in group]
 
 
-def magnitude(population: Population, seed: int, address: tuple) -> np.ndarray:
+def magnitude(
+    group: Sequence[Population], seed: int, address: tuple, listing: Listing | None
+) -> list[Ranking]:
     """L1 norm, smallest first (LeCun et al. 1990 and everyone since).
 
     Single weights by their absolute value, as `torch.nn.utils.prune.l1_unstructured`; neurons by
-    the norm of their row without the bias, as `ln_structured` with n=1.
+    the norm of their row without the bias, as `ln_structured` with n=1; heads, dimensions and
+    layers by the norm of all that they own.
     """
-    span = population.spans[0]
-    value = span.view.detach().abs().float()
-    others = [axis for axis in range(value.dim()) if axis != (span.axis or 0)]
-    return ascending(value.sum(dim=others) if others else value)
+    return [rank(ascending(_norms(one))) for one in group]
+
+
+def magnitude_descending(
+    group: Sequence[Population], seed: int, address: tuple, listing: Listing | None
+) -> list[Ranking]:
+    """L1 norm, largest first: the worst case of the classic."""
+    return [rank(ascending(-_norms(one))) for one in group]
+
+
+def focal(
+    group: Sequence[Population], seed: int, address: tuple, listing: Listing | None
+) -> list[Ranking]:
+    """Contiguous around a random centre: a stroke, where `random` is a diffuse disease.
+
+    A population on its own is a line or, single weights, a rectangle, and the distance to the
+    centre is the larger of the two in shares of its sides. Several populations are one line, from
+    the first layer to the last.
+    """
+    if len(group) == 1:
+        return [rank(_around(group[0].shape, seed, (*address, *group[0].address)))]
+    total = sum(one.count for one in group)
+    centre = int(_share(seed, (*address, "line")) * total)
+    starts = np.cumsum([0, *(one.count for one in group)])
+    lines = (np.arange(start, stop) for start, stop in pairwise(starts))
+    return [rank(np.abs(line - centre).astype(np.uint32)) for line in lines]
+
+
+def listed(
+    group: Sequence[Population], seed: int, address: tuple, listing: Listing | None
+) -> list[Ranking]:
+    """The units of a file, in its order: those that another tool has found."""
+    assert listing is not None, "checked when the lesion is made"
+    places = [listing.places(one.address, one.count) for one in group]
+    return [Ranking(units, lines.astype(np.uint32)) for units, lines in places]
 
 
 ORDERS = {
     "random": Order(random, random=True),
     "magnitude": Order(magnitude, random=False),
+    "magnitude-descending": Order(magnitude_descending, random=False),
+    "focal": Order(focal, random=True),
+    "listed": Order(listed, random=False),
 }
 
 
@@ -66,7 +107,7 @@ def ascending(value: torch.Tensor) -> np.ndarray:
 
     The bits of an IEEE float sort like the number once the sign is folded in.
     """
-    bits = value.contiguous().cpu().numpy().view(np.uint32)
+    bits = value.float().contiguous().cpu().numpy().view(np.uint32)
     negative = bits >> 31 == 1
     return np.where(negative, ~bits, bits | np.uint32(1 << 31))
 
@@ -112,9 +153,40 @@ def _up_to(ranking: Ranking, key: int) -> int:
     return int(np.searchsorted(ranking.keys, np.uint32(min(key, 2**32 - 1)), side="right"))
 
 
+def _norms(population: Population) -> torch.Tensor:
+    """L1 norm of what each unit owns, (count,); of neurons and words only their matrix."""
+    single = population.address[-1] in ("neuron", "row")
+    spans = population.spans[:1] if single else population.spans
+    values = [span.sums(span.tensor.detach().abs(), population.count) for span in spans]
+    return torch.stack(values).sum(0)
+
+
+def _share(seed: int, address: tuple) -> float:
+    return int(priorities(1, seed, "centre", *address)[0]) / 2**32
+
+
+def _around(shape: tuple[int, ...], seed: int, address: tuple) -> np.ndarray:
+    """Distance of every unit to a random centre, as rank keys."""
+    distance = np.zeros(shape, np.float32)
+    for axis, side in enumerate(shape):
+        centre = int(_share(seed, (*address, axis)) * side)
+        away = np.abs(np.arange(side) - centre).astype(np.float32) / side
+        along = away.reshape([-1 if other == axis else 1 for other in range(len(shape))])
+        np.maximum(distance, along, out=distance)
+    return ascending(torch.from_numpy(distance.reshape(-1)))
+
+
 def by_site(populations: Sequence[Population]) -> list[list[int]]:
     """Each population is ordered on its own."""
     return [[number] for number in range(len(populations))]
+
+
+def by_layer(populations: Sequence[Population]) -> list[list[int]]:
+    """One ordering a layer; what is in no layer is ordered together."""
+    groups: dict[int | None, list[int]] = {}
+    for number, population in enumerate(populations):
+        groups.setdefault(population.layer, []).append(number)
+    return list(groups.values())
 
 
 def by_model(populations: Sequence[Population]) -> list[list[int]]:
@@ -124,5 +196,6 @@ def by_model(populations: Sequence[Population]) -> list[list[int]]:
 
 SCOPES: dict[str, Callable[[Sequence[Population]], list[list[int]]]] = {
     "site": by_site,
+    "layer": by_layer,
     "model": by_model,
 }

@@ -1,17 +1,18 @@
 """An opened lesion on a live model: deepened dose by dose, proven, and healed bit for bit."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+import numpy as np
 import torch
 
-from lesion.damage.effects import EFFECTS
-from lesion.damage.orders import ORDERS, SCOPES, counts, rank
-from lesion.damage.units import Population
+from lesion.damage.effects import Effect, Key, Settings
+from lesion.damage.listing import Listing
+from lesion.damage.orders import Order, Ranking, counts
+from lesion.damage.units import Address, Population, Span
 from lesion.errors import LesionError
-
-Address = tuple[str | int, ...]
 
 
 class Receipt(NamedTuple):
@@ -32,40 +33,80 @@ class Receipt(NamedTuple):
     digest: str
 
 
-def _is_dose(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a cut is made: the words of a lesion, looked up.
+
+    Attributes:
+        key: seed, and the address of lesion and draw.
+        by_strength: the dose is the strength of the effect, and every unit is hit.
+    """
+
+    order: Order
+    scope: Callable[[Sequence[Population]], list[list[int]]]
+    effect: Effect
+    settings: Settings
+    listing: Listing | None
+    key: Key
+    by_strength: bool = False
 
 
 class Cut:
     """The orderings of one lesion on one model, and how far each is gone."""
 
-    def __init__(
-        self,
-        populations: Sequence[Population],
-        order: str,
-        scope: str,
-        effect: str,
-        seed: int,
-        address: Address,
-    ) -> None:
-        keys = ORDERS[order].keys
+    def __init__(self, populations: Sequence[Population], recipe: Recipe) -> None:
         self.populations = populations
         self.gone = [0] * len(populations)
-        self._rankings = [rank(keys(population, seed, address)) for population in populations]
-        self._groups = SCOPES[scope](populations)
-        self._effect = EFFECTS[effect]
+        self._recipe, self._settings = recipe, recipe.settings
+        self._values: dict[tuple[int, int], torch.Tensor] = {}
+        self._groups = recipe.scope(populations)
+        self._rankings: list[Ranking] = [Ranking(np.empty(0), np.empty(0))] * len(populations)
+        for group in self._groups:
+            members = [populations[number] for number in group]
+            ranked = recipe.order.rank(members, *recipe.key, recipe.listing)
+            for number, ranking in zip(group, ranked, strict=True):
+                self._rankings[number] = ranking
         self._hashes = [hashlib.blake2b(digest_size=16) for _ in populations]
+
+    @property
+    def units(self) -> int:
+        """How many units can be destroyed."""
+        return sum(len(ranking.units) for ranking in self._rankings)
+
+    def check(self, dose: float) -> None:
+        """Refuse a dose that is none.
+
+        Raises:
+            LesionError: if it is no fraction or, where it is a strength, out of the effect's range.
+        """
+        strength = self._recipe.effect.strength if self._recipe.by_strength else None
+        low, high = strength or (0.0, 1.0)
+        if not (_is_number(dose) and (low <= dose <= high or dose == 0)):
+            raise LesionError(f"dose must be a float in [{low:g}, {high:g}]. Got {dose!r}.")
 
     def goal(self, dose: float) -> tuple[int, list[int]]:
         """Units asked for at a dose, and the number to be dead in each population."""
+        share = float(dose != 0) if self._recipe.by_strength else dose
         asked, goal = 0, [0] * len(self.populations)
         for group in self._groups:
-            total = round(dose * sum(self.populations[number].count for number in group))
-            taken = counts([self._rankings[number] for number in group], total)
-            for number, count in zip(group, taken, strict=True):
+            rankings = [self._rankings[number] for number in group]
+            total = round(share * sum(len(ranking.units) for ranking in rankings))
+            for number, count in zip(group, counts(rankings, total), strict=True):
                 goal[number] = count
             asked += total
         return asked, goal
+
+    def set_strength(self, dose: float) -> bool:
+        """Where the dose is a strength, take it; whether what is destroyed must be done again."""
+        if not self._recipe.by_strength or self._settings.strength == dose:
+            return False
+        self._settings = replace(self._settings, strength=float(dose))
+        self._values.clear()
+        return any(self.gone)
 
     def destroy(self, number: int, count: int, intact: dict[int, torch.Tensor]) -> None:
         """Bring population `number` to `count` dead units."""
@@ -73,10 +114,20 @@ class Cut:
         if not len(fresh):
             return
         for span in self.populations[number].spans:
-            unit = torch.from_numpy(fresh).to(span.tensor.device)
-            span.view[span.entries(unit)] = self._effect(intact[id(span.tensor)])
+            values = self._values_of(number, span, intact[id(span.tensor)])
+            span.write(torch.from_numpy(fresh).to(span.tensor.device), values)
         self._hashes[number].update(fresh.astype("<u4").tobytes())
         self.gone[number] = count
+
+    def _values_of(self, number: int, span: Span, intact: torch.Tensor) -> torch.Tensor:
+        """What destroyed entries of a span become: made once a draw."""
+        key = (number, id(span))
+        if key not in self._values:
+            recipe = self._recipe
+            self._values[key] = recipe.effect.values(
+                intact, self.populations[number], span, self._settings, recipe.key
+            )
+        return self._values[key]
 
     def forget(self) -> None:
         """Start again from nothing destroyed."""
@@ -108,12 +159,13 @@ class Wound:
         """Go to a dose, writing only what changes; a smaller dose heals first.
 
         Raises:
-            LesionError: if the dose is not a number in [0, 1].
+            LesionError: if the dose is out of its range.
         """
-        if not _is_dose(dose):
-            raise LesionError(f"dose must be a float in [0, 1]. Got {dose!r}.")
+        for cut in self._cuts:
+            cut.check(dose)
         goals = [cut.goal(dose) for cut in self._cuts]
-        if any(
+        again = [cut.set_strength(dose) for cut in self._cuts]
+        if any(again) or any(
             count < gone
             for cut, (_, goal) in zip(self._cuts, goals, strict=True)
             for count, gone in zip(goal, cut.gone, strict=True)
@@ -134,16 +186,16 @@ class Wound:
             cut.forget()
 
     def _receipt(self, asked: int) -> Receipt:
-        touched, whole = set(), hashlib.blake2b(digest_size=16)
+        touched: set[Address] = set()
+        whole = hashlib.blake2b(digest_size=16)
         for cut in self._cuts:
             whole.update(cut.digest())
             for population, gone in zip(cut.populations, cut.gone, strict=True):
-                if gone:
-                    touched.add(population.address[:3])
+                touched |= population.sites if gone else frozenset()
         return Receipt(
             asked,
             sum(sum(cut.gone) for cut in self._cuts),
-            sum(population.count for cut in self._cuts for population in cut.populations),
+            sum(cut.units for cut in self._cuts),
             len(touched),
             whole.hexdigest(),
         )

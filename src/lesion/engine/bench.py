@@ -1,18 +1,22 @@
 """A model made ready for one task: found, fine-tuned if the study says so, loaded, encoded."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 
+from lesion.damage.distraction import Distraction
+from lesion.damage.lesion import Damage
 from lesion.engine.forward import Scorer
 from lesion.errors import LesionError
 from lesion.models.finetune import finetuned
 from lesion.models.load import Checkpoint, load_config, load_model, load_tokenizer, resolve
 from lesion.study import Finetuning, ModelSpec
 from lesion.tasks.base import Task
+from lesion.tasks.classify import Classification
 
 Progress = Callable[[int, int], None]
 
@@ -24,11 +28,13 @@ class Bench:
     Attributes:
         checkpoint: the weights that are damaged, pinned.
         model: live, in evaluation mode.
+        task: what it is asked.
         score: outputs of every example with the model as it is now.
     """
 
     checkpoint: Checkpoint
     model: nn.Module
+    task: Task
     score: Scorer
 
 
@@ -57,7 +63,20 @@ def prepare(
             f"{task.name} has {len(task.classes)} ({', '.join(task.classes)}). Choose a "
             "checkpoint of this task, or give the study a finetune section."
         )
-    return Bench(checkpoint, model, Scorer(model, tokenizer, task))
+    return Bench(checkpoint, model, task, Scorer(model, tokenizer, task))
+
+
+def opened(damage: Damage, bench: Bench, draw: int) -> AbstractContextManager[Any]:
+    """A lesion of the model, or a distraction in what it reads; undone on leaving."""
+    if isinstance(damage, Distraction):
+        if not isinstance(bench.task, Classification):
+            raise LesionError(
+                f"{damage.name}: a distraction needs a task of kind classify. "
+                f"{bench.task.name} is of kind {bench.task.kind}."
+            )
+        score = bench.score
+        return damage.wounded(bench.task, score.tokenizer, score.read, draw)
+    return damage.opened(bench.model, draw)
 
 
 def train_head(

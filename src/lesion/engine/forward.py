@@ -32,14 +32,21 @@ class Scorer:
     def __init__(
         self, model: nn.Module, tokenizer: Any, task: Task, batch_tokens: int = BATCH_TOKENS
     ) -> None:
-        self._model, self._task = model, task
-        self._encoded = task.encode(tokenizer, model.config)
+        self.tokenizer = tokenizer
+        self._model, self._batch_tokens = model, batch_tokens
+        self.read(task)
+
+    def read(self, task: Task) -> None:
+        """Score this version of the task from now on."""
+        config: Any = self._model.config
+        self._task = task
+        self._encoded = task.encode(self.tokenizer, config)
         self._rows = self._encoded.rows
-        self._batches = batches(self._rows, batch_tokens)
-        device = next(model.parameters()).device
-        language = language_of(model.config, task.language)
+        self._batches = batches(self._rows, self._batch_tokens)
+        device = next(self._model.parameters()).device
+        language = language_of(config, task.language)
         self._inputs = [
-            collate([self._rows[row] for row in batch], tokenizer, language, device)
+            collate([self._rows[row] for row in batch], self.tokenizer, language, device)
             for batch in self._batches
         ]
 

@@ -3,13 +3,13 @@
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
-from lesion.damage.lesion import Lesion, Together, build
-from lesion.damage.wound import Receipt, Wound
-from lesion.engine.bench import Bench, prepare
+from lesion.damage.lesion import Damage, build
+from lesion.damage.wound import Receipt
+from lesion.engine.bench import Bench, opened, prepare
 from lesion.study import INTACT, Study, Trial, pending
 from lesion.tasks.base import Task
 
@@ -71,19 +71,19 @@ def run(
 
 
 def measure(
-    bench: Bench, lesions: Mapping[str, Lesion | Together], trials: Iterable[Trial]
+    bench: Bench, lesions: Mapping[str, Damage], trials: Iterable[Trial]
 ) -> Iterator[Measured]:
     """Score one patient at every address; doses of one draw must ascend."""
     for (lesion, draw), doses in groupby(trials, key=lambda trial: (trial.lesion, trial.draw)):
         if lesion == INTACT:
             yield from (_timed(trial, None, bench) for trial in doses)
             continue
-        with lesions[lesion].opened(bench.model, draw) as wound:
+        with opened(lesions[lesion], bench, draw) as wound:
             for trial in doses:
                 yield _timed(trial, wound, bench)
 
 
-def _timed(trial: Trial, wound: Wound | None, bench: Bench) -> Measured:
+def _timed(trial: Trial, wound: Any, bench: Bench) -> Measured:
     start = time.perf_counter()
     receipt = wound.deepen(trial.dose) if wound else None
     outputs = bench.score()

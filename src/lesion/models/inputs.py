@@ -16,13 +16,15 @@ def collate(
     language: int | None,
     device: torch.device,
 ) -> dict[str, torch.Tensor]:
-    """Pad rows to the longest: tensors of shape (rows, tokens), int64.
+    """Pad rows to the longest, on the right: tensors of shape (rows, tokens), int64.
+
+    On the right whatever the tokenizer's own side: causal models count positions from the left.
 
     Args:
         language: XLM's language id, given to every token.
     """
     longest = max(len(row["input_ids"]) for row in rows)
-    padding = {"input_ids": tokenizer.pad_token_id or 0}
+    padding = {"input_ids": padding_id(tokenizer)}
     tensors = {
         key: torch.tensor(
             [row[key] + [padding.get(key, 0)] * (longest - len(row[key])) for row in rows]
@@ -36,6 +38,18 @@ def collate(
     if language is not None:
         tensors["langs"] = torch.full_like(tensors["input_ids"], language)
     return {key: tensor.to(device) for key, tensor in tensors.items()}
+
+
+def padding_id(tokenizer: Any) -> int:
+    """The id that fills a row up: of the padding token, or else of the token that ends a text.
+
+    GPT-2 and Llama have no padding token. What pads is masked; its id matters only to causal
+    classifiers, which find the last real token by it (see `load.load_model`).
+    """
+    for token in (tokenizer.pad_token_id, tokenizer.eos_token_id):
+        if token is not None:
+            return int(token)
+    return 0
 
 
 def language_of(config: Any, language: str = "en") -> int | None:

@@ -22,11 +22,14 @@ from safetensors import SafetensorError
 from torch import nn
 
 from lesion.errors import LesionError
+from lesion.models.families import FAMILIES
+from lesion.models.inputs import padding_id
 from lesion.schema import hint
 
 HEADS = {
     "classification": "AutoModelForSequenceClassification",
     "mlm": "AutoModelForMaskedLM",
+    "causal": "AutoModelForCausalLM",
     "base": "AutoModel",
 }
 TWINS = Path(__file__).parent.parent / "twins"
@@ -76,18 +79,24 @@ def load_model(
 ) -> nn.Module:
     """A Hugging Face model in float32, in evaluation mode.
 
+    A causal classifier reads the last token that is not padding. Where its configuration names
+    no padding token (GPT-2, Llama), it is given the one that `inputs.collate` pads with.
+
     Args:
         source: hub id, local folder, or a resolved `Checkpoint`.
-        head: `classification`, `mlm` or `base`.
+        head: `classification`, `mlm`, `causal` or `base`.
         revision: commit, tag or branch of the hub.
         complete: refuse a checkpoint that lacks weights of the head; False draws them from
             torch's global generator.
         config: changes to the configuration, such as `num_labels`.
 
     Raises:
-        LesionError: if the source cannot be found or holds no such model.
+        LesionError: if the source cannot be found or holds no such model, or if a causal
+            classifier and its tokenizer disagree on the padding.
     """
     checkpoint = source if isinstance(source, Checkpoint) else resolve(source, revision)
+    if head == "causal":
+        _check_causal(checkpoint)
     auto = getattr(transformers, HEADS[head])
     with _explained(checkpoint.source):
         model, loading = auto.from_pretrained(
@@ -104,6 +113,9 @@ def load_model(
             f"{checkpoint.source}: has no trained {head} head ({missing[0]} is missing). "
             "Fine-tune it: give the study a finetune section, or run lesion finetune."
         )
+    family = FAMILIES.get(model.config.model_type)
+    if head == "classification" and family and family.causal:
+        _agree_on_padding(model, checkpoint)
     return model.to(device).eval()
 
 
@@ -120,6 +132,30 @@ def load_tokenizer(checkpoint: Checkpoint) -> Any:
     with _explained(checkpoint.source):
         return transformers.AutoTokenizer.from_pretrained(
             checkpoint.path, revision=checkpoint.revision or "main", trust_remote_code=False
+        )
+
+
+def _check_causal(checkpoint: Checkpoint) -> None:
+    """A masked model with a causal head loads, and sees the word that it is to predict."""
+    config = load_config(checkpoint)
+    kind = config.model_type
+    if kind in FAMILIES and not FAMILIES[kind].causal and not getattr(config, "is_decoder", False):
+        causal = ", ".join(name for name, family in FAMILIES.items() if family.causal)
+        raise LesionError(
+            f"{checkpoint.source}: is a {kind}, which does not predict the next word. "
+            f"Choose a causal model ({causal})."
+        )
+
+
+def _agree_on_padding(model: Any, checkpoint: Checkpoint) -> None:
+    """Let the model find the last real token of rows that Lesion has padded."""
+    padded, told = padding_id(load_tokenizer(checkpoint)), model.config.pad_token_id
+    if told is None:
+        model.config.pad_token_id = padded
+    elif told != padded:
+        raise LesionError(
+            f"{checkpoint.source}: config.json has pad_token_id {told}, but the tokenizer pads "
+            f"with {padded}, so that the classifier would read padding. Make them the same."
         )
 
 

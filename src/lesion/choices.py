@@ -1,0 +1,80 @@
+"""Which words of a lesion go together, and what follows from them."""
+
+from typing import Protocol
+
+from lesion.errors import LesionError
+from lesion.words import FORMATS, STRENGTHS
+
+
+class Choices(Protocol):
+    """What is looked at of a lesion, be it a study's or the engine's."""
+
+    @property
+    def units(self) -> str: ...  # noqa: D102
+    @property
+    def order(self) -> str: ...  # noqa: D102
+    @property
+    def effect(self) -> str: ...  # noqa: D102
+    @property
+    def dose_is(self) -> str: ...  # noqa: D102
+    @property
+    def strength(self) -> float | None: ...  # noqa: D102
+    @property
+    def bit(self) -> int | None: ...  # noqa: D102
+    @property
+    def format(self) -> str | None: ...  # noqa: D102
+    @property
+    def file(self) -> str | None: ...  # noqa: D102
+
+
+def is_random(one: Choices) -> bool:
+    """Whether different draws of a lesion differ."""
+    drawn = one.effect in ("noise", "shuffle") or (one.effect == "flip" and one.bit is None)
+    ordered = one.dose_is == "fraction" and one.order in ("random", "focal")
+    return ordered or drawn
+
+
+def check(one: Choices) -> None:
+    """Refuse choices that do not go together, with the reason.
+
+    Raises:
+        LesionError: naming the key.
+    """
+    low, high = STRENGTHS.get(one.effect, (0.0, 0.0))
+    by_strength = one.dose_is == "strength"
+    wrong = {
+        f"effect {one.effect} has no strength; only {', '.join(STRENGTHS)} have.": (
+            one.effect not in STRENGTHS and (one.strength is not None or by_strength)
+        ),
+        "strength: is what the dose sets, since dose_is is strength; leave it out.": (
+            by_strength and one.strength is not None
+        ),
+        f"strength: effect {one.effect} needs one, from {low:g} to {high:g}.": (
+            one.effect in ("quantise", "scale") and one.strength is None and not by_strength
+        ),
+        f"strength: must be from {low:g} to {high:g}. Got {one.strength}.": (
+            one.strength is not None and not low <= one.strength <= high
+        ),
+        "strength: must be a whole number of bits.": (
+            one.effect == "quantise" and (one.strength or 0) % 1 != 0
+        ),
+        f"bit and format belong to effect flip. Got effect {one.effect}.": (
+            one.effect != "flip" and (one.bit is not None or one.format is not None)
+        ),
+        f"bit: {one.format or 'float32'} has the bits 0-{FORMATS[one.format or 'float32'] - 1}. "
+        f"Got {one.bit}.": (
+            one.bit is not None and not 0 <= one.bit < FORMATS[one.format or "float32"]
+        ),
+        "file: order listed needs one, and no other order has one.": (
+            (one.order == "listed") != (one.file is not None)
+        ),
+        "order: a strength hits every unit, so it has no order; leave it at random.": (
+            by_strength and one.order != "random"
+        ),
+        "effect: shuffle makes no sense for layers, whose tensors differ in shape.": (
+            one.units == "layers" and one.effect == "shuffle"
+        ),
+    }
+    for message, applies in wrong.items():
+        if applies:
+            raise LesionError(message)

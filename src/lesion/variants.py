@@ -1,0 +1,58 @@
+"""The same study, smaller or on other models: for a first look, and where no hub is."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from lesion.errors import LesionError
+from lesion.study import LesionSpec, Study
+
+QUICK_DOSES, QUICK_DRAWS = 6, 2
+
+
+def quick(study: Study) -> Study:
+    """A coarse grid with few draws: at most six doses from end to end, two draws and one seed."""
+
+    def coarse(lesion: LesionSpec) -> LesionSpec:
+        return replace(lesion, doses=_few(lesion.doses)) if lesion.doses else lesion
+
+    finetune = study.finetune and replace(study.finetune, seeds=study.finetune.seeds[:1])
+    return replace(
+        study,
+        name=f"{study.name}-quick",
+        doses=_few(study.doses),
+        draws=min(study.draws, QUICK_DRAWS),
+        lesions=tuple(coarse(lesion) for lesion in study.lesions),
+        finetune=finetune,
+    )
+
+
+def on_models(study: Study, source: str) -> Study:
+    """The study with stand-ins for its models, which keep their names and groups.
+
+    Args:
+        source: a model (folder, hub id, twin), or a folder of model folders, which are taken in
+            the order of their names and again from the first.
+
+    Raises:
+        LesionError: for a folder that holds no model.
+    """
+    sources = [source]
+    folder = Path(source)
+    if folder.is_dir() and not (folder / "config.json").is_file():
+        sources = [str(path.parent) for path in sorted(folder.glob("*/config.json"))]
+        if not sources:
+            raise LesionError(
+                f"--models: {source} holds no model folder (with a config.json) and is none."
+            )
+    models = tuple(
+        replace(model, source=sources[number % len(sources)], revision=None)
+        for number, model in enumerate(study.models)
+    )
+    return replace(study, models=models)
+
+
+def _few(doses: tuple[float, ...]) -> tuple[float, ...]:
+    last = len(doses) - 1
+    steps = min(QUICK_DOSES - 1, last)
+    places = {round(number * last / steps) for number in range(steps + 1)} if steps else {0}
+    return tuple(doses[place] for place in sorted(places))

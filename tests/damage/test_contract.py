@@ -1,0 +1,182 @@
+"""The contract of every lesion, over every family, unit, order, scope and effect that there is."""
+
+import itertools
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+import torch
+from tests import families
+from torch import nn
+
+from lesion.damage.effects import EFFECTS
+from lesion.damage.lesion import Lesion
+from lesion.damage.orders import ORDERS, SCOPES
+from lesion.damage.units import UNITS
+from lesion.errors import LesionError
+from lesion.models.load import load_model
+
+STRENGTH = {"quantise": 3.0, "scale": 0.5}
+DOSES = (0.0, 0.02, 0.3, 0.75, 1.0)
+REFUSED = {("layers", "shuffle")}
+KINDS = [(u, e) for u, e in itertools.product(UNITS, EFFECTS) if (u, e) not in REFUSED]
+PLAIN_ORDERS = [order for order in ORDERS if order != "listed"]  # has tests of its own
+
+
+EVERY_TIME = ("bert", "xlm", "gpt2")  # the others take minutes together
+FAMILIES = [
+    name if name in EVERY_TIME else pytest.param(name, marks=pytest.mark.slow)
+    for name in families.NAMES
+]
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def model(request, tmp_path_factory) -> nn.Module:
+    """One model a family for the whole file: every lesion gives it back whole."""
+    folder = families.build(request.param, tmp_path_factory.mktemp(request.param))
+    return load_model(str(folder))
+
+
+def state(model: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in model.named_parameters()}
+
+
+def same(before: dict, model: nn.Module) -> bool:
+    after = dict(model.named_parameters())
+    return all(torch.equal(before[name].view(BITS), after[name].view(BITS)) for name in before)
+
+
+BITS = torch.int32  # compared as bits: NaN equals itself and -0 is not 0
+
+
+def lesions(units: str, effect: str) -> Iterator[Lesion]:
+    for order, scope in itertools.product(PLAIN_ORDERS, SCOPES):
+        yield Lesion(units, order, scope, effect, strength=STRENGTH.get(effect), name="contract")
+
+
+@pytest.mark.parametrize(("units", "effect"), KINDS)
+def test_doses_are_exact_nested_and_undone(model, units, effect):
+    """Dose 0 changes nothing; counts are exact; the way does not matter; every bit comes back."""
+    before = state(model)
+    for lesion in lesions(units, effect):
+        with lesion.opened(model, draw=1) as wound:
+            assert wound.deepen(0.0).destroyed == 0
+            assert same(before, model), lesion
+            previous = 0
+            for dose in DOSES:
+                receipt = wound.deepen(dose)
+                assert previous <= receipt.destroyed == receipt.asked <= receipt.units
+                if lesion.scope == "model":
+                    assert receipt.destroyed == round(dose * receipt.units)
+                previous = receipt.destroyed
+            assert receipt.destroyed == receipt.units, "dose 1 destroys all"
+            wound.deepen(0.3)
+            wandered, there = state(model), wound.deepen(0.3)
+        assert same(before, model), lesion
+        with lesion.applied(model, 0.3, draw=1) as direct:
+            assert direct == there
+            assert same(wandered, model), lesion
+        assert same(before, model), lesion
+
+
+@pytest.mark.parametrize(("units", "effect"), KINDS)
+def test_what_is_dead_stays_dead_and_the_rest_is_untouched(model, units, effect):
+    """An entry that a dose has changed keeps its value; one that no dose changed is intact."""
+    before = state(model)
+    for lesion in lesions(units, effect):
+        with lesion.opened(model) as wound:
+            wound.deepen(0.3)
+            early = state(model)
+            wound.deepen(0.75)
+            late = dict(model.named_parameters())
+            for name, intact in before.items():
+                hit = (early[name] != intact) & ~early[name].isnan()
+                assert torch.equal(early[name][hit], late[name][hit]), (lesion, name)
+
+
+DRAWS = range(1, 9)  # of four heads, two draws may well hit the same two
+
+
+def differs(model: nn.Module, lesion: Lesion, draw: int, first: dict) -> bool:
+    with lesion.applied(model, 0.5, draw=draw):
+        there = dict(model.named_parameters())
+        return any(not torch.equal(first[n].nan_to_num(), there[n].nan_to_num()) for n in first)
+
+
+@pytest.mark.parametrize("units", UNITS)
+def test_draws_differ_exactly_where_something_is_random(model, units):
+    for effect in EFFECTS:
+        if (units, effect) in REFUSED:
+            continue
+        for order in PLAIN_ORDERS:
+            lesion = Lesion(units, order, effect=effect, strength=STRENGTH.get(effect))
+            with lesion.applied(model, 0.5):
+                first = state(model)
+            assert any(differs(model, lesion, draw, first) for draw in DRAWS) == lesion.random
+
+
+@pytest.mark.parametrize("units", UNITS)
+def test_an_exception_inside_leaves_the_model_whole(model, units):
+    before = state(model)
+    with pytest.raises(RuntimeError, match="crash"), Lesion(units).applied(model, 0.7):
+        raise RuntimeError("crash")
+    assert same(before, model)
+
+
+def test_no_global_generator_is_touched(model, untouched_randomness):
+    for units, effect in KINDS:
+        with Lesion(units, effect=effect, strength=STRENGTH.get(effect)).applied(model, 0.5):
+            pass
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("name", ["bert", "gpt2"])
+def test_half_precision_is_damaged_and_given_back_alike(name, dtype, tmp_path):
+    model = load_model(str(families.build(name, tmp_path))).to(dtype)
+    before = {key: tensor.view(torch.int16).clone() for key, tensor in model.named_parameters()}
+    for units, effect in KINDS:
+        lesion = Lesion(units, effect=effect, strength=STRENGTH.get(effect))
+        with lesion.applied(model, 0.4) as receipt:
+            assert receipt.destroyed == receipt.asked > 0
+        after = dict(model.named_parameters())
+        assert all(torch.equal(before[key], after[key].view(torch.int16)) for key in before)
+
+
+def test_another_process_makes_the_same_damage(tmp_path):
+    folder = families.build("modernbert", tmp_path)
+    code = (
+        "import sys, hashlib, torch; torch.set_num_threads(2)\n"
+        "from lesion.damage.lesion import Lesion\n"
+        "from lesion.models.load import load_model\n"
+        "model = load_model(sys.argv[1])\n"
+        "for units in ('weights', 'heads', 'dimensions'):\n"
+        "    for effect in ('noise', 'shuffle', 'flip'):\n"
+        "        with Lesion(units, 'focal', effect=effect, seed=3).applied(model, 0.4, draw=2):\n"
+        "            digest = hashlib.blake2b(digest_size=8)\n"
+        "            for tensor in model.parameters():\n"
+        "                digest.update(tensor.detach().numpy().tobytes())\n"
+        "        print(digest.hexdigest())\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=True
+    )
+    import io
+    from contextlib import redirect_stdout
+
+    here = io.StringIO()
+    before, sys.argv[1:] = sys.argv[1:], [str(folder)]
+    threads = torch.get_num_threads()
+    try:
+        with redirect_stdout(here):
+            exec(code, {})
+    finally:
+        sys.argv[1:] = before
+        torch.set_num_threads(threads)
+    assert here.getvalue() == ran.stdout
+
+
+def test_a_lesion_without_targets_is_an_error(model):
+    lesion = Lesion("words", tensors=("bias",), name="nothing")
+    with pytest.raises(LesionError, match="nothing: has no targets: "), lesion.applied(model, 0.5):
+        pass
