@@ -4,7 +4,7 @@ import pytest
 
 from lesion.api import find_study, shipped_studies
 from lesion.errors import LesionError
-from lesion.study import LesionSpec, Where
+from lesion.specs import LesionSpec, Where
 from lesion.variants import on_models, quick
 from tests import labs
 

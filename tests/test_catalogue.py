@@ -1,13 +1,16 @@
 """`lesion list` shows everything that a study may name, each with a line."""
 
 import pytest
+import yaml
 
 from lesion import words
 from lesion.api import shipped_studies
-from lesion.catalogue import catalogue
+from lesion.catalogue import LESION_WORDS, catalogue, snippet
+from lesion.damage.lesion import build
 from lesion.errors import LesionError
 from lesion.models.anatomy import FAMILIES
-from lesion.study import read_study
+from lesion.specs import LesionSpec
+from lesion.study import parse, read_study
 from lesion.tasks import TASKS
 
 
@@ -15,9 +18,23 @@ def test_every_word_task_family_and_study_is_listed():
     assert set(catalogue("models")["families"]) == set(FAMILIES)
     assert set(catalogue("tasks")["tasks"]) == set(TASKS)
     assert set(catalogue("studies")["studies"]) == set(shipped_studies())
-    lesions = catalogue("lesions")
-    for table in (words.UNITS, words.ORDERS, words.SCOPES, words.EFFECTS, words.PARTS):
-        assert table in lesions.values()
+    listed = [list(entries) for entries in catalogue("lesions").values()]
+    for table in (words.UNITS, words.ORDERS, words.SCOPES, words.EFFECTS, words.DISTRACTIONS):
+        assert list(table) in listed
+
+
+@pytest.mark.parametrize(
+    ("kind", "word"), [(kind, word) for kind, table in LESION_WORDS.items() for word in table]
+)
+def test_the_snippet_of_every_word_is_a_lesion_that_can_be_built(kind, word, tmp_path):
+    (tmp_path / "units.csv").write_text("layer,part,unit\n0,mlp_in,3\n")
+    text = snippet(kind, word).replace("units.csv", str(tmp_path / "units.csv"))
+    spec = parse(LesionSpec, yaml.safe_load(text), "snippet")
+    built = build(spec, seed=0)
+    key = kind.rpartition(".")[2]
+    value = getattr(spec.where if "." in kind else spec, key)
+    assert word in (value if isinstance(value, tuple) else (value,))
+    assert built.random == spec.random
 
 
 @pytest.mark.parametrize("kind", ["models", "tasks", "lesions", "studies"])

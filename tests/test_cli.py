@@ -1,5 +1,6 @@
 """The commands, as a user meets them."""
 
+import contextlib
 import io
 import json
 import signal
@@ -305,3 +306,14 @@ def test_a_model_without_a_trained_head(study, tmp_path, tiny_bert):
 def test_a_device_that_is_not_there(study, tmp_path):
     message = refused("run", study, "--out", tmp_path / "run", "--device", "cuda:7")
     assert message.startswith("--device: 'cuda:7' is not available here.")
+
+
+def test_an_interrupt_that_a_library_swallowed_stops_the_run_at_the_next_trial():
+    from lesion.progress import Stop
+
+    with Stop.on_ctrl_c():
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            Stop.check()
+    Stop.check()

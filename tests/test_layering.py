@@ -22,6 +22,7 @@ FLOORS = {
     "schema": 0,
     "shorthand": 0,
     "words": 0,
+    "specs": 1,
     "study": 1,
     "models": 2,
     "pretraining": 2,
@@ -37,6 +38,7 @@ FLOORS = {
     "check": 9,
     "cli": 9,
     "progress": 9,
+    "training": 9,
     "variants": 9,
     "__main__": 9,
 }

@@ -16,7 +16,7 @@ def test_every_word_has_code_and_all_code_has_a_word():
 
 
 def test_study_and_damage_agree_on_what_is_random():
-    from lesion.study import LesionSpec
+    from lesion.specs import LesionSpec
 
     for name, order in ORDERS.items():
         file = "units.csv" if name == "listed" else None

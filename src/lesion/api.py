@@ -1,7 +1,7 @@
 """The commands, from Python: run a study, open a run, ask it for its answers."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
@@ -11,7 +11,7 @@ from lesion.analysis.from_record import responses
 from lesion.errors import LesionError
 from lesion.record import FILE, Record
 from lesion.schema import hint, plain
-from lesion.study import Study, pending, read_study, read_yaml
+from lesion.study import Study, pending, read_study
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from lesion.analysis.compare import Verdict
     from lesion.analysis.summary import Analysis
     from lesion.engine.sweep import Measured, Watcher
-    from lesion.pretraining.pretrain import Progress
     from lesion.tasks.base import Task
 
 
@@ -194,83 +193,6 @@ def intact_line(study: Study, folder: str | Path) -> Callable[["Measured"], str]
         return sentence if learned else f"Warning: {sentence}"
 
     return line
-
-
-def finetune_study(
-    study: Study,
-    to: str | Path,
-    data: str | Path | None = None,
-    device: str = "cpu",
-    watcher: "Watcher | None" = None,
-) -> Iterator[Path]:
-    """Train (or take from the cache) every head of a study and copy it to a folder of its own.
-
-    Raises:
-        LesionError: if the study does not fine-tune.
-    """
-    import shutil
-
-    from lesion.engine.bench import check_device, train_head
-    from lesion.engine.threads import one_thread
-    from lesion.models.load import load_tokenizer, resolve
-
-    if study.finetune is None:
-        raise LesionError(f"{study.name}: has no finetune section, so there is nothing to train.")
-    watcher = watcher or Quiet()
-    check_device(device)
-    for name, task in load_tasks(study, data).items():
-        for spec in study.models:
-            base = resolve(spec.source, spec.revision)
-            for seed in study.seeds:
-                watcher.preparing(spec.name, seed, name)
-                with one_thread(device):
-                    trained = train_head(
-                        base, load_tokenizer(base), task, study.finetune, seed, device,
-                        watcher.finetuning,
-                    )  # fmt: skip
-                folder = Path(to) / f"{spec.name}-{name}-seed{seed}"
-                shutil.copytree(trained.path, folder, dirs_exist_ok=True)
-                yield folder
-
-
-def pretrain_family(
-    config: str | Path,
-    out: str | Path,
-    texts: str | Path | None = None,
-    only: Sequence[str] = (),
-    workers: int = 1,
-    device: str = "cpu",
-    progress: "Callable[[Progress], None] | None" = None,
-) -> list[Path]:
-    """Train the twins of a family that are not finished yet, with their learning curves.
-
-    Args:
-        config: YAML with the fields of `lesion.pretraining.family.Pretraining`.
-        out: gets a folder a twin, `tokenizer.json`, `learning.csv` and its figure.
-        texts: where relative paths of text files start; default: the folder of the config.
-
-    Raises:
-        LesionError: for a mistake in the config or its texts.
-    """
-    from lesion.engine.bench import check_device
-    from lesion.engine.threads import one_thread
-    from lesion.pretraining.family import family
-    from lesion.pretraining.learning import read_scores
-    from lesion.pretraining.pretrain import pretrain
-    from lesion.report.figures import save
-    from lesion.report.learning import learning_figure
-
-    path, folder = Path(config), Path(out)
-    described = read_yaml(path)
-    if not isinstance(described, dict):
-        raise LesionError(f"{path}: must be a mapping of keys.")
-    with one_thread(check_device(device)):
-        made = pretrain(
-            family(described, path.name), folder, Path(texts) if texts else path.parent,
-            only=only, workers=workers, device=device, progress=progress,
-        )  # fmt: skip
-    save(learning_figure(read_scores(folder / "learning.csv")), folder / "learning")
-    return made
 
 
 def load_tasks(study: Study, data: str | Path | None = None) -> "dict[str, Task]":

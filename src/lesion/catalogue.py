@@ -29,16 +29,38 @@ def _tasks() -> dict[str, dict[str, str]]:
     return {"tasks": {name: entry.about for name, entry in TASKS.items()}}
 
 
+LESION_WORDS = {
+    "units": words.UNITS,
+    "order": words.ORDERS,
+    "scope": words.SCOPES,
+    "effect": words.EFFECTS,
+    "dose_is": words.DOSE_IS,
+    "distraction": words.DISTRACTIONS,
+    "where.parts": words.PARTS,
+    "where.tensors": words.TENSORS,
+}
+NEEDS = {  # what a word cannot be without
+    "listed": ", file: units.csv",
+    "quantise": ", strength: 4",
+    "scale": ", strength: 0.5",
+    "strength": ", effect: noise, doses: [0, 0.5, 1, 2]",
+    "code-switch": ", words: fr",
+}
+
+
+def snippet(kind: str, word: str) -> str:
+    """A lesion of a study that uses a word, in YAML: one element of `lesions`."""
+    if kind.startswith("where."):
+        key = kind.removeprefix("where.")
+        units = ", units: words" if word == "embeddings" else ""
+        return f"{{where: {{{key}: [{word}]}}{units}}}"
+    return f"{{{kind}: {word}{NEEDS.get(word, '')}}}"
+
+
 def _lesions() -> dict[str, dict[str, str]]:
     return {
-        "units": words.UNITS,
-        "order": words.ORDERS,
-        "scope": words.SCOPES,
-        "effect": words.EFFECTS,
-        "dose_is": words.DOSE_IS,
-        "distraction": words.DISTRACTIONS,
-        "where.parts": words.PARTS,
-        "where.tensors": words.TENSORS,
+        kind: {word: f"{about}\n{snippet(kind, word)}" for word, about in table.items()}
+        for kind, table in LESION_WORDS.items()
     }
 
 

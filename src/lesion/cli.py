@@ -166,8 +166,9 @@ def finetune(
     device: Device = "cpu",
 ) -> None:
     """Train the heads of a study's models, and keep them as ordinary model folders."""
-    from lesion.api import find_study, finetune_study
+    from lesion.api import find_study
     from lesion.progress import Meter
+    from lesion.training import finetune_study
 
     with _interruptible(f"lesion finetune {study} --to {to}"), Meter(err, 0) as meter:
         for path in finetune_study(find_study(study), to, data, device, meter):
@@ -184,8 +185,8 @@ def pretrain(
     device: Device = "cpu",
 ) -> None:
     """Train a family of masked language models from text; again to resume."""
-    from lesion.api import pretrain_family
     from lesion.progress import Reading
+    from lesion.training import pretrain_family
 
     with _interruptible(f"lesion pretrain {config} --out {out_}"):
         for path in pretrain_family(config, out_, texts, only or (), workers, device, Reading(err)):
@@ -262,8 +263,11 @@ def _print_answer(found: "Run") -> None:
 
 @contextmanager
 def _interruptible(again: str) -> Iterator[None]:
+    from lesion.progress import Stop
+
     try:
-        yield
+        with Stop.on_ctrl_c():
+            yield
     except KeyboardInterrupt:
         err.print("\nStopped. Everything finished is kept. Resume with:", markup=False)
         err.print(f"  {again}", markup=False, soft_wrap=True)

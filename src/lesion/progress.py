@@ -1,7 +1,10 @@
 """How far a long run is: a bar on a terminal, plain lines elsewhere."""
 
+import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -14,6 +17,37 @@ if TYPE_CHECKING:
     from lesion.pretraining.pretrain import Progress as Progress_
 
 PLAIN_SECONDS = 10.0
+
+
+class Stop:
+    """Ctrl-C that cannot get lost: a library may swallow the exception, the flag stays."""
+
+    asked = False
+
+    @classmethod
+    @contextmanager
+    def on_ctrl_c(cls) -> Iterator[None]:
+        """While open, an interrupt is raised at once and again with every report of progress."""
+
+        def ask(signum: int, frame: object) -> None:
+            cls.asked = True
+            raise KeyboardInterrupt
+
+        if threading.current_thread() is not threading.main_thread():
+            yield  # signals belong to the main thread
+            return
+        before = signal.signal(signal.SIGINT, ask)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+            cls.asked = False
+
+    @classmethod
+    def check(cls) -> None:
+        """Raise the interrupt if one was asked for."""
+        if cls.asked:
+            raise KeyboardInterrupt
 
 
 class Meter:
@@ -57,10 +91,12 @@ class Meter:
 
     def finetuning(self, step: int, steps: int) -> None:
         """A step of fine-tuning is done."""
+        Stop.check()
         self._now(f"fine-tuning: step {step} of {steps}", important=step == steps)
 
     def measured(self, measured: "Measured") -> None:
         """A trial is in the record."""
+        Stop.check()
         self._start = self._start or time.monotonic() - measured.seconds
         self._done += 1
         trial = measured.trial
@@ -93,6 +129,7 @@ class Reading:
 
     def __call__(self, progress: "Progress_") -> None:
         """One report of one twin."""
+        Stop.check()
         finished = progress.tokens >= progress.of
         if finished or time.monotonic() - self._said > PLAIN_SECONDS:
             self._said = time.monotonic()

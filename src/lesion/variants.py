@@ -4,7 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from lesion.errors import LesionError
-from lesion.study import LesionSpec, Study
+from lesion.specs import LesionSpec
+from lesion.study import Study
 
 QUICK_DOSES, QUICK_DRAWS = 6, 2
 

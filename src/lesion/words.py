@@ -44,6 +44,10 @@ ORDERS = {
     "random": "a keyed permutation: the same for every model of one shape",
     "magnitude": "smallest L1 norm first: classic pruning",
     "magnitude-descending": "largest L1 norm first: the worst case",
+    "importance": "least important first: mean |gradient x weight| on training examples (Taylor)",
+    "importance-descending": "most important first",
+    "fisher": "least important first, by half the mean square of gradient x weight (Fisher)",
+    "fisher-descending": "most important first by Fisher",
     "focal": "contiguous around a random centre: a stroke, where random is a diffuse disease",
     "listed": "the units of a file, in its order",
 }

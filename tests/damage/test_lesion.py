@@ -17,7 +17,7 @@ from lesion.damage.lesion import Lesion, Together, build
 from lesion.errors import LesionError
 from lesion.models import anatomy
 from lesion.models.load import load_model
-from lesion.study import LesionSpec, Where
+from lesion.specs import LesionSpec, Where
 from lesion.words import PARTS, SIX_MATRICES
 
 DOSES = (0.0, 0.01, 0.1, 0.25, 0.5, 0.9, 1.0)

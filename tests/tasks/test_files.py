@@ -8,7 +8,7 @@ import pytest
 
 from lesion import tasks
 from lesion.errors import LesionError
-from lesion.study import TaskSpec
+from lesion.specs import TaskSpec
 from lesion.tasks.files import ordered
 
 TRAIN = "s1\ts2\tlabel\na\tb\tyes\nc\td\tno\ne\tf\tmaybe\n"

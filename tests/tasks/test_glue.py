@@ -8,7 +8,7 @@ import pytest
 
 from lesion import tasks
 from lesion.errors import LesionError
-from lesion.study import TaskSpec
+from lesion.specs import TaskSpec
 from lesion.tasks.glue import GLUE
 
 MRPC_HEADER = "Quality\t#1 ID\t#2 ID\t#1 String\t#2 String\n"

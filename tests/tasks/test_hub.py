@@ -18,7 +18,7 @@ from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel, BertTo
 
 from lesion import tasks
 from lesion.errors import LesionError
-from lesion.study import TaskSpec
+from lesion.specs import TaskSpec
 
 MRPC = {
     "sentence1": ["He ran .", "She sat .", "It rained ."],

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from lesion.errors import LesionError
-from lesion.study import TaskSpec
+from lesion.specs import TaskSpec
 from lesion.tasks import load
 
 

@@ -6,7 +6,8 @@ import numpy as np
 
 from lesion.analysis.responses import Responses
 from lesion.record import Record
-from lesion.study import INTACT, LesionSpec, ModelSpec, Trial
+from lesion.specs import LesionSpec, ModelSpec
+from lesion.study import INTACT, Trial
 
 
 def responses(record: Record) -> list[Responses]:

@@ -18,14 +18,15 @@ from torch import nn
 from lesion.choices import check, is_random
 from lesion.damage.distraction import Distraction
 from lesion.damage.effects import EFFECTS, Settings
+from lesion.damage.importance import Inputs, importances
 from lesion.damage.listing import read_listing
-from lesion.damage.orders import ORDERS, SCOPES
+from lesion.damage.orders import ORDERS, SCOPES, Aids
 from lesion.damage.units import UNITS
 from lesion.damage.wound import Cut, Receipt, Recipe, Wound
 from lesion.errors import LesionError
 from lesion.models import anatomy
 from lesion.schema import hint
-from lesion.study import LesionSpec
+from lesion.specs import LesionSpec
 from lesion.words import DEFAULT_PARTS, DOSE_IS, PARTS, SIX_MATRICES, TENSORS
 
 
@@ -41,6 +42,7 @@ class Lesion:
         dose_is: `fraction` of the units or, with every unit hit, `strength` of the effect.
         strength, bit, format: of the effect, see `lesion.damage.effects.Settings`.
         file: the units of order `listed`, see `lesion.damage.listing`.
+        size_matched: a control: as many units in every tensor as the order takes, but at random.
         name, seed: with the draw they address the randomness.
 
     Raises:
@@ -64,6 +66,7 @@ class Lesion:
     bit: int | None = None
     format: str | None = None
     file: str | None = None
+    size_matched: bool = False
     name: str = "lesion"
     seed: int = 0
 
@@ -84,25 +87,33 @@ class Lesion:
     @property
     def random(self) -> bool:
         """Whether different draws differ."""
-        return is_random(self)
+        return self.size_matched or is_random(self)
 
-    def opened(self, model: nn.Module, draw: int = 0) -> AbstractContextManager[Wound]:
+    @property
+    def needs_examples(self) -> bool:
+        """Whether the ordering takes gradients on training examples."""
+        return bool(ORDERS[self.order].measure)
+
+    def opened(
+        self, model: nn.Module, draw: int = 0, examples: Sequence[Inputs] = ()
+    ) -> AbstractContextManager[Wound]:
         """Order the units of a model; on leaving, every bit is restored.
 
         Args:
             model: any Hugging Face model of a known family.
             draw: which random realisation.
+            examples: model inputs with labels, one example each, for the orders by importance.
 
         Raises:
             LesionError: if the model's family is unknown or nothing is selected.
         """
-        return _opened((self,), model, draw)
+        return _opened((self,), model, draw, examples)
 
     def applied(
-        self, model: nn.Module, dose: float, draw: int = 0
+        self, model: nn.Module, dose: float, draw: int = 0, examples: Sequence[Inputs] = ()
     ) -> AbstractContextManager[Receipt]:
-        """Damage a model with one dose in [0, 1]; on leaving, every bit is restored."""
-        return _applied(self, model, dose, draw)
+        """Damage a model with one dose; on leaving, every bit is restored."""
+        return _applied(self, model, dose, draw, examples)
 
 
 @dataclass(frozen=True)
@@ -117,15 +128,22 @@ class Together:
         """Whether different draws differ."""
         return any(lesion.random for lesion in self.lesions)
 
-    def opened(self, model: nn.Module, draw: int = 0) -> AbstractContextManager[Wound]:
+    @property
+    def needs_examples(self) -> bool:
+        """Whether an ordering takes gradients on training examples."""
+        return any(lesion.needs_examples for lesion in self.lesions)
+
+    def opened(
+        self, model: nn.Module, draw: int = 0, examples: Sequence[Inputs] = ()
+    ) -> AbstractContextManager[Wound]:
         """As `Lesion.opened`, for all of them."""
-        return _opened(self.lesions, model, draw)
+        return _opened(self.lesions, model, draw, examples)
 
     def applied(
-        self, model: nn.Module, dose: float, draw: int = 0
+        self, model: nn.Module, dose: float, draw: int = 0, examples: Sequence[Inputs] = ()
     ) -> AbstractContextManager[Receipt]:
         """As `Lesion.applied`, for all of them."""
-        return _applied(self, model, dose, draw)
+        return _applied(self, model, dose, draw, examples)
 
 
 Damage = Lesion | Together | Distraction
@@ -158,8 +176,10 @@ def _single(spec: LesionSpec, seed: int) -> Lesion:
 
 
 @contextmanager
-def _opened(lesions: Sequence[Lesion], model: nn.Module, draw: int) -> Iterator[Wound]:
-    wound = Wound([_cut(lesion, model, draw) for lesion in lesions])
+def _opened(
+    lesions: Sequence[Lesion], model: nn.Module, draw: int, examples: Sequence[Inputs]
+) -> Iterator[Wound]:
+    wound = Wound([_cut(lesion, model, draw, examples) for lesion in lesions])
     try:
         yield wound
     finally:
@@ -168,26 +188,33 @@ def _opened(lesions: Sequence[Lesion], model: nn.Module, draw: int) -> Iterator[
 
 @contextmanager
 def _applied(
-    lesion: Lesion | Together, model: nn.Module, dose: float, draw: int
+    lesion: Lesion | Together,
+    model: nn.Module,
+    dose: float,
+    draw: int,
+    examples: Sequence[Inputs],
 ) -> Iterator[Receipt]:
-    with lesion.opened(model, draw) as wound:
+    with lesion.opened(model, draw, examples) as wound:
         yield wound.deepen(dose)
 
 
-def _cut(lesion: Lesion, model: nn.Module, draw: int) -> Cut:
+def _cut(lesion: Lesion, model: nn.Module, draw: int, examples: Sequence[Inputs]) -> Cut:
     sites = anatomy.select(model, lesion.layers, lesion.reach)
-    effect = EFFECTS[lesion.effect]
+    populations = UNITS[lesion.units](sites, lesion.tensors)
+    order, effect = ORDERS[lesion.order], EFFECTS[lesion.effect]
+    measured = importances(model, populations, examples, order.measure) if order.measure else {}
     strength = effect.default if lesion.strength is None else lesion.strength
     recipe = Recipe(
-        order=ORDERS[lesion.order],
+        order=order,
         scope=SCOPES[lesion.scope],
         effect=effect,
         settings=Settings(strength, lesion.bit, lesion.format),
-        listing=read_listing(lesion.file) if lesion.file else None,
+        aids=Aids(read_listing(lesion.file) if lesion.file else None, measured),
         key=(lesion.seed, (lesion.name, draw if lesion.random else 0)),
         by_strength=lesion.dose_is == "strength",
+        size_matched=lesion.size_matched,
     )
-    cut = Cut(UNITS[lesion.units](sites, lesion.tensors), recipe)
+    cut = Cut(populations, recipe)
     if not cut.units:
         raise LesionError(
             f"{lesion.name}: has no targets: {type(model).__name__} has no {lesion.units} with "

@@ -4,8 +4,9 @@ An order gives every unit a 32-bit rank key; the smallest key is destroyed first
 position. From there on all orders and scopes share one mechanism.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -28,28 +29,38 @@ class Ranking(NamedTuple):
     keys: np.ndarray
 
 
+class Aids(NamedTuple):
+    """What some orders need beside the populations.
+
+    Attributes:
+        listing: the file of `listed`.
+        importances: id of a population -> importance of its units, see `importance.py`.
+    """
+
+    listing: Listing | None = None
+    importances: Mapping[int, torch.Tensor] = MappingProxyType({})
+
+
 class Order(NamedTuple):
     """An entry of `ORDERS`.
 
     Attributes:
-        rank: populations that are ordered together, seed, address, listing -> their rankings.
+        rank: populations that are ordered together, seed, address, aids -> their rankings.
         random: whether draws differ.
+        measure: what `lesion.damage.importance` must find out beforehand; "" for nothing.
     """
 
-    rank: Callable[[Sequence[Population], int, tuple, Listing | None], list[Ranking]]
+    rank: Callable[[Sequence[Population], int, tuple, Aids], list[Ranking]]
     random: bool
+    measure: str = ""
 
 
-def random(
-    group: Sequence[Population], seed: int, address: tuple, listing: Listing | None
-) -> list[Ranking]:
+def random(group: Sequence[Population], seed: int, address: tuple, aids: Aids) -> list[Ranking]:
     """A permutation keyed by seed, lesion, draw, layer, part and tensor."""
     return [rank(priorities(one.count, seed, *address, *one.address)) for one in group]
 
 
-def magnitude(
-    group: Sequence[Population], seed: int, address: tuple, listing: Listing | None
-) -> list[Ranking]:
+def magnitude(group: Sequence[Population], seed: int, address: tuple, aids: Aids) -> list[Ranking]:
     """L1 norm, smallest first (LeCun et al. 1990 and everyone since).
 
     Single weights by their absolute value, as `torch.nn.utils.prune.l1_unstructured`; neurons by
@@ -60,15 +71,13 @@ def magnitude(
 
 
 def magnitude_descending(
-    group: Sequence[Population], seed: int, address: tuple, listing: Listing | None
+    group: Sequence[Population], seed: int, address: tuple, aids: Aids
 ) -> list[Ranking]:
     """L1 norm, largest first: the worst case of the classic."""
     return [rank(ascending(-_norms(one))) for one in group]
 
 
-def focal(
-    group: Sequence[Population], seed: int, address: tuple, listing: Listing | None
-) -> list[Ranking]:
+def focal(group: Sequence[Population], seed: int, address: tuple, aids: Aids) -> list[Ranking]:
     """Contiguous around a random centre: a stroke, where `random` is a diffuse disease.
 
     A population on its own is a line or, single weights, a rectangle, and the distance to the
@@ -84,19 +93,33 @@ def focal(
     return [rank(np.abs(line - centre).astype(np.uint32)) for line in lines]
 
 
-def listed(
-    group: Sequence[Population], seed: int, address: tuple, listing: Listing | None
-) -> list[Ranking]:
+def listed(group: Sequence[Population], seed: int, address: tuple, aids: Aids) -> list[Ranking]:
     """The units of a file, in its order: those that another tool has found."""
-    assert listing is not None, "checked when the lesion is made"
-    places = [listing.places(one.address, one.count) for one in group]
+    assert aids.listing is not None, "checked when the lesion is made"
+    places = [aids.listing.places(one.address, one.count) for one in group]
     return [Ranking(units, lines.astype(np.uint32)) for units, lines in places]
+
+
+def important(group: Sequence[Population], seed: int, address: tuple, aids: Aids) -> list[Ranking]:
+    """Least important first: what a careful pruner would do."""
+    return [rank(ascending(aids.importances[id(one)])) for one in group]
+
+
+def important_descending(
+    group: Sequence[Population], seed: int, address: tuple, aids: Aids
+) -> list[Ranking]:
+    """Most important first: the worst that a careful enemy would do."""
+    return [rank(ascending(-aids.importances[id(one)])) for one in group]
 
 
 ORDERS = {
     "random": Order(random, random=True),
     "magnitude": Order(magnitude, random=False),
     "magnitude-descending": Order(magnitude_descending, random=False),
+    "importance": Order(important, random=False, measure="importance"),
+    "importance-descending": Order(important_descending, random=False, measure="importance"),
+    "fisher": Order(important, random=False, measure="fisher"),
+    "fisher-descending": Order(important_descending, random=False, measure="fisher"),
     "focal": Order(focal, random=True),
     "listed": Order(listed, random=False),
 }

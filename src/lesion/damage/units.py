@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -21,6 +22,7 @@ class Span:
         width: consecutive slices that a unit owns (the size of a head).
         channel: axis of the output units, for effects that work by channel.
         owner: the one unit that owns the whole tensor (a layer), if that is how it is.
+        gradient: of the loss by the tensor, after a backward pass; None if it has none.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Span:
     width: int = 1
     channel: int = 0
     owner: int | None = None
+    gradient: Callable[[], torch.Tensor | None] = lambda: None
 
     def write(self, units: torch.Tensor, values: torch.Tensor) -> None:
         """Give units their values.
@@ -100,7 +103,7 @@ def weights(sites: Sequence[Site], tensors: Sequence[str]) -> list[Population]:
         Population(
             (site.layer, site.part, site.index, name),
             tensor.numel(),
-            (Span(name, tensor, channel=_channel(site, name)),),
+            (Span(name, tensor, channel=_channel(site, name), gradient=_gradient(site, name)),),
             tuple(tensor.shape),
             _places([site]),
         )
@@ -114,7 +117,13 @@ def neurons(sites: Sequence[Site], tensors: Sequence[str]) -> list[Population]:
     populations = []
     for site in sites:
         spans = tuple(
-            Span(name, tensor, _channel(site, name), channel=_channel(site, name))
+            Span(
+                name,
+                tensor,
+                _channel(site, name),
+                channel=_channel(site, name),
+                gradient=_gradient(site, name),
+            )
             for name, tensor in _tensors(site, tensors)
         )
         if spans:
@@ -143,7 +152,8 @@ def heads(sites: Sequence[Site], tensors: Sequence[str]) -> list[Population]:
                 axis = site.in_axis if output else _channel(site, name)
                 width = tensor.shape[axis] // count
                 label = f"{site.part}.{name}"
-                spans.append(Span(label, tensor, axis, width, _channel(site, name)))
+                channel, gradient = _channel(site, name), _gradient(site, name)
+                spans.append(Span(label, tensor, axis, width, channel, gradient=gradient))
         if spans:
             address = (layer, "heads", 0, "head")
             populations.append(Population(address, count, tuple(spans), (count,), _places(own)))
@@ -161,7 +171,8 @@ def dimensions(sites: Sequence[Site], tensors: Sequence[str]) -> list[Population
         for name, tensor in _tensors(site, tensors):
             if name in axes:
                 label = f"{site.layer}.{site.part}.{site.index}.{name}"
-                spans.append(Span(label, tensor, axes[name], channel=_channel(site, name)))
+                channel, gradient = _channel(site, name), _gradient(site, name)
+                spans.append(Span(label, tensor, axes[name], 1, channel, gradient=gradient))
     if not spans:
         return []
     count = spans[0].tensor.shape[spans[0].axis or 0]
@@ -182,6 +193,7 @@ def layers(sites: Sequence[Site], tensors: Sequence[str]) -> list[Population]:
             tensor,
             channel=_channel(site, name),
             owner=numbers.index(site.layer),
+            gradient=_gradient(site, name),
         )
         for site in writers
         if site.layer is not None
@@ -199,7 +211,7 @@ def words(sites: Sequence[Site], tensors: Sequence[str]) -> list[Population]:
         Population(
             (site.layer, site.part, site.index, "row"),
             site.weight.shape[0],
-            (Span("weight", site.weight, 0),),
+            (Span("weight", site.weight, 0, gradient=_gradient(site, "weight")),),
             (site.weight.shape[0],),
             _places([site]),
         )
@@ -216,6 +228,10 @@ def _tensors(site: Site, names: Sequence[str]) -> list[tuple[str, torch.Tensor]]
 
 def _places(sites: Sequence[Site]) -> frozenset[Address]:
     return frozenset((site.layer, site.part, site.index) for site in sites)
+
+
+def _gradient(site: Site, name: str) -> Callable[[], torch.Tensor | None]:
+    return partial(site.grad, name)
 
 
 def _channel(site: Site, name: str) -> int:

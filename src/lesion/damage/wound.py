@@ -9,8 +9,7 @@ import numpy as np
 import torch
 
 from lesion.damage.effects import Effect, Key, Settings
-from lesion.damage.listing import Listing
-from lesion.damage.orders import Order, Ranking, counts
+from lesion.damage.orders import ORDERS, Aids, Order, Ranking, counts
 from lesion.damage.units import Address, Population, Span
 from lesion.errors import LesionError
 
@@ -44,15 +43,18 @@ class Recipe:
     Attributes:
         key: seed, and the address of lesion and draw.
         by_strength: the dose is the strength of the effect, and every unit is hit.
+        size_matched: the order decides only how many units go in each population; which ones is
+            drawn at random among all, so that a targeted lesion has a control of its own size.
     """
 
     order: Order
     scope: Callable[[Sequence[Population]], list[list[int]]]
     effect: Effect
     settings: Settings
-    listing: Listing | None
+    aids: Aids
     key: Key
     by_strength: bool = False
+    size_matched: bool = False
 
 
 class Cut:
@@ -67,7 +69,13 @@ class Cut:
         self._rankings: list[Ranking] = [Ranking(np.empty(0), np.empty(0))] * len(populations)
         for group in self._groups:
             members = [populations[number] for number in group]
-            ranked = recipe.order.rank(members, *recipe.key, recipe.listing)
+            ranked = recipe.order.rank(members, *recipe.key, recipe.aids)
+            if recipe.size_matched:
+                drawn = ORDERS["random"].rank(members, *recipe.key, recipe.aids)
+                ranked = [
+                    targeted._replace(units=chance.units[: len(targeted.units)])
+                    for targeted, chance in zip(ranked, drawn, strict=True)
+                ]
             for number, ranking in zip(group, ranked, strict=True):
                 self._rankings[number] = ranking
         self._hashes = [hashlib.blake2b(digest_size=16) for _ in populations]

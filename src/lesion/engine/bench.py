@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -13,12 +13,14 @@ from lesion.damage.lesion import Damage
 from lesion.engine.forward import Scorer
 from lesion.errors import LesionError
 from lesion.models.finetune import finetuned
+from lesion.models.inputs import collate, language_of
 from lesion.models.load import Checkpoint, load_config, load_model, load_tokenizer, resolve
-from lesion.study import Finetuning, ModelSpec
+from lesion.specs import Finetuning, ModelSpec
 from lesion.tasks.base import Task
 from lesion.tasks.classify import Classification
 
 Progress = Callable[[int, int], None]
+EXAMPLES = 128  # of the training set, for orders by importance
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +78,28 @@ def opened(damage: Damage, bench: Bench, draw: int) -> AbstractContextManager[An
             )
         score = bench.score
         return damage.wounded(bench.task, score.tokenizer, score.read, draw)
-    return damage.opened(bench.model, draw)
+    return damage.opened(bench.model, draw, _examples(bench) if damage.needs_examples else ())
+
+
+def _examples(bench: Bench) -> list[dict[str, torch.Tensor]]:
+    """The first training examples as model inputs with labels, one example each."""
+    task, config = bench.task, cast(Any, bench.model.config)
+    if not isinstance(task, Classification):
+        raise LesionError(
+            f"an order by importance needs a task of kind classify, which has training examples. "
+            f"{task.name} is of kind {task.kind}."
+        )
+    tokenizer = bench.score.tokenizer
+    device = next(bench.model.parameters()).device
+    rows, labels = task.encode_split("train", tokenizer, config, EXAMPLES)
+    language = language_of(config, task.language)
+    return [
+        {
+            **collate([row], tokenizer, language, device),
+            "labels": torch.tensor([int(label)], device=device),
+        }
+        for row, label in zip(rows, labels, strict=True)
+    ]
 
 
 def train_head(

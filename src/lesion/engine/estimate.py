@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from lesion.engine.forward import Scorer
 from lesion.models.finetune import preserved_randomness
 from lesion.models.load import load_model, load_tokenizer, resolve
-from lesion.study import ModelSpec
+from lesion.specs import ModelSpec
 from lesion.tasks.base import Task
 
 PROBES = 3

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -12,9 +12,6 @@ from lesion.damage.wound import Receipt
 from lesion.engine.bench import Bench, opened, prepare
 from lesion.study import INTACT, Study, Trial, pending
 from lesion.tasks.base import Task
-
-if TYPE_CHECKING:
-    from lesion.record import Record
 
 
 class Measured(NamedTuple):
@@ -33,6 +30,24 @@ class Measured(NamedTuple):
     seconds: float
 
 
+class Book(Protocol):
+    """Where results are kept: `lesion.record.Record`, one floor up."""
+
+    def done(self) -> set[Trial]:
+        """What need not be run again."""
+
+    def add(self, measured: Measured) -> None:
+        """Keep one trial; safe on return."""
+
+    def add_task(self, task: Task) -> None:
+        """Pin the examples."""
+
+    def add_model(
+        self, model: str, seed: int, task: str, source: str, revision: str | None, digest: str
+    ) -> None:
+        """Pin the weights."""
+
+
 class Watcher(Protocol):
     """Whoever wants to know how a run is going."""
 
@@ -48,7 +63,7 @@ class Watcher(Protocol):
 
 def run(
     study: Study,
-    record: "Record",
+    record: Book,
     tasks: Mapping[str, Task],
     watcher: Watcher,
     device: str = "cpu",

@@ -23,7 +23,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 
 from lesion.models.inputs import collate, language_of
 from lesion.models.load import Checkpoint, load_model, quiet, resolve
-from lesion.study import Finetuning
+from lesion.specs import Finetuning
 
 Progress = Callable[[int, int], None]
 RECORD = "finetuning.json"

@@ -21,7 +21,7 @@ from lesion.tasks.pairs import Pairs
 from lesion.tasks.subject_number import subject_number
 
 if TYPE_CHECKING:
-    from lesion.study import TaskSpec
+    from lesion.specs import TaskSpec
 
 
 class BuiltIn(NamedTuple):

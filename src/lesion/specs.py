@@ -1,0 +1,192 @@
+"""The parts of a study: models, tasks, fine-tuning, lesions, comparison.
+
+Frozen dataclasses whose fields say what they accept (`lesion.schema`); nothing is loaded here.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lesion import shorthand
+from lesion.choices import check, is_random
+from lesion.errors import LesionError
+from lesion.schema import field
+from lesion.words import (
+    DISTRACTIONS,
+    DOSE_IS,
+    EFFECTS,
+    FORMATS,
+    KINDS,
+    ORDERS,
+    PARTS,
+    SCOPES,
+    SCORINGS,
+    TENSORS,
+    UNITS,
+)
+
+SPLITS = ("train", "dev", "test")
+DISTRACTION_KEYS = ("words", "language", "matched", "count", "columns")
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A checkpoint to damage."""
+
+    source: str = field("hub id, local folder or built-in twin")
+    name: str = field("what tables and figures call it (default: the end of the source)", "")
+    group: str | None = field("the group it stands for in comparisons", None)
+    revision: str | None = field("commit, tag or branch of the hub (default: main, pinned)", None)
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            object.__setattr__(self, "name", Path(self.source.rstrip("/")).name)
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """A task to score: a registered name, or files of your own."""
+
+    name: str = field("registered name, or your own name for your files")
+    kind: str = field("what is done with the examples", "classify", choices=KINDS)
+    train: str | None = field("file to fine-tune on", None)
+    dev: str | None = field("file to evaluate on", None)
+    test: str | None = field("second file to evaluate on, chosen by split: test", None)
+    file: str | None = field("file of pairs, or text with one paragraph a line (cloze)", None)
+    text: tuple[str, ...] = field("one or two columns that hold the text", ())
+    label: str | None = field("column that holds the label (pairs: the paradigm)", None)
+    split: str | None = field("split that is scored (default: dev)", None, choices=SPLITS)
+    max_length: int = field("longest input in tokens", 128, at_least=8, at_most=8192)
+    examples: int | None = field("score only the first so many", None, at_least=1)
+    source: str | None = field("hub dataset that replaces the registered one", None)
+    scoring: str | None = field(
+        "pairs: whole sentences, or differing words", None, choices=SCORINGS
+    )
+    language: str | None = field("of the texts, for models that must be told (XLM)", None)
+
+
+@dataclass(frozen=True)
+class Finetuning:
+    """How a task head is trained before the damage."""
+
+    seeds: tuple[int, ...] = field("one fine-tuned model each", (0,), at_least=0)
+    epochs: float = field("passes over the training set", 3.0, at_least=0)
+    learning_rate: float = field("peak of a linear schedule", 2e-5, at_least=0, at_most=1)
+    batch_size: int = field("examples a step", 32, at_least=1)
+    warmup: float = field("share of the steps that warm up", 0.1, at_least=0, at_most=1)
+    weight_decay: float = field("AdamW's weight decay", 0.01, at_least=0, at_most=1)
+
+    def __post_init__(self) -> None:
+        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds must be different numbers. Got {list(self.seeds)}.")
+
+
+@dataclass(frozen=True)
+class Where:
+    """The part of a model that a lesion may reach."""
+
+    layers: Any = field(
+        "all, first, middle, last, a list or a range",
+        "all",
+        short=shorthand.layers,
+        shape=shorthand.LAYERS_SHAPE,
+    )
+    parts: tuple[str, ...] | None = field(
+        "roles of tensors (default: what suits the units)", None, choices=PARTS
+    )
+    tensors: tuple[str, ...] = field("matrices, biases or both", tuple(TENSORS), choices=TENSORS)
+
+
+@dataclass(frozen=True)
+class LesionSpec:
+    """One kind of damage; a dose destroys the first round(dose * n) units of its ordering."""
+
+    name: str = field("what tables call it (default: made of its words)", "")
+    units: str = field("what is destroyed", "weights", choices=UNITS)
+    order: str = field("which units go first", "random", choices=ORDERS)
+    scope: str = field("over what the ordering runs", "site", choices=SCOPES)
+    effect: str = field("what happens to a destroyed unit", "zero", choices=EFFECTS)
+    where: Where = field("layers, parts and tensors it may reach", Where())
+    dose_is: str = field("what the dose turns", "fraction", choices=DOSE_IS)
+    strength: float | None = field("of the effect: deviations, bits or factor", None)
+    bit: int | None = field("which bit is flipped, 0 the lowest (default: a random one)", None)
+    format: str | None = field("stored number whose bit is flipped", None, choices=FORMATS)
+    file: str | None = field("units of order listed: CSV or TSV", None)
+    size_matched: bool = field("as many units in every tensor as its order takes, at random", False)
+    control: str | None = field(
+        "matched: run a size-matched random control beside it", None, choices=("matched",)
+    )
+    doses: tuple[float, ...] | None = field(
+        "doses of this lesion alone (a strength may exceed 1)",
+        None,
+        at_least=0,
+        short=lambda value: None if value is None else shorthand.doses(value),
+        shape=shorthand.DOSES_SHAPE,
+    )
+    distraction: str | None = field(
+        "damage to the texts, instead of units of the model", None, choices=DISTRACTIONS
+    )
+    words: str | None = field("where new words come from: a language, or a file", None)
+    language: str | None = field("of the texts (default: the task's)", None)
+    matched: bool | None = field("new words as frequent as the text's", None)
+    count: int | None = field("so many of the most frequent words", None, at_least=1)
+    columns: tuple[int, ...] | None = field("columns of text, from 0 (default: all)", None)
+    together: tuple["LesionSpec", ...] = field(
+        "lesions taken at the same dose, instead of the keys above",
+        (),
+        shape={"type": "array", "items": {"$ref": "#/$defs/lesion"}},
+    )
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            object.__setattr__(self, "name", self._words())
+        try:
+            check(self)
+        except LesionError as error:
+            raise ValueError(str(error)) from None
+        if self.control and (self.together or self.distraction or self.dose_is == "strength"):
+            raise ValueError("control: belongs to one lesion of units whose dose is a fraction.")
+        self._check_distraction()
+        if self.dose_is == "fraction" and max(self.doses or (0,)) > 1:
+            raise ValueError("doses: a fraction is at most 1; a strength may be more (dose_is).")
+
+    def _check_distraction(self) -> None:
+        """Damage to texts has keys of its own."""
+        mine = {"name", "doses", "distraction", *DISTRACTION_KEYS}
+        defaults = {part.name: part.default for part in dataclasses.fields(self)}
+        given = {name for name in defaults if getattr(self, name) != defaults[name]}
+        if self.distraction and given - mine:
+            raise ValueError(
+                f"{', '.join(sorted(given - mine))}: a distraction has none; it damages the texts."
+            )
+        if not self.distraction and given & set(DISTRACTION_KEYS):
+            extra = ", ".join(sorted(given & set(DISTRACTION_KEYS)))
+            raise ValueError(f"{extra}: belongs to a distraction; say which (insert, drop, ...).")
+
+    def _words(self) -> str:
+        if self.distraction:
+            return self.distraction
+        if self.together:
+            return " + ".join(part.name for part in self.together)
+        words = [self.order, self.units]
+        words += ["size-matched"] if self.size_matched else []
+        words += [self.scope] if self.scope != "site" else []
+        words += [self.effect] if self.effect != "zero" else []
+        return " ".join(words)
+
+    @property
+    def random(self) -> bool:
+        """Whether different draws differ."""
+        if self.together:
+            return any(part.random for part in self.together)
+        return bool(self.distraction) or self.size_matched or is_random(self)
+
+
+@dataclass(frozen=True)
+class Compare:
+    """Which curves are held against each other."""
+
+    between: str = field("models or groups", "model", choices=("model", "group"))
+    metric: str | None = field("metric of the comparison (default: the task's first)", None)
+    margin: float = field("smallest difference of retained area that matters", 0.02, at_least=0)
