@@ -30,6 +30,7 @@ def plan(study: Study, data: str | Path | None = None) -> Plan:
     from lesion.api import load_tasks
     from lesion.damage.lesion import build
     from lesion.engine.estimate import cost
+    from lesion.engine.threads import one_thread
 
     tasks = load_tasks(study, data)
     for lesion in study.lesions:
@@ -42,7 +43,8 @@ def plan(study: Study, data: str | Path | None = None) -> Plan:
         for name, task in tasks.items():
             row = (spec.name, name, str(len(task.labels)), str(trials))
             try:
-                seconds = cost(spec, task).seconds
+                with one_thread("cpu"):
+                    seconds = cost(spec, task).seconds
             except LesionError as error:
                 rows.append((*row, "?", "?"))
                 lines.append(str(error))
