@@ -113,8 +113,10 @@ def test_draws_differ_exactly_where_something_is_random(model, units):
             continue
         for order in PLAIN_ORDERS:
             lesion = Lesion(units, order, effect=effect, strength=STRENGTH.get(effect))
-            with lesion.applied(model, 0.5):
+            with lesion.applied(model, 0.5) as receipt:
                 first = state(model)
+            if receipt.units == 1:
+                continue  # ALBERT's layers are one: there is nothing to choose
             assert any(differs(model, lesion, draw, first) for draw in DRAWS) == lesion.random
 
 
