@@ -231,3 +231,37 @@ def test_the_schema_accepts_what_the_reader_accepts():
     assert list(validator.iter_errors(MINIMAL)) == []
     assert list(validator.iter_errors({**MINIMAL, "lesions": [{"together": [{}]}]})) == []
     assert [e.json_path for e in validator.iter_errors({**MINIMAL, "doses": [2]})] == ["$.doses"]
+
+
+@pytest.mark.parametrize(
+    ("lesion", "message"),
+    [
+        (
+            {"together": [{}, {"order": "magnitude"}], "effect": "noise"},
+            "effect: give it to the lesions in together.",
+        ),
+        (
+            {"together": [{}, {"distraction": "drop"}]},
+            "together: its lesions cannot have distraction.",
+        ),
+        (
+            {"together": [{}, {"together": [{}]}]},
+            "together: its lesions cannot have together.",
+        ),
+    ],
+)
+def test_nothing_in_a_lesion_of_several_is_passed_over(lesion, message):
+    assert mistakes(lesions=[lesion]) == [f"study: lesions[0]: {message}"]
+
+
+@pytest.mark.parametrize(
+    ("lesion", "meaning"),
+    [
+        ({"units": "heads"}, "fraction of heads destroyed"),
+        ({"effect": "noise", "dose_is": "strength"}, "strength of noise"),
+        ({"distraction": "drop"}, "fraction of the text changed (drop)"),
+        ({"together": [{}, {"order": "magnitude"}]}, "fraction of units destroyed"),
+    ],
+)
+def test_the_axis_says_what_the_dose_turns(lesion, meaning):
+    assert study(lesions=[lesion]).lesions[0].dose_means == meaning

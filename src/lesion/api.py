@@ -117,13 +117,7 @@ class Run:
             return []
         table = self.folder / "curves.csv"
         curves.to_csv(table, index=False)
-        axes = {
-            lesion.name: f"dose: fraction of {lesion.units} destroyed"
-            if lesion.dose_is == "fraction"
-            else f"dose: strength of {lesion.effect}"
-            for lesion in self.study.lesions
-            if not lesion.together
-        }
+        axes = {lesion.name: f"dose: {lesion.dose_means}" for lesion in self.study.lesions}
         return [table, *write_figures(self.analyses, self.folder / "figures", axes)]
 
 

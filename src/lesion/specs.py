@@ -147,15 +147,30 @@ class LesionSpec:
             raise ValueError(str(error)) from None
         if self.control and (self.together or self.distraction or self.dose_is == "strength"):
             raise ValueError("control: belongs to one lesion of units whose dose is a fraction.")
+        self._check_together()
         self._check_distraction()
         if self.dose_is == "fraction" and max(self.doses or (0,)) > 1:
             raise ValueError("doses: a fraction is at most 1; a strength may be more (dose_is).")
 
+    def _check_together(self) -> None:
+        """Lesions taken together are plain ones, and say everything themselves."""
+        extra = self._given() - {"name", "doses", "together"}
+        if self.together and extra:
+            raise ValueError(f"{', '.join(sorted(extra))}: give it to the lesions in together.")
+        for part in self.together:
+            extra = part._given() & {"together", "distraction", "doses", "control"}
+            if extra:
+                raise ValueError(f"together: its lesions cannot have {', '.join(sorted(extra))}.")
+
+    def _given(self) -> set[str]:
+        """The keys that are not at their defaults."""
+        parts = dataclasses.fields(self)
+        return {part.name for part in parts if getattr(self, part.name) != part.default}
+
     def _check_distraction(self) -> None:
         """Damage to texts has keys of its own."""
         mine = {"name", "doses", "distraction", *DISTRACTION_KEYS}
-        defaults = {part.name: part.default for part in dataclasses.fields(self)}
-        given = {name for name in defaults if getattr(self, name) != defaults[name]}
+        given = self._given()
         if self.distraction and given - mine:
             raise ValueError(
                 f"{', '.join(sorted(given - mine))}: a distraction has none; it damages the texts."
@@ -174,6 +189,15 @@ class LesionSpec:
         words += [self.scope] if self.scope != "site" else []
         words += [self.effect] if self.effect != "zero" else []
         return " ".join(words)
+
+    @property
+    def dose_means(self) -> str:
+        """What a dose is a measure of, for axes."""
+        if self.distraction:
+            return f"fraction of the text changed ({self.distraction})"
+        if self.dose_is == "strength":
+            return f"strength of {self.effect}"
+        return f"fraction of {'units' if self.together else self.units} destroyed"
 
     @property
     def random(self) -> bool:

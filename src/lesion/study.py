@@ -220,9 +220,7 @@ def differences(old: Study, new: Study) -> list[str]:
 
 
 def _comparable(study: Study) -> dict[str, Any]:
-    """What decides the scores: not the folders of files, whose content has a digest of its own,
-    and not what is compared afterwards.
-    """
+    """What decides the scores: not the folders of files, and not what is compared afterwards."""
     value = schema.plain(study)
     del value["compare"]
     for task in value["tasks"]:
@@ -264,8 +262,12 @@ def _anchored(study: Study, folder: Path) -> Study:
     models = tuple(
         dataclasses.replace(model, source=str(found(model.source))) for model in study.models
     )
-    lesions = tuple(
-        dataclasses.replace(one, file=found(one.file), words=found(one.words))
-        for one in study.lesions
-    )
+
+    def anchored(one: LesionSpec) -> LesionSpec:
+        together = tuple(anchored(part) for part in one.together)
+        return dataclasses.replace(
+            one, file=found(one.file), words=found(one.words), together=together
+        )
+
+    lesions = tuple(anchored(one) for one in study.lesions)
     return dataclasses.replace(study, tasks=tasks, models=models, lesions=lesions)

@@ -153,3 +153,11 @@ def test_choices_that_make_no_sense_together_are_refused_with_the_reason(choices
     with pytest.raises(LesionError) as caught:
         Lesion(**choices)
     assert str(caught.value) == message
+
+
+def test_a_bit_that_the_stored_number_does_not_have_is_refused(model):
+    model.to(torch.bfloat16)
+    lesion = Lesion(effect="flip", bit=20, **MLP)
+    with pytest.raises(LesionError) as caught, lesion.applied(model, 0.5):
+        pass
+    assert str(caught.value) == "bit: bfloat16 has the bits 0-15. Got 20."

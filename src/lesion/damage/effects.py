@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from lesion.damage.units import Population, Span
+from lesion.errors import LesionError
 from lesion.keys import priorities
 from lesion.words import STRENGTHS
 
@@ -98,6 +99,8 @@ def quantise(
 def flip(intact: torch.Tensor, one: Population, span: Span, by: Settings, key: Key) -> torch.Tensor:
     """One bit of the stored number changes: a fault of the memory."""
     name = by.format or str(intact.dtype).removeprefix("torch.")
+    if name not in FORMATS:
+        raise LesionError(f"effect flip: knows {', '.join(FORMATS)}. The tensor is {name}.")
     dtype, integer = FORMATS[name]
     step = (intact.float().abs().max() / 127).clamp_min(torch.finfo(torch.float32).tiny)
     stored = (
@@ -106,6 +109,8 @@ def flip(intact: torch.Tensor, one: Population, span: Span, by: Settings, key: K
         else intact.to(dtype)
     )
     bits = stored.element_size() * 8
+    if by.bit is not None and by.bit >= bits:
+        raise LesionError(f"bit: {name} has the bits 0-{bits - 1}. Got {by.bit}.")
     if by.bit is None:
         seed, address = key
         drawn = priorities(intact.numel(), seed, "flip", *address, *one.address, span.name)
