@@ -78,42 +78,28 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     Its tokenizer is a WordPiece trained on SENTENCES. Read-only: it is shared by the session.
     """
-    from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
-
+    sizes = {"hidden_size": 32, "num_attention_heads": 4, "intermediate_size": 64}
     folder = tmp_path_factory.mktemp("tiny-bert")
-    size = _write_wordpiece(folder / "vocab.txt")
-    config = BertConfig(
-        vocab_size=size,
-        hidden_size=32,
-        num_hidden_layers=3,
-        num_attention_heads=4,
-        intermediate_size=64,
-        max_position_embeddings=64,
-        num_labels=2,
-    )
-    _save(BertForSequenceClassification, config, folder)
-    AutoTokenizer.from_pretrained(folder, model_max_length=64).save_pretrained(folder)
-    return folder
+    return _write_bert(folder, 64, num_hidden_layers=3, **sizes)
 
 
 @pytest.fixture(scope="session")
 def tiny_deep(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a random BERT classifier of twelve layers, 8 wide."""
+    """A folder with a random BERT classifier of twelve layers, 8 wide. Read-only."""
+    sizes = {"hidden_size": 8, "num_attention_heads": 2, "intermediate_size": 8}
+    folder = tmp_path_factory.mktemp("tiny-deep")
+    return _write_bert(folder, 256, num_hidden_layers=12, **sizes)
+
+
+def _write_bert(folder: Path, longest: int, **sizes: int) -> Path:
     from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
 
-    folder = tmp_path_factory.mktemp("tiny-deep")
-    size = _write_wordpiece(folder / "vocab.txt")
+    vocabulary = _write_wordpiece(folder / "vocab.txt")
     config = BertConfig(
-        vocab_size=size,
-        hidden_size=8,
-        num_hidden_layers=12,
-        num_attention_heads=2,
-        intermediate_size=8,
-        max_position_embeddings=256,
-        num_labels=2,
+        vocab_size=vocabulary, max_position_embeddings=longest, num_labels=2, **sizes
     )
     _save(BertForSequenceClassification, config, folder)
-    AutoTokenizer.from_pretrained(folder, model_max_length=256).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(folder, model_max_length=longest).save_pretrained(folder)
     return folder
 
 

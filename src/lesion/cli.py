@@ -170,7 +170,8 @@ def finetune(
     from lesion.progress import Meter
     from lesion.training import finetune_study
 
-    with _interruptible(f"lesion finetune {study} --to {to}"), Meter(err, 0) as meter:
+    again = f"lesion finetune {study} --to {to}" + (f" --data {data}" if data else "")
+    with _interruptible(again), Meter(err, 0) as meter:
         for path in finetune_study(find_study(study), to, data, device, meter):
             out.print(str(path), markup=False)
 
@@ -188,7 +189,8 @@ def pretrain(
     from lesion.progress import Reading
     from lesion.training import pretrain_family
 
-    with _interruptible(f"lesion pretrain {config} --out {out_}"):
+    again = f"lesion pretrain {config} --out {out_}" + (f" --texts {texts}" if texts else "")
+    with _interruptible(again):
         for path in pretrain_family(config, out_, texts, only or (), workers, device, Reading(err)):
             out.print(str(path), markup=False)
 
