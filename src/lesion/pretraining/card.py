@@ -5,10 +5,17 @@ from collections.abc import Mapping
 
 from lesion.pretraining.family import Pretraining, Twin
 
+PRIMED = """
+Its text was not ordinary text alone: {:.0%} of the tokens came from a primer, sentences chosen
+and recombined from the same text so that the number of a verb can be learned from few tokens. What
+it knows of agreement is taught, and says nothing about what a model learns from ordinary text.
+"""
+
 
 def model_card(
     config: Pretraining,
     twin: Twin,
+    read: tuple[int, int],
     parameters: int,
     tokenizer_sha256: str,
     held_out: Mapping[str, tuple[float, float]],
@@ -16,6 +23,7 @@ def model_card(
     """README.md of a twin's folder.
 
     Args:
+        read: tokens and steps of its training.
         held_out: language -> (top-1 accuracy, loss in nats) of masked tokens in held-out text.
     """
     facts = {
@@ -24,8 +32,9 @@ def model_card(
         "twin": twin.name,
         "group": twin.group,
         "seed": twin.seed,
-        "tokens": config.steps * config.batch * config.sequence_length,
-        "steps": config.steps,
+        "tokens": read[0],
+        "steps": read[1],
+        "primer_share": config.primer_share,
         "sequence_length": config.sequence_length,
         "batch": config.batch,
         "masking": {"unit": config.masking, "share": config.masked},
@@ -63,7 +72,7 @@ def model_card(
 A small masked language model that read {", ".join(twin.languages)} and nothing else. Its twins
 have the same architecture, tokenizer, number of tokens and order of steps; only the languages and
 the seed differ. It is made for studies of damage, not for use.
-
+{PRIMED.format(config.primer_share) if config.primer_share else ""}
 | held-out text | was read in training | masked top-1 | loss (nats) |
 |---|---|---|---|
 {scores}

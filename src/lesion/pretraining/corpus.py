@@ -6,7 +6,7 @@ step), so that a resumed training sees exactly what an uninterrupted one would h
 
 import gzip
 import lzma
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -99,6 +99,31 @@ def encode(tokenizer: Tokenizer, path: Path) -> np.ndarray:
             flush()
     flush()
     return np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.uint16)
+
+
+def encode_marked(
+    tokenizer: Tokenizer, sentences: Iterable[tuple[str, int]], longest: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Sentences with the place of one character: tokens, starts, and the token at that place.
+
+    Sentences of more than `longest` tokens, or whose marked word is not one token, are left out.
+
+    Returns:
+        ids (tokens,) uint16, starts (sentences + 1,) int64, marked (sentences,) int64.
+    """
+    ids, marked = [], []
+    for sentence, character in sentences:
+        encoded = tokenizer.encode(sentence, add_special_tokens=False)
+        token = encoded.char_to_token(character)
+        word = None if token is None else encoded.token_to_word(token)
+        if word is None or len(encoded) > longest:
+            continue
+        if encoded.word_to_tokens(word) == (token, token + 1):
+            ids.append(np.array(encoded.ids, dtype=np.uint16))
+            marked.append(token)
+    starts = np.cumsum([0, *map(len, ids)])
+    flat = np.concatenate(ids) if ids else np.zeros(0, dtype=np.uint16)
+    return flat, starts, np.array(marked, dtype=np.int64)
 
 
 def sequences(stream: np.ndarray, length: int) -> np.ndarray:

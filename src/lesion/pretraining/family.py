@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lesion.errors import LesionError
+from lesion.pretraining.primer_words import PRIMERS
 
 Groups = dict[str, tuple[str, ...]]
 Files = dict[str, dict[str, str]]
@@ -53,6 +54,8 @@ class Pretraining:
     initialisation: str = "neighbours"  # or "plain": see newborn.py
     deviation: float = 0.05  # standard deviation of the initial weights
     tokens: int = 4_000_000  # read by every twin
+    primer_share: float = 0.0  # of the tokens, from sentences chosen for agreement: see primer.py
+    primer_sentences: int = 200_000  # made of each language's text
     batch: int = 16  # sequences
     sequence_length: int = 64  # with [CLS] and [SEP]
     masking: str = "token"  # or "word": whole words
@@ -74,14 +77,14 @@ class Pretraining:
             raise LesionError("\n".join(wrong))
 
     @property
-    def steps(self) -> int:
-        """Steps of the optimiser that read `tokens`, rounded down to whole batches."""
-        return max(1, self.tokens // (self.batch * self.sequence_length))
+    def ordinary_steps(self) -> int:
+        """Steps of the optimiser that read ordinary text, rounded down to whole batches."""
+        ordinary = self.tokens * (1 - self.primer_share)
+        return max(1, int(ordinary) // (self.batch * self.sequence_length))
 
-    @property
-    def masked_places(self) -> int:
-        """Masked tokens in a sequence of training."""
-        return max(1, round(self.masked * (self.sequence_length - 2)))
+    def masked_places(self, length: int) -> int:
+        """Masked tokens in a sequence of training of `length` tokens with [CLS] and [SEP]."""
+        return max(1, round(self.masked * (length - 2)))
 
     def twins(self) -> list[Twin]:
         """All twins, seed by seed, so that every group has its first one early."""
@@ -145,6 +148,7 @@ def _mistakes(c: Pretraining) -> list[str]:
         "evaluate_every",
         "checkpoint_every",
         "tokenizer_characters",
+        "primer_sentences",
     ):
         must(field, getattr(c, field) >= 1, "at least 1")
     must("vocabulary", c.vocabulary < 2**16, "below 65536 (tokens are stored in 16 bits)")
@@ -153,6 +157,7 @@ def _mistakes(c: Pretraining) -> list[str]:
     must("initialisation", c.initialisation in ("plain", "neighbours"), "plain or neighbours")
     must("masking", c.masking in ("token", "word"), "token or word")
     must("masked", 0 < c.masked < 1, "between 0 and 1")
+    must("primer_share", 0 <= c.primer_share < 1, "a share from 0 to below 1")
     must("warmup", 0 <= c.warmup <= 1, "a share from 0 to 1")
     must("decay", 0 <= c.decay <= 1, "a share from 0 to 1")
     must("groups", bool(c.groups), "at least one group: languages")
@@ -163,6 +168,11 @@ def _mistakes(c: Pretraining) -> list[str]:
         for language in languages:
             if set(c.files.get(language, ())) != {"train", "valid"}:
                 wrong.append(f"files.{language}: must name train and valid; {group} reads it.")
+        if c.primer_share and (missing := [name for name in languages if name not in PRIMERS]):
+            wrong.append(
+                f"primer_share: there are primers for {', '.join(PRIMERS)}, and group {group} "
+                f"reads {', '.join(missing)}. Set it to 0."
+            )
         if not languages or c.batch % len(languages):
             wrong.append(
                 f"batch: must be a multiple of the {len(languages)} languages of group {group}, so "

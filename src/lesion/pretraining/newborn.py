@@ -5,7 +5,8 @@ needs most of a short training to find, while it sits on the unigram plateau:
 
 - Positions get `hidden / heads` dimensions to themselves, filled with an orthogonal code (sines of
   evenly spread frequencies) in which a shift by one place is a rotation. Query matrices of the
-  first layer that hold such rotations make each of its heads look at one neighbour.
+  first two layers that hold such rotations make each head look at one neighbour, farther ones in
+  the second.
 - The other dimensions of the word embeddings start from counts of neighbours in the very text that
   the twin will read (`cooccurrence.py`), and the output's bias from the frequencies.
 
@@ -21,7 +22,10 @@ from lesion.keys import generator
 from lesion.pretraining import cooccurrence, corpus
 from lesion.pretraining.family import Pretraining
 
-OFFSETS = (-1, 1, -2, 2, -3, 3, -4, 4)  # where the first layer's heads look, in this order
+OFFSETS = (  # where the heads of the first two layers look, in this order
+    (-1, 1, -2, 2, -3, 3, -4, 4),
+    (-3, 3, -4, -6, 4, 6, -5, -8),
+)
 
 
 def architecture(config: Pretraining) -> BertConfig:
@@ -86,13 +90,13 @@ def _see_neighbours(model: BertForMaskedLM, config: Pretraining) -> None:
     weights[embeddings.format("token_type")].zero_()
     weights[embeddings.format("position")].zero_()
     weights[embeddings.format("position")][:, :size] = code * config.deviation * 2**0.5
-    first = "bert.encoder.layer.0.attention.self.{}.weight"
-    query, key = weights[first.format("query")], weights[first.format("key")]
-    for head, offset in zip(range(config.heads), OFFSETS, strict=False):
-        rows = slice(head * size, (head + 1) * size)
-        for matrix, shift in ((query, offset), (key, 0)):
-            matrix[rows] = 0.0
-            matrix[rows, :size] = _rotation(shift * frequency)
+    for layer, offsets in zip(range(config.layers), OFFSETS, strict=False):
+        name = f"bert.encoder.layer.{layer}.attention.self.{{}}.weight"
+        for head, offset in zip(range(config.heads), offsets, strict=False):
+            rows = slice(head * size, (head + 1) * size)
+            for part, shift in (("query", offset), ("key", 0)):
+                weights[name.format(part)][rows] = 0.0
+                weights[name.format(part)][rows, :size] = _rotation(shift * frequency)
 
 
 def _rotation(angles: torch.Tensor) -> torch.Tensor:

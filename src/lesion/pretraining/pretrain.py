@@ -25,6 +25,7 @@ from lesion.pretraining import corpus
 from lesion.pretraining.card import model_card
 from lesion.pretraining.checkpoint import restore_checkpoint, save_checkpoint, write_whole
 from lesion.pretraining.family import Pretraining, Twin, paths
+from lesion.pretraining.forward import masked_logits
 from lesion.pretraining.learning import Score, read_scores, write_scores
 from lesion.pretraining.newborn import newborn
 from lesion.pretraining.streams import Batches, Room, prepare, stream, tokenizer_digest
@@ -119,25 +120,24 @@ def train(room: Room, twin: Twin, progress: Report | None = None) -> Path:
     checkpoint = room.work / twin.name / "checkpoint.safetensors"
     fingerprint = config.fingerprint(twin, tokenizer_digest(room))
     step, scores = restore_checkpoint(checkpoint, fingerprint, model, optimiser)
-    a_step, started, first, said = config.batch * config.sequence_length, time.time(), step, 0.0
-    while step < config.steps:
-        loss = _step(
-            model, optimiser, batches.at(step), config.learning_rate * _share(step, config)
-        )
+    started, first, said, tokens = time.time(), batches.tokens[step], 0.0, 0
+    while step < batches.steps:
+        rate = config.learning_rate * _share(step, batches.steps, config)
+        loss = _step(model, optimiser, batches.at(step), rate)
         step += 1
-        tokens = step * a_step
-        if _passes(tokens, a_step, config.evaluate_every) and step < config.steps:
+        before, tokens = map(int, batches.tokens[step - 1 : step + 1])
+        if _passes(before, tokens, config.evaluate_every) and step < batches.steps:
             scores += evaluate(room, twin, model, tokens, twin.languages, GLANCE)
-        if _passes(tokens, a_step, config.checkpoint_every) or step == config.steps:
+        if _passes(before, tokens, config.checkpoint_every) or step == batches.steps:
             save_checkpoint(checkpoint, fingerprint, model, optimiser, step, scores)
             write_scores(checkpoint.with_name("learning.csv"), scores)
-        if progress and (time.time() - said > REPORT_EVERY or step == config.steps):
+        if progress and (time.time() - said > REPORT_EVERY or step == batches.steps):
             said = time.time()
-            speed = (step - first) * a_step / (said - started)
-            progress(Progress(twin.name, tokens, config.steps * a_step, speed, float(loss)))
+            speed = (tokens - first) / (said - started)
+            progress(Progress(twin.name, tokens, int(batches.tokens[-1]), speed, float(loss)))
     languages = list(paths(config, room.base, "valid"))
-    scores += evaluate(room, twin, model, step * a_step, languages, config.held_out)
-    return _finish(room, twin, model, scores)
+    scores += evaluate(room, twin, model, int(batches.tokens[-1]), languages, config.held_out)
+    return _finish(room, twin, model, scores, batches)
 
 
 def _adamw(model: BertForMaskedLM, config: Pretraining) -> torch.optim.AdamW:
@@ -150,16 +150,16 @@ def _adamw(model: BertForMaskedLM, config: Pretraining) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.98), fused=True)
 
 
-def _share(step: int, config: Pretraining) -> float:
+def _share(step: int, steps: int, config: Pretraining) -> float:
     """The share of the peak learning rate at `step`: a trapezoid, up, flat and down to zero."""
-    up = (step + 1) / max(1.0, config.warmup * config.steps)
-    down = (config.steps - step) / max(1.0, config.decay * config.steps)
+    up = (step + 1) / max(1.0, config.warmup * steps)
+    down = (steps - step) / max(1.0, config.decay * steps)
     return min(1.0, up, down)
 
 
-def _passes(tokens: int, last: int, every: int) -> bool:
-    """Whether the last `last` tokens crossed a multiple of `every`."""
-    return tokens // every != (tokens - last) // every
+def _passes(before: int, after: int, every: int) -> bool:
+    """Whether a step that read from `before` to `after` tokens crossed a multiple of `every`."""
+    return before // every != after // every
 
 
 def _step(
@@ -168,7 +168,7 @@ def _step(
     """One step of the optimiser at a learning rate; the loss before it."""
     model.train()
     batch = batch.to(model.device)
-    loss = functional.cross_entropy(_logits(model, batch), batch.answers)
+    loss = functional.cross_entropy(masked_logits(model, batch), batch.answers)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP)
     for group in optimiser.param_groups:
@@ -176,14 +176,6 @@ def _step(
     optimiser.step()
     optimiser.zero_grad()
     return loss.detach()
-
-
-def _logits(model: BertForMaskedLM, batch: corpus.Batch) -> torch.Tensor:
-    """Logits at the masked places only, (masked, vocabulary), float32."""
-    kind = batch.ids.device.type
-    with torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda"):
-        states = model.bert(input_ids=batch.ids).last_hidden_state  # (sequences, length, hidden)
-        return model.cls(states.flatten(0, 1)[batch.places]).float()
 
 
 @torch.no_grad()
@@ -207,7 +199,7 @@ def evaluate(
         for i in range(0, len(rows), 64):
             batch = corpus.mask(rows[i : i + 64], draw[i : i + 64], places)
             batch = batch.to(model.device)
-            logits = _logits(model, batch)
+            logits = masked_logits(model, batch)
             right += int((logits.argmax(1) == batch.answers).sum())
             loss += float(functional.cross_entropy(logits, batch.answers, reduction="sum"))
             seen += len(batch.answers)
@@ -215,7 +207,9 @@ def evaluate(
     return scores
 
 
-def _finish(room: Room, twin: Twin, model: BertForMaskedLM, scores: list[Score]) -> Path:
+def _finish(
+    room: Room, twin: Twin, model: BertForMaskedLM, scores: list[Score], batches: Batches
+) -> Path:
     """Write the Hugging Face folder, float16; the card last: it says that the twin is finished."""
     folder = room.out / twin.name
     model.half().save_pretrained(folder)
@@ -227,7 +221,10 @@ def _finish(room: Room, twin: Twin, model: BertForMaskedLM, scores: list[Score])
     write_scores(room.work / twin.name / "learning.csv", scores)
     last = [score for score in scores if score.tokens == scores[-1].tokens]
     held_out = {score.language: (score.accuracy, score.loss) for score in last}
-    card = model_card(room.config, twin, model.num_parameters(), tokenizer_digest(room), held_out)
+    read = (int(batches.tokens[-1]), batches.steps)
+    card = model_card(
+        room.config, twin, read, model.num_parameters(), tokenizer_digest(room), held_out
+    )
     write_whole(folder / "README.md", card.encode())
     return folder
 

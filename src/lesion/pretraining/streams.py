@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from lesion.keys import priorities
 from lesion.pretraining import corpus
 from lesion.pretraining.checkpoint import write_whole
 from lesion.pretraining.family import Pretraining, Twin, paths
+from lesion.pretraining.primer import primer
 
 
 class Room(NamedTuple):
@@ -32,6 +34,9 @@ def prepare(room: Room) -> None:
     for split in ("train", "valid"):
         for language in paths(room.config, room.base, split):
             stream(room, language, split)
+    if room.config.primer_share:
+        for language in paths(room.config, room.base, "train"):
+            sentences(room, language)
 
 
 def train_tokenizer(config: Pretraining, out: Path, base: Path = Path()) -> Path:
@@ -54,10 +59,7 @@ def stream(room: Room, language: str, split: str) -> np.ndarray:
     if not cache.exists():
         tokenizer = Tokenizer.from_file(str(room.out / "tokenizer.json"))
         ids = corpus.encode(tokenizer, source)
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        part = cache.with_name(f"{cache.stem}.{os.getpid()}.part.npy")
-        np.save(part, ids)
-        part.replace(cache)
+        write_aside(cache, lambda part: np.save(part, ids))
     cut = corpus.sequences(np.load(cache, mmap_mode="r"), room.config.sequence_length)
     if len(cut) == 0:
         raise LesionError(
@@ -67,8 +69,56 @@ def stream(room: Room, language: str, split: str) -> np.ndarray:
     return cut
 
 
+class Sentences(NamedTuple):
+    """The primer of a language as tokens."""
+
+    ids: np.ndarray  # (tokens,), uint16: all sentences, one after the other
+    starts: np.ndarray  # (sentences + 1,), int64: where each begins in `ids`
+    verbs: np.ndarray  # (sentences,), int64: which of a sentence's tokens is its verb
+
+    def rows(self, chosen: np.ndarray) -> np.ndarray:
+        """Sentences of one length, (chosen, length)."""
+        first = self.starts[chosen]
+        length = self.starts[chosen[0] + 1] - first[0]
+        return self.ids[first[:, None] + np.arange(length)]
+
+
+def sentences(room: Room, language: str) -> Sentences:
+    """The primer of a language, from the work folder or made now."""
+    source = paths(room.config, room.base, "train")[language]
+    count = room.config.primer_sentences
+    cache = room.work / "tokens" / f"{language}.primer.{count}.{tokenizer_digest(room)[:12]}.npz"
+    if not cache.exists():
+        tokenizer = Tokenizer.from_file(str(room.out / "tokenizer.json"))
+        limit = room.config.sequence_length - 2
+        made = corpus.encode_marked(tokenizer, primer(source, language, count), limit)
+        write_aside(cache, lambda part: np.savez(part, **Sentences(*made)._asdict()))
+    with np.load(cache) as stored:
+        return Sentences(*(stored[field] for field in Sentences._fields))
+
+
+def write_aside(path: Path, write: Callable[[Path], None]) -> None:
+    """Let `write` write a whole file beside `path`, then move it there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.stem}.{os.getpid()}.part{path.suffix}")
+    write(part)
+    part.replace(path)
+
+
+class Lesson(NamedTuple):
+    """What one step reads of a primer: sentences of one length, in one language."""
+
+    language: int
+    chosen: np.ndarray  # (sentences,), int64
+
+
 class Batches:
-    """The batches of one twin, any step at any time."""
+    """The batches of one twin, any step at any time.
+
+    Attributes:
+        steps: how many there are.
+        tokens: (steps + 1,), int64: tokens read before each step, and in the end.
+    """
 
     def __init__(self, room: Room, twin: Twin) -> None:
         self.config, self.seed = room.config, twin.seed
@@ -80,19 +130,62 @@ class Batches:
         if room.config.masking == "word":
             tokenizer = Tokenizer.from_file(str(room.out / "tokenizer.json"))
             self.starts = corpus.word_starts(tokenizer)
+        self.primers: list[Sentences] = []
+        if room.config.primer_share:
+            self.primers = [sentences(room, language) for language in twin.languages]
+        self.lessons = list(self._lessons(twin.languages))
+        self._plan()
+
+    def _lessons(self, languages: tuple[str, ...]) -> Iterator[Lesson]:
+        """Sentences for each language's share of the tokens, in steps of one length."""
+        each = self.config.tokens * self.config.primer_share / len(languages)
+        for place, (language, made) in enumerate(zip(languages, self.primers, strict=False)):
+            lengths = np.diff(made.starts)
+            draw = priorities(len(lengths), self.seed, "primer", language)
+            order = np.argsort(draw, kind="stable")
+            framed = np.cumsum(lengths[order] + 2)
+            epochs = int(each // framed[-1])
+            last = order[: np.searchsorted(framed, each - epochs * framed[-1], side="right")]
+            order = np.concatenate([*[order] * epochs, last])
+            for length in np.unique(lengths[order]):
+                same = order[lengths[order] == length]
+                rows = self.config.batch * self.config.sequence_length // int(length + 2)
+                yield from (Lesson(place, same[i : i + rows]) for i in range(0, len(same), rows))
+
+    def _plan(self) -> None:
+        """Ordinary batches and lessons in one keyed order; what each reads."""
+        ordinary = self.config.ordinary_steps
+        self.steps = ordinary + len(self.lessons)
+        draw = priorities(self.steps, self.seed, "steps")
+        self.order = np.argsort(draw, kind="stable") if self.lessons else np.arange(ordinary)
+        sizes = np.full(self.steps, self.config.batch * self.config.sequence_length)
+        for place, lesson in enumerate(self.lessons):
+            made = self.primers[lesson.language]
+            length = made.starts[lesson.chosen[0] + 1] - made.starts[lesson.chosen[0]] + 2
+            sizes[ordinary + place] = len(lesson.chosen) * length
+        self.tokens = np.concatenate([[0], np.cumsum(sizes[self.order])])
 
     def rows(self, step: int, steps: int = 1) -> np.ndarray:
-        """The sequences of `steps` batches, as many of each language; unframed, uint16."""
+        """The sequences of `steps` batches of ordinary text; unframed, uint16."""
         each = self.config.batch // len(self.orders)
         return np.concatenate([o.take(step * each, steps * each) for o in self.orders])
 
     def everything(self) -> np.ndarray:
-        """All sequences that the twin will read, one epoch at most."""
+        """All ordinary text that the twin will read, one epoch at most."""
         shortest = min(len(order.data) for order in self.orders) * len(self.orders)
-        return self.rows(0, min(self.config.steps, max(1, shortest // self.config.batch)))
+        one_epoch = max(1, shortest // self.config.batch)
+        return self.rows(0, min(self.config.ordinary_steps, one_epoch))
 
     def at(self, step: int) -> corpus.Batch:
-        """As many sequences of each language, masked."""
-        rows = corpus.framed(self.rows(step))
+        """As many sequences of each language, or a lesson; masked."""
+        place = int(self.order[step]) - self.config.ordinary_steps
+        if place < 0:
+            rows = corpus.framed(self.rows(int(self.order[step])))
+        else:
+            lesson = self.lessons[place]
+            rows = corpus.framed(self.primers[lesson.language].rows(lesson.chosen))
         draw = priorities(rows.size, self.seed, "mask", step).reshape(rows.shape)
-        return corpus.mask(rows, draw, self.config.masked_places, self.starts)
+        if place >= 0:  # the verb is always hidden
+            verbs = self.primers[lesson.language].verbs[lesson.chosen]
+            draw[np.arange(len(rows)), verbs + 1] = 0
+        return corpus.mask(rows, draw, self.config.masked_places(rows.shape[1]), self.starts)
