@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from lesion.errors import LesionError
 
@@ -96,7 +97,7 @@ def check(study: StudyName, data: Data = None, quick: Quick = False, models: Mod
     for heading in ("model", "task", "examples", "trials", "seconds a trial", "total"):
         table.add_column(heading, justify="left" if heading in ("model", "task") else "right")
     for row in report.rows:
-        table.add_row(*row)
+        table.add_row(*map(Text, row))
     out.print(table)
     for line in report.lines:
         out.print(line, markup=False)
@@ -204,7 +205,7 @@ def list_(kind: Kind) -> None:
         table = Table(box=None, pad_edge=False, show_header=False, title=title or None)
         table.title_justify = "left"
         for name, about in entries.items():
-            table.add_row(f"[bold]{name}[/bold]", about)
+            table.add_row(Text(name, style="bold"), Text(about))
         out.print(table)
 
 

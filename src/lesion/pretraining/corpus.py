@@ -115,10 +115,10 @@ def encode_marked(
     for sentence, character in sentences:
         encoded = tokenizer.encode(sentence, add_special_tokens=False)
         token = encoded.char_to_token(character)
-        word = None if token is None else encoded.token_to_word(token)
-        if word is None or len(encoded) > longest:
+        if token is None or len(encoded) > longest:
             continue
-        if encoded.word_to_tokens(word) == (token, token + 1):
+        word = encoded.token_to_word(token)
+        if word is not None and encoded.word_to_tokens(word) == (token, token + 1):
             ids.append(np.array(encoded.ids, dtype=np.uint16))
             marked.append(token)
     starts = np.cumsum([0, *map(len, ids)])
