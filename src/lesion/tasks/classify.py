@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from lesion.errors import LesionError
-from lesion.tasks.base import Encoded, Row, Split
+from lesion.tasks.base import Encoded, Row, Split, longest_input
 
 if TYPE_CHECKING:
     import torch
@@ -150,8 +150,7 @@ def has_token_types(config: Any) -> bool:
 
 
 def _check_length(task: Classification, rows: list[Row], tokenizer: Any, config: Any) -> None:
-    positions = getattr(config, "max_position_embeddings", None) or tokenizer.model_max_length
-    limit = min(tokenizer.model_max_length, positions)
+    limit = longest_input(tokenizer, config)
     longest = max((len(row["input_ids"]) for row in rows), default=0)
     if longest > limit:
         raise LesionError(
