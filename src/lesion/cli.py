@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from lesion.errors import LesionError
@@ -204,7 +205,7 @@ def list_(kind: Kind) -> None:
         table = Table(box=None, pad_edge=False, show_header=False, title=title or None)
         table.title_justify = "left"
         for name, about in entries.items():
-            table.add_row(f"[bold]{name}[/bold]", about)
+            table.add_row(f"[bold]{name}[/bold]", escape(about))  # YAML has brackets too
         out.print(table)
 
 

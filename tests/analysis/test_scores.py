@@ -6,7 +6,6 @@ from sklearn import metrics as sk
 from lesion.analysis import scores
 from lesion.errors import LesionError
 
-
 CLASSIFY = scores.available("classify")
 
 

@@ -77,8 +77,8 @@ class CausalLoss:
         path: text in UTF-8, one paragraph a line; plain, .gz or .xz.
         length: words a window; the text's last may have fewer.
         stride: words from the beginning of one window to that of the next, at most the length;
-            None: the length, so that no window has context. Half the length costs twice as much and gives every word
-            but the first ones half a window of context.
+            None: the length, so that no window has context. Half the length costs twice as much,
+            and gives every word but the first ones half a window of context.
         examples: evaluate only so many windows, spread over the text by chance, always the same;
             None: all.
         language: of the text.
