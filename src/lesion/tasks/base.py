@@ -136,3 +136,14 @@ def longest_input(tokenizer: Any, config: Any) -> int:
     family = FAMILIES.get(getattr(config, "model_type", None))
     skipped = config.pad_token_id + 1 if family and family.skips_padding else 0
     return min(longest, positions - skipped)
+
+
+def opening_token(tokenizer: Any) -> int | None:
+    """The token that begins a text or, where a tokenizer has none, the one that ends it.
+
+    GPT-2 and its heirs were trained on texts with the second between them.
+    """
+    for token in (tokenizer.bos_token_id, tokenizer.eos_token_id):
+        if token is not None:
+            return int(token)
+    return None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from lesion.errors import LesionError
-from lesion.tasks.base import Encoded, Row, Split, longest_input
+from lesion.tasks.base import Encoded, Row, Split, longest_input, opening_token
 
 if TYPE_CHECKING:
     import torch
@@ -140,8 +140,17 @@ def encode(task: Classification, split: Split, tokenizer: Any, config: Any) -> l
         dict(zip(names, values, strict=True))
         for values in zip(*(made[name] for name in names), strict=True)
     ]
+    _fill_empty(rows, tokenizer)
     _check_length(task, rows, tokenizer, config)
     return rows
+
+
+def _fill_empty(rows: list[Row], tokenizer: Any) -> None:
+    """Decoders add no token to an empty text (all words dropped), and no model reads nothing."""
+    opening = opening_token(tokenizer)
+    for row in rows:
+        if not row["input_ids"] and opening is not None:
+            row.update({name: [opening if name == "input_ids" else 0] for name in row})
 
 
 def has_token_types(config: Any) -> bool:

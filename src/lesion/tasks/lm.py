@@ -27,7 +27,7 @@ import numpy as np
 from lesion.errors import LesionError
 from lesion.keys import priorities
 from lesion.specs import LM_LENGTH
-from lesion.tasks.base import Encoded, Row, longest_input
+from lesion.tasks.base import Encoded, Row, longest_input, opening_token
 
 if TYPE_CHECKING:
     import torch
@@ -130,7 +130,13 @@ class CausalLoss:
             return_offsets_mapping=True,
             verbose=False,  # long windows are refused below, with what to do
         )
-        first = self._first(tokenizer)
+        first = opening_token(tokenizer)
+        if first is None:
+            raise LesionError(
+                f"Task {self.name!r}: the tokenizer names no token that begins or ends a text, so "
+                "that a window's first word cannot be predicted. Name one in "
+                "tokenizer_config.json (bos_token)."
+            )
         rows = [
             _row(first, ids, spans, window.start)
             for window, ids, spans in zip(
@@ -140,17 +146,6 @@ class CausalLoss:
         self._check_length(rows, longest_input(tokenizer, config))
         targets = [row["target"] for row in rows]
         return WindowRows(rows, np.array([len(ids) for ids in targets]), constant_nats(targets))
-
-    def _first(self, tokenizer: Any) -> int:
-        """The token that every window begins with."""
-        for token in (tokenizer.bos_token_id, tokenizer.eos_token_id):
-            if token is not None:
-                return int(token)
-        raise LesionError(
-            f"Task {self.name!r}: the tokenizer names no token that begins or ends a text, so "
-            "that a window's first word cannot be predicted. Name one in tokenizer_config.json "
-            "(bos_token)."
-        )
 
     def _check_length(self, rows: Sequence[Row], limit: int) -> None:
         longest = max(len(row["input_ids"]) for row in rows)
