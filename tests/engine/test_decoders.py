@@ -11,8 +11,8 @@ from lesion.study import Trial, parse_study
 from tests import families, labs
 
 SIZE = 8  # of a head: 32 wide, 4 heads
-# A head of layer 1, which in Llama shares its keys and values with another, and a neuron of the value
-# projection of layer 0, which GPT-2 keeps in one tensor with query and key.
+# A head of layer 1, which in Llama shares its keys and values with another, and a neuron of the
+# value projection of layer 0, which GPT-2 keeps in one tensor with query and key.
 UNITS = {"heads": "1,heads,2", "neurons": "0,value,5"}
 
 

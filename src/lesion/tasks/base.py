@@ -133,7 +133,7 @@ def longest_input(tokenizer: Any, config: Any) -> int:
     positions = getattr(config, "max_position_embeddings", None)
     if not positions:
         return longest
-    family = FAMILIES.get(getattr(config, "model_type", None))
+    family = FAMILIES.get(getattr(config, "model_type", ""))
     skipped = config.pad_token_id + 1 if family and family.skips_padding else 0
     return min(longest, positions - skipped)
 

@@ -147,9 +147,10 @@ def encode(task: Classification, split: Split, tokenizer: Any, config: Any) -> l
 
 def _fill_empty(rows: list[Row], tokenizer: Any) -> None:
     """Decoders add no token to an empty text (all words dropped), and no model reads nothing."""
-    opening = opening_token(tokenizer)
-    for row in rows:
-        if not row["input_ids"] and opening is not None:
+    empty = [row for row in rows if not row["input_ids"]]
+    opening = opening_token(tokenizer) if empty else None
+    if opening is not None:
+        for row in empty:
             row.update({name: [opening if name == "input_ids" else 0] for name in row})
 
 
