@@ -59,3 +59,10 @@ def write_glue(folder: Path, examples: int = 16) -> Path:
         for split in ("train", "dev", "test"):
             (folder / name / f"{split}.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return folder
+
+
+def write_prose(path: Path, lines: int = 40) -> Path:
+    """A text of words that the tiny tokenizers know, one sentence a line."""
+    sentences = (f"the {WORDS[n * 3 % 8]} sat on the {WORDS[n % 8]} ." for n in range(lines))
+    path.write_text("\n".join(sentences) + "\n", encoding="utf-8")
+    return path

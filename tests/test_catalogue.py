@@ -5,18 +5,19 @@ import yaml
 
 from lesion import words
 from lesion.api import shipped_studies
-from lesion.catalogue import LESION_WORDS, catalogue, snippet
+from lesion.catalogue import LESION_WORDS, TASK_SNIPPETS, catalogue, snippet
 from lesion.damage.lesion import build
 from lesion.errors import LesionError
 from lesion.models.anatomy import FAMILIES
-from lesion.specs import LesionSpec
+from lesion.specs import LesionSpec, TaskSpec
 from lesion.study import parse, read_study
-from lesion.tasks import TASKS
+from lesion.tasks import TASKS, load
 
 
 def test_every_word_task_family_and_study_is_listed():
     assert set(catalogue("models")["families"]) == set(FAMILIES)
     assert set(catalogue("tasks")["tasks"]) == set(TASKS)
+    assert set(catalogue("tasks")["kinds of tasks on files of your own"]) == set(words.KINDS)
     assert set(catalogue("studies")["studies"]) == set(shipped_studies())
     listed = [list(entries) for entries in catalogue("lesions").values()]
     for table in (words.UNITS, words.ORDERS, words.SCOPES, words.EFFECTS, words.DISTRACTIONS):
@@ -35,6 +36,12 @@ def test_the_snippet_of_every_word_is_a_lesion_that_can_be_built(kind, word, tmp
     value = getattr(spec.where if "." in kind else spec, key)
     assert word in (value if isinstance(value, tuple) else (value,))
     assert built.random == spec.random
+
+
+@pytest.mark.parametrize("kind", words.KINDS)
+def test_the_snippet_of_every_kind_is_a_task_that_can_be_loaded(kind):
+    spec = parse(TaskSpec, yaml.safe_load(TASK_SNIPPETS[kind]), "snippet")
+    assert load(spec).kind == spec.kind == kind
 
 
 @pytest.mark.parametrize("kind", ["models", "tasks", "lesions", "studies"])

@@ -111,6 +111,7 @@ def test_lists_and_schema(tmp_path):
     for kind in ("models", "tasks", "lesions", "studies"):
         ran = lesion("list", kind)
         assert ran.returncode == 0 and ran.stdout
+    assert "{where: {parts: [query]}}" in lesion("list", "lesions").stdout, "brackets are kept"
     assert json.loads(lesion("schema").stdout)["title"] == "A Lesion study"
 
 

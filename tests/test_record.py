@@ -1,4 +1,6 @@
 import sqlite3
+from contextlib import closing
+from hashlib import blake2b
 
 import numpy as np
 import pytest
@@ -108,3 +110,56 @@ def test_other_comparisons_of_the_same_scores_are_no_other_study(record):
     again = Record.open(record.folder, study)
     assert again.study == study
     assert Record(record.folder).study.compare.metric == "mcc"
+
+
+def reading(folder):
+    """A study whose lesions read two files of a folder; one lesion of a pair reads one again."""
+    listed = {"name": "found", "order": "listed", "file": str(folder / "units.csv")}
+    several = {"name": "both", "together": [{"units": "heads"}, {**listed, "name": "same"}]}
+    words = {"distraction": "insert", "words": str(folder / "words.txt")}
+    return parse_study({**STUDY, "lesions": [several, listed, words]})
+
+
+@pytest.fixture
+def files(tmp_path):
+    folder = tmp_path / "files"
+    folder.mkdir()
+    (folder / "units.csv").write_text("layer,part,unit\n0,mlp_in,3\n")
+    (folder / "words.txt").write_text("sailor\nbird\n")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "use"),
+    [("units.csv", "file of lesion both, same"), ("words.txt", "words of lesion insert")],
+)
+def test_a_file_of_a_lesion_that_changed_is_refused_and_named(tmp_path, files, name, use):
+    Record.open(tmp_path / "run", reading(files)).close()
+    before = (files / name).read_bytes()
+    (files / name).write_bytes(before + b"\n")
+    was, now = (blake2b(text, digest_size=16).hexdigest() for text in (before, before + b"\n"))
+    with pytest.raises(LesionError) as caught:
+        Record.open(tmp_path / "run", reading(files))
+    assert str(caught.value) == (
+        f"{tmp_path / 'run'}: {files / name} ({use}) changed since this run began ({was} -> "
+        f"{now}). Put the file back as it was, or give another folder with --out."
+    )
+    (files / name).write_bytes(before)
+    Record.open(tmp_path / "run", reading(files)).close()
+
+
+def test_the_same_files_in_another_folder_are_the_same(tmp_path, files):
+    Record.open(tmp_path / "run", reading(files)).close()
+    moved = files.rename(tmp_path / "moved")
+    Record.open(tmp_path / "run", reading(moved)).close()
+
+
+def test_a_record_from_before_files_were_held_takes_them_as_they_are(tmp_path, files):
+    with closing(Record.open(tmp_path / "run", reading(files))) as record:
+        with sqlite3.connect(record.folder / "record.sqlite") as base:
+            base.execute("DELETE FROM meta WHERE key = 'files'")
+        base.close()
+    Record.open(tmp_path / "run", reading(files)).close()
+    (files / "words.txt").write_text("town\n")
+    with pytest.raises(LesionError, match="words of lesion insert"):
+        Record.open(tmp_path / "run", reading(files))

@@ -1,6 +1,7 @@
 """The vocabulary and the code behind it know the same words."""
 
 from lesion import words
+from lesion.analysis.scores import KINDS
 from lesion.damage.edits import DISTRACTIONS
 from lesion.damage.effects import EFFECTS
 from lesion.damage.orders import ORDERS, SCOPES
@@ -13,6 +14,7 @@ def test_every_word_has_code_and_all_code_has_a_word():
     assert list(words.SCOPES) == list(SCOPES)
     assert list(words.EFFECTS) == list(EFFECTS)
     assert list(words.DISTRACTIONS) == list(DISTRACTIONS)
+    assert list(words.KINDS) == list(KINDS)
 
 
 def test_study_and_damage_agree_on_what_is_random():

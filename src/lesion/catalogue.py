@@ -26,9 +26,17 @@ def _models() -> dict[str, dict[str, str]]:
 def _tasks() -> dict[str, dict[str, str]]:
     from lesion.tasks import TASKS
 
-    return {"tasks": {name: entry.about for name, entry in TASKS.items()}}
+    registered = {name: entry.about for name, entry in TASKS.items()}
+    own = {kind: f"{about}\n{TASK_SNIPPETS[kind]}" for kind, about in words.KINDS.items()}
+    return {"tasks": registered, "kinds of tasks on files of your own": own}
 
 
+TASK_SNIPPETS = {
+    "classify": "{name: mine, train: a.tsv, dev: b.tsv, text: [s1, s2], label: label}",
+    "pairs": "{name: mine, kind: pairs, file: pairs.tsv}",
+    "cloze": "{name: mine, kind: cloze, file: novel.txt}",
+    "lm": "{name: mine, kind: lm, file: novel.txt, length: 128, stride: 64}",
+}
 LESION_WORDS = {
     "units": words.UNITS,
     "order": words.ORDERS,

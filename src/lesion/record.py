@@ -6,6 +6,7 @@ the number of workers; wall times live in `timings`.
 """
 
 import contextlib
+import hashlib
 import json
 import platform
 import sqlite3
@@ -18,7 +19,7 @@ import numpy as np
 
 from lesion.errors import LesionError
 from lesion.schema import plain
-from lesion.study import Study, Trial, differences, parse_study, write_study
+from lesion.study import LESION_FILES, Study, Trial, differences, parse_study, write_study
 
 if TYPE_CHECKING:  # a record is read where torch is not wanted
     from lesion.engine.sweep import Measured
@@ -81,7 +82,8 @@ class Record:
         """Open the record of a study, or begin one.
 
         Raises:
-            LesionError: if the folder holds a run of a different study, with the differences.
+            LesionError: if the folder holds a run of a different study, with the differences, or
+                if a file that a lesion reads has changed since.
         """
         folder = Path(folder)
         if not (folder / FILE).is_file():
@@ -94,6 +96,7 @@ class Record:
                 + "\n  ".join(changed)
                 + "\nGive another folder with --out, or restore the study."
             )
+        record._pin_files(study)
         if record.study != study:  # other comparisons of the same scores
             record._store(study)
         return record
@@ -105,6 +108,25 @@ class Record:
             )
         (self.folder / STUDY).write_text(write_study(study), encoding="utf-8")
         self.study = study
+
+    def _pin_files(self, study: Study) -> None:
+        """Hold the files that lesions read to what they held when the run began."""
+        row = self._base.execute("SELECT value FROM meta WHERE key = 'files'").fetchone()
+        before, now = json.loads(row[0]) if row else {}, _files(study)
+        for use, (path, digest) in now.items():
+            was = before.get(use, digest)
+            if was != digest:
+                raise LesionError(
+                    f"{self.folder}: {path} ({use}) changed since this run began "
+                    f"({was} -> {digest}). Put the file back as it was, or give another folder "
+                    "with --out."
+                )
+        found = before | {use: digest for use, (_, digest) in now.items()}
+        if found != before:
+            with self._base:
+                self._base.execute(
+                    "INSERT OR REPLACE INTO meta VALUES ('files', ?)", (json.dumps(found),)
+                )
 
     def meta(self, key: str) -> str:
         """A value of the `meta` table."""
@@ -231,6 +253,20 @@ def _create(folder: Path, study: Study) -> None:
             base.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
     (folder / STUDY).write_text(write_study(study), encoding="utf-8")
     unfinished.replace(folder / FILE)
+
+
+def _files(study: Study) -> dict[str, tuple[str, str]]:
+    """The files that lesions read: which key of which lesion -> path and digest of the content."""
+    found = {}
+    for lesion in study.lesions:
+        for part in (lesion, *lesion.together):
+            for key in LESION_FILES:
+                path = getattr(part, key)
+                if path and Path(path).is_file():
+                    digest = hashlib.blake2b(Path(path).read_bytes(), digest_size=16).hexdigest()
+                    where = "" if part is lesion else f", {part.name}"
+                    found[f"{key} of lesion {lesion.name}{where}"] = (path, digest)
+    return found
 
 
 def _versions() -> Iterator[tuple[str, str]]:

@@ -27,6 +27,7 @@ from lesion.words import (
 )
 
 SPLITS = ("train", "dev", "test")
+LM_LENGTH = 128  # words a window
 DISTRACTION_KEYS = ("words", "language", "matched", "count", "columns")
 
 
@@ -53,7 +54,7 @@ class TaskSpec:
     train: str | None = field("file to fine-tune on", None)
     dev: str | None = field("file to evaluate on", None)
     test: str | None = field("second file to evaluate on, chosen by split: test", None)
-    file: str | None = field("file of pairs, or text with one paragraph a line (cloze)", None)
+    file: str | None = field("file of pairs, or text with one paragraph a line (cloze, lm)", None)
     text: tuple[str, ...] = field("one or two columns that hold the text", ())
     label: str | None = field("column that holds the label (pairs: the paradigm)", None)
     split: str | None = field("split that is scored (default: dev)", None, choices=SPLITS)
@@ -64,6 +65,20 @@ class TaskSpec:
         "pairs: whole sentences, or differing words", None, choices=SCORINGS
     )
     language: str | None = field("of the texts, for models that must be told (XLM)", None)
+    length: int | None = field("lm: words a window (default: 128)", None, at_least=1)
+    stride: int | None = field(
+        "lm: words from one window to the next (default: length)", None, at_least=1
+    )
+
+    def __post_init__(self) -> None:
+        given = [key for key in ("length", "stride") if getattr(self, key) is not None]
+        if given and self.kind != "lm":
+            raise ValueError(f"{', '.join(given)}: belongs to kind lm. Got kind {self.kind}.")
+        if self.stride and self.stride > (self.length or LM_LENGTH):
+            raise ValueError(
+                f"stride: must be at most the length ({self.length or LM_LENGTH}), or words would "
+                f"be left out. Got {self.stride}."
+            )
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from lesion.errors import LesionError
 from lesion.schema import field
 from lesion.specs import SPLITS, Compare, Finetuning, LesionSpec, ModelSpec, TaskSpec
 
+LESION_FILES = ("file", "words")  # keys of a lesion that may name a file
 INTACT = ""  # the lesion of a trial at dose 0
 
 
@@ -226,7 +227,8 @@ def _comparable(study: Study) -> dict[str, Any]:
     for task in value["tasks"]:
         task.update({key: Path(task[key]).name for key in (*SPLITS, "file") if task[key]})
     for lesion in value["lesions"]:
-        lesion.update({key: Path(lesion[key]).name for key in ("file", "words") if lesion[key]})
+        for part in (lesion, *lesion["together"]):
+            part.update({key: Path(part[key]).name for key in LESION_FILES if part[key]})
     for model in value["models"]:
         if Path(model["source"]).is_absolute():
             model["source"] = Path(model["source"]).name

@@ -81,6 +81,7 @@ KINDS = {
     "classify": "labelled texts or pairs of texts, for a model with a classification head",
     "pairs": "minimal pairs: is the good sentence likelier than the bad one?",
     "cloze": "hidden words of a text, to be guessed",
+    "lm": "running text: how surprised a causal language model is by every next word",
 }
 
 SCORINGS = {

@@ -6,6 +6,8 @@ from sklearn import metrics as sk
 from lesion.analysis import scores
 from lesion.errors import LesionError
 
+CLASSIFY = scores.available("classify")
+
 
 def sample(classes: int, examples: int = 60, cells: int = 3):
     rng = np.random.default_rng(classes)
@@ -35,7 +37,7 @@ def expected(name: str, logits: np.ndarray, labels: np.ndarray, weight: np.ndarr
 
 
 @pytest.mark.parametrize("classes", [2, 3, 5])
-@pytest.mark.parametrize("name", list(scores.METRICS))
+@pytest.mark.parametrize("name", CLASSIFY)
 def test_every_metric_agrees_with_scikit_learn_with_and_without_weights(name, classes):
     outputs, labels, weights = sample(classes)
     plain = scores.score(name, outputs, labels)
@@ -50,7 +52,7 @@ def test_every_metric_agrees_with_scikit_learn_with_and_without_weights(name, cl
 
 
 @pytest.mark.parametrize("classes", [2, 3])
-@pytest.mark.parametrize("name", list(scores.METRICS))
+@pytest.mark.parametrize("name", CLASSIFY)
 def test_chance_is_the_score_of_the_best_constant_answer(name, classes):
     _, labels, weights = sample(classes)
     best = int(np.bincount(labels).argmax())
@@ -135,10 +137,50 @@ def test_cloze_has_accuracy_and_loss_with_chance_from_the_targets():
     assert weighted == pytest.approx([0.4])
 
 
+LM = np.array([[30.0, 10, 40], [5.0, 5, 20], [20.0, 4, 24]])  # nats, tokens, constant
+BYTES = np.array([50, 21, 20])
+
+
+def test_running_text_is_scored_by_ratios_of_sums():
+    def found(name, weights=None):
+        return scores.score(name, LM, BYTES, weights, kind="lm")
+
+    assert found("nats_per_token") == pytest.approx(55 / 19)
+    assert found("perplexity") == pytest.approx(np.exp(55 / 19))
+    assert found("bits_per_byte") == pytest.approx(55 / 91 / np.log(2))
+    twice = np.array([[2, 0, 1]])
+    assert found("nats_per_token", twice) == pytest.approx([80 / 24])
+    assert found("bits_per_byte", twice) == pytest.approx([80 / 120 / np.log(2)])
+
+
+def test_chance_of_running_text_is_the_score_of_what_always_answers_alike():
+    def chance(name, weights=None):
+        return scores.chance(name, BYTES, 3, weights, "lm", LM)
+
+    assert chance("nats_per_token") == pytest.approx(84 / 19)
+    assert chance("perplexity") == pytest.approx(np.exp(84 / 19))
+    assert chance("bits_per_byte") == pytest.approx(84 / 91 / np.log(2))
+    assert chance("nats_per_token", np.array([[2, 0, 1]])) == pytest.approx([104 / 24])
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_running_text_of_which_a_window_is_not_finite_costs_without_end(bad):
+    outputs = LM.copy()
+    outputs[1, 0] = bad
+    weights = np.array([[1, 0, 1], [1, 1, 1]])
+    values = scores.score("nats_per_token", outputs, BYTES, weights, kind="lm")
+    np.testing.assert_allclose(values, [50 / 14, np.inf])
+
+
+def test_a_perplexity_beyond_the_largest_number_is_infinite():
+    assert scores.score("perplexity", LM * [1e4, 1, 1], BYTES, kind="lm") == np.inf
+
+
 def test_a_kind_has_the_metrics_whose_statistic_it_offers():
-    assert scores.available("classify") == tuple(scores.METRICS)
+    assert CLASSIFY == ("accuracy", "balanced_accuracy", "f1", "mcc", "cross_entropy")
     assert scores.available("pairs") == ("accuracy",)
     assert scores.available("cloze") == ("accuracy", "cross_entropy")
+    assert scores.available("lm") == ("bits_per_byte", "nats_per_token", "perplexity")
 
 
 def test_an_unknown_metric_or_kind_is_refused_with_what_there_is():
@@ -147,5 +189,5 @@ def test_an_unknown_metric_or_kind_is_refused_with_what_there_is():
     assert str(caught.value) == "A metric of a pairs task must be one of accuracy. Got 'f1'."
     with pytest.raises(LesionError) as caught:
         scores.available("song")
-    wanted = "A task's kind must be one of classify, pairs, cloze. Got 'song'."
+    wanted = "A task's kind must be one of classify, pairs, cloze, lm. Got 'song'."
     assert str(caught.value) == wanted

@@ -3,6 +3,7 @@
 import copy
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from lesion.errors import LesionError
 from lesion.models import anatomy, load
 from lesion.models.families import FAMILIES
 from lesion.models.inputs import collate
-from lesion.tasks.base import Encoded
+from lesion.tasks.base import Encoded, longest_input
 from lesion.tasks.classify import has_token_types
 from lesion.words import PARTS, SIX_MATRICES
 
@@ -386,6 +387,26 @@ def test_a_causal_classifier_that_would_read_padding_is_refused(tmp_path):
         f"{folder}: config.json has pad_token_id 4, but the tokenizer pads with 1, so that the "
         "classifier would read padding. Make them the same."
     )
+
+
+ENDLESS = SimpleNamespace(model_max_length=10**30)  # a tokenizer that names no limit
+
+
+@pytest.mark.parametrize("name", families.NAMES)
+def test_the_longest_input_is_read(name, loaded):
+    model = loaded(name)
+    limit = longest_input(ENDLESS, model.config)
+    skips = ("roberta", "xlm-roberta", "mpnet")  # the first position is that after the padding's
+    assert limit == (62 if name in skips else 64)
+    ids = torch.full((1, limit), 5)
+    assert torch.isfinite(logits(model, {"input_ids": ids, **families.language(name, ids)})).all()
+    if name in skips:
+        with pytest.raises((IndexError, RuntimeError)):
+            logits(model, {"input_ids": torch.full((1, limit + 1), 5)})
+
+
+def test_a_tokenizer_may_name_a_smaller_limit(loaded):
+    assert longest_input(SimpleNamespace(model_max_length=10), loaded("roberta").config) == 10
 
 
 def test_a_masked_model_is_refused_as_a_causal_one(folders):

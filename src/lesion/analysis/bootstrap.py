@@ -16,6 +16,7 @@ Models are paired by giving them the same weights: see `Weights`.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -131,15 +132,18 @@ def replicate(
             if start == 0:
                 intact[name] = scored[:, :, 0, 0].astype(np.float64)
     members = dict(zip(LEVELS, (seeds, draws, examples), strict=True))
+    chance = partial(
+        scores.chance, labels=labels, columns=columns, kind=responses.kind, outputs=outputs[0, 0, 0]
+    )
     return {
         name: Replicates(
             metric=name,
             higher=scores.METRICS[name].higher,
             cells=cells[name],
             value=cells[name].mean((0, 1)),
-            chance=float(scores.chance(name, labels, columns, kind=responses.kind)),
+            chance=float(chance(name)),
             joint=joint[name],
-            chances=scores.chance(name, labels, columns, drawn.examples, responses.kind),
+            chances=chance(name, weights=drawn.examples),
             levels={
                 "seeds": _even(drawn.seeds, cells[name].mean(1)),
                 "draws": _even(drawn.draws, cells[name].mean(0)),

@@ -112,7 +112,7 @@ def _not_finite(r: Responses) -> Diagnosis | None:
     first = int(trials.any((0, 1)).argmax())
     dose, share = float(r.doses[first]), float(bad[:, :, first].mean())
     count, total = int(trials[:, :, first].sum()), trials[:, :, first].size
-    ruined = first == 0 or scores.METRICS[r.metrics[0]].reads == "loss"
+    ruined = first == 0 or scores.METRICS[r.metrics[0]].reads in ("loss", "spent")
     message = (
         f"{r.model} gives outputs that are not finite on {r.task} under {r.lesion}, first at dose "
         f"{dose:g}: {count} of {total} trials, {share:.1%} of their examples. They count as wrong."
@@ -190,7 +190,10 @@ def _no_effect(r: Responses) -> Diagnosis | None:
         return None
     kind = scores.KINDS[r.kind]
     flat = np.moveaxis(r.outputs, (4, 3), (0, 1)).reshape(r.outputs.shape[-1], len(r.labels), -1)
-    answers = kind.answer(flat) if kind.answer else kind.correct(flat, r.labels)
+    if kind.answer:
+        answers = kind.answer(flat)
+    else:
+        answers = kind.correct(flat, r.labels) if kind.correct else flat[0]
     trials = answers.reshape(len(r.labels), -1, len(r.doses))
     if (trials != trials[..., :1]).any():
         return None

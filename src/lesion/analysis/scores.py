@@ -6,8 +6,10 @@ replicates of hundreds of trials cost some tenths of a second.
 
 Two literal tables hold everything. `KINDS` says what a kind of task offers per example: whether
 the answer was `correct` (0, 1, or a half for a tie), its `loss` in nats, which class was its
-`answer`, and the `prior` that a constant answer could know. `METRICS` says which of them a metric
-reads and what it makes of them. A kind has the metrics whose statistic it offers.
+`answer`, and the `prior` that a constant answer could know. Running text (`lm`) offers what is
+`spent` on each example instead, and its outputs hold what the best constant answer would have
+spent. `METRICS` says which of them a metric reads and what it makes of them. A kind has the metrics
+whose statistic it offers.
 
 Outputs that are not finite: the example counts as wrong, as an answer of no class, and its loss is
 infinite.
@@ -31,24 +33,37 @@ class Tally(NamedTuple):
     true: Array  # (classes, replicates, 1) of the class
 
 
+class Spent(NamedTuple):
+    """Weighted means over examples of unequal size, whose ratios are scores."""
+
+    nats: Array  # (replicates, cells)
+    tokens: Array  # (replicates, cells)
+    bytes: Array  # (replicates, 1)
+
+
 class Kind(NamedTuple):
     """What a kind of task offers; outputs are (columns, examples, cells), labels (examples,).
 
     Columns come first because they are few: reducing a short last axis is many times slower.
     """
 
-    prior: Callable[[Array, int, Array], Array]  # labels, columns, weights -> (replicates, classes)
-    correct: Callable[[Array, Array], Array]  # outputs, labels -> (examples, cells) in [0, 1]
+    # labels, columns, weights -> (replicates, classes); None where outputs tell (`constant`)
+    prior: Callable[[Array, int, Array], Array] | None = None
+    # outputs, labels -> (examples, cells) in [0, 1]
+    correct: Callable[[Array, Array], Array] | None = None
     loss: Callable[[Array, Array], Array] | None = None  # -> (examples, cells), nats
     answer: Callable[[Array], Array] | None = None  # outputs -> (examples, cells) class, -1: none
+    spent: Callable[[Array, Array, Array], Spent] | None = None  # weights, outputs, labels
+    constant: tuple[int, ...] = ()  # columns of outputs that are the best constant answer's
 
 
 class Metric(NamedTuple):
     """How a score is made, which way is better, and what the best constant answer would get."""
 
-    reads: str  # a field of Kind: "correct", "loss" or "answer"
-    value: Callable[..., Array]  # weighted mean or Tally -> (replicates, cells)
-    chance: Callable[[Array, int], Array]  # prior (replicates, classes), best -> (replicates,)
+    reads: str  # a field of Kind: "correct", "loss", "answer" or "spent"
+    value: Callable[..., Array]  # weighted mean, Tally or Spent -> (replicates, cells)
+    # prior (replicates, classes), best -> (replicates,); None where the constant answer is scored
+    chance: Callable[[Array, int], Array] | None
     higher: bool  # higher is better
     about: str
 
@@ -104,10 +119,18 @@ def _cloze_prior(labels: Array, columns: int, weights: Array) -> Array:
     return sums / weights.sum(1, dtype=np.float64)[:, None]
 
 
+def _lm_spent(weights: Array, outputs: Array, labels: Array) -> Spent:
+    nats, tokens, _ = outputs
+    nats = np.where(np.isfinite(nats), nats, np.inf)
+    means = (weighted_mean(weights, values) for values in (nats, tokens, labels[:, None]))
+    return Spent(*means)
+
+
 KINDS: dict[str, Kind] = {
     "classify": Kind(_class_prior, _class_correct, _class_loss, _class_answer),
     "pairs": Kind(_pair_prior, _pair_correct),
     "cloze": Kind(_cloze_prior, _cloze_correct, _cloze_loss),
+    "lm": Kind(spent=_lm_spent, constant=(2, 1, 2)),
 }
 
 
@@ -142,6 +165,11 @@ def _f1_chance(prior: Array, best: int) -> Array:
 
 def _entropy(prior: Array, best: int) -> Array:
     return -(prior * np.log(np.where(prior > 0, prior, 1.0))).sum(1)
+
+
+def _exp(nats: Array) -> Array:
+    with np.errstate(over="ignore"):  # a perplexity too large for the number is infinite
+        return np.exp(nats)
 
 
 METRICS: dict[str, Metric] = {
@@ -179,6 +207,27 @@ METRICS: dict[str, Metric] = {
         _entropy,
         False,
         "mean loss in nats; chance: entropy of the labels' prior",
+    ),
+    "bits_per_byte": Metric(
+        "spent",
+        lambda spent: spent.nats / spent.bytes / np.log(2),
+        None,
+        False,
+        "loss of running text, the same for every tokenizer; chance: entropy of the text's tokens",
+    ),
+    "nats_per_token": Metric(
+        "spent",
+        lambda spent: spent.nats / spent.tokens,
+        None,
+        False,
+        "loss of running text, for models of one tokenizer; chance: entropy of the text's tokens",
+    ),
+    "perplexity": Metric(
+        "spent",
+        lambda spent: _exp(spent.nats / spent.tokens),
+        None,
+        False,
+        "exp(nats per token), for models of one tokenizer; chance: as of nats per token",
     ),
 }
 
@@ -220,13 +269,15 @@ def measure(
     """
     _check(names, kind)
     offers, read = KINDS[kind], {METRICS[name].reads for name in names}
-    statistics: dict[str, Array | Tally] = {}
-    if "correct" in read:
+    statistics: dict[str, Array | Tally | Spent] = {}
+    if "correct" in read and offers.correct is not None:
         statistics["correct"] = weighted_mean(weights, offers.correct(outputs, labels))
     if "loss" in read and offers.loss is not None:
         statistics["loss"] = weighted_mean(weights, offers.loss(outputs, labels))
     if "answer" in read and offers.answer is not None:
         statistics["answer"] = _tally(weights, offers.answer(outputs), labels, len(outputs))
+    if "spent" in read and offers.spent is not None:
+        statistics["spent"] = offers.spent(weights, outputs, labels)
     return {name: METRICS[name].value(statistics[METRICS[name].reads]) for name in names}
 
 
@@ -279,17 +330,30 @@ def _floating(weights: Array) -> Array:
 
 
 def chance(
-    name: str, labels: Array, columns: int, weights: Array | None = None, kind: str = "classify"
+    name: str,
+    labels: Array,
+    columns: int,
+    weights: Array | None = None,
+    kind: str = "classify",
+    outputs: Array | None = None,
 ) -> Array:
     """The score of the best constant answer: a scalar array, or (replicates,) under weights.
 
     Which answer is best is decided once, on the unweighted labels: were the best one chosen anew
     in each replicate, the chance level of a balanced task would be biased upwards.
+
+    Args:
+        outputs: (examples, columns) of any trial, for kinds whose outputs hold those of the best
+            constant answer (`Kind.constant`).
     """
     _check([name], kind)
-    labels, prior = np.asarray(labels), KINDS[kind].prior
+    prior, constant, of = KINDS[kind].prior, KINDS[kind].constant, METRICS[name].chance
+    if prior is None or of is None:
+        assert outputs is not None, f"the chance level of a {kind} task is in its outputs"
+        return score(name, np.asarray(outputs)[:, constant], labels, weights, kind)
+    labels = np.asarray(labels)
     plain = prior(labels, columns, np.ones((1, len(labels))))
     best = int(plain[0].argmax())
     if weights is None:
-        return METRICS[name].chance(plain, best)[0]
-    return METRICS[name].chance(prior(labels, columns, _floating(weights)), best)
+        return of(plain, best)[0]
+    return of(prior(labels, columns, _floating(weights)), best)

@@ -30,12 +30,14 @@ class Family:
         body, head: part -> paths.
         layers: the number in the configuration that counts the sets of layer weights.
         causal: whether a token sees only what stands before it.
+        skips_padding: whether positions are counted from the one after the padding's id.
     """
 
     body: Paths
     head: Paths
     layers: str = "num_hidden_layers"
     causal: bool = False
+    skips_padding: bool = False
 
 
 _BERT_BODY: Paths = {
@@ -64,6 +66,7 @@ _ROBERTA = Family(
         "classifier": ("classifier.dense", "classifier.out_proj"),
         "mlm_head": ("lm_head.dense", "lm_head.layer_norm", "lm_head.decoder"),
     },
+    skips_padding=True,
 )
 
 _LLAMA = Family(
@@ -195,6 +198,7 @@ FAMILIES: dict[str, Family] = {
             "pooler": ("pooler.dense",),
         },
         head=_ROBERTA.head,
+        skips_padding=True,
     ),
     # DeBERTa v2 and v3 alike; what only v2 has: projections of the positions, a convolution.
     "deberta-v2": Family(

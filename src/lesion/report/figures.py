@@ -33,6 +33,9 @@ LABELS = {
     "f1": "F1",
     "mcc": "Matthews correlation",
     "cross_entropy": "cross-entropy (nats, lower is better)",
+    "bits_per_byte": "bits per byte (lower is better)",
+    "nats_per_token": "nats per token (lower is better)",
+    "perplexity": "perplexity (lower is better)",
     "skill": "skill (1 intact, 0 chance)",
 }
 DOSE = "dose: fraction of units destroyed"
@@ -198,9 +201,8 @@ def _draw_panel(axes: Axes, panel: pd.DataFrame, metric: str, looks: Mapping[str
         axes.plot(dose, value, linewidth=1.8, solid_capstyle="round", **look)
         axes.plot(dose[:1], value[:1], "o", color=look["color"], markersize=5.5, clip_on=False,
                   markeredgecolor="white", markeredgewidth=0.9, zorder=4)  # fmt: skip
-    chance = panel[f"{metric}_chance"].dropna()
-    if len(chance):
-        axes.axhline(chance.iloc[0], color=SOFT, linestyle=(0, (1, 2.2)), linewidth=1.3, zorder=1.5)
+    for chance in panel[f"{metric}_chance"].dropna().unique():  # one, but of several tokenizers
+        axes.axhline(chance, color=SOFT, linestyle=(0, (1, 2.2)), linewidth=1.3, zorder=1.5)
     top = float(panel["dose"].max()) or 1.0
     axes.set_xlim(0, top)
     axes.margins(y=0.06)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lesion.errors import LesionError
 from lesion.schema import hint
+from lesion.specs import LM_LENGTH
 from lesion.tasks.agreement import agreement
 from lesion.tasks.base import Encoded, Row, Split, Task
 from lesion.tasks.classify import Classification, Source
@@ -16,6 +17,7 @@ from lesion.tasks.cloze import Cloze
 from lesion.tasks.files import OwnFiles
 from lesion.tasks.glue import GLUE, SPLITS, GlueFolder, GlueTask, find_folder
 from lesion.tasks.hub import DATASET, GlueHub
+from lesion.tasks.lm import CausalLoss
 from lesion.tasks.pairfiles import PairFile
 from lesion.tasks.pairs import Pairs
 from lesion.tasks.subject_number import subject_number
@@ -88,6 +90,10 @@ def load(spec: TaskSpec, data: Path | str | None = None) -> Task:
         )  # fmt: skip
     if spec.kind == "cloze":
         return Cloze(spec.name, _file(spec, folder), spec.examples, language)
+    if spec.kind == "lm":
+        length = spec.length or LM_LENGTH
+        file = _file(spec, folder)
+        return CausalLoss(spec.name, file, length, spec.stride, spec.examples, language)
     if spec.split not in (None, *SPLITS):
         raise LesionError(
             f"Task {spec.name!r}: split must be one of {', '.join(SPLITS)}. Got {spec.split!r}."

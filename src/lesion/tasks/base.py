@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from lesion.models.families import FAMILIES
+
 if TYPE_CHECKING:
     import torch
 
@@ -72,7 +74,7 @@ class Task(Protocol):
 
     @property
     def kind(self) -> str:
-        """Which family of tasks this is: "classify", "pairs" or "cloze"."""
+        """Which family of tasks this is: "classify", "pairs", "cloze" or "lm"."""
         ...
 
     @property
@@ -119,3 +121,29 @@ class Task(Protocol):
     def gather(self, outputs: np.ndarray, encoded: Any) -> np.ndarray:
         """(rows, columns) kept outputs of what was encoded -> (examples, columns), float32."""
         ...
+
+
+def longest_input(tokenizer: Any, config: Any) -> int:
+    """The most tokens that a model reads, special ones included.
+
+    RoBERTa, XLM-R and MPNet count positions from the one after the padding's id: a table of 514
+    positions is read by 512 tokens.
+    """
+    longest = int(tokenizer.model_max_length)
+    positions = getattr(config, "max_position_embeddings", None)
+    if not positions:
+        return longest
+    family = FAMILIES.get(getattr(config, "model_type", ""))
+    skipped = config.pad_token_id + 1 if family and family.skips_padding else 0
+    return min(longest, positions - skipped)
+
+
+def opening_token(tokenizer: Any) -> int | None:
+    """The token that begins a text or, where a tokenizer has none, the one that ends it.
+
+    GPT-2 and its heirs were trained on texts with the second between them.
+    """
+    for token in (tokenizer.bos_token_id, tokenizer.eos_token_id):
+        if token is not None:
+            return int(token)
+    return None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from lesion.errors import LesionError
-from lesion.tasks.base import Encoded, Row, Split
+from lesion.tasks.base import Encoded, Row, Split, longest_input, opening_token
 
 if TYPE_CHECKING:
     import torch
@@ -140,8 +140,18 @@ def encode(task: Classification, split: Split, tokenizer: Any, config: Any) -> l
         dict(zip(names, values, strict=True))
         for values in zip(*(made[name] for name in names), strict=True)
     ]
+    _fill_empty(rows, tokenizer)
     _check_length(task, rows, tokenizer, config)
     return rows
+
+
+def _fill_empty(rows: list[Row], tokenizer: Any) -> None:
+    """Decoders add no token to an empty text (all words dropped), and no model reads nothing."""
+    empty = [row for row in rows if not row["input_ids"]]
+    opening = opening_token(tokenizer) if empty else None
+    if opening is not None:
+        for row in empty:
+            row.update({name: [opening if name == "input_ids" else 0] for name in row})
 
 
 def has_token_types(config: Any) -> bool:
@@ -150,8 +160,7 @@ def has_token_types(config: Any) -> bool:
 
 
 def _check_length(task: Classification, rows: list[Row], tokenizer: Any, config: Any) -> None:
-    positions = getattr(config, "max_position_embeddings", None) or tokenizer.model_max_length
-    limit = min(tokenizer.model_max_length, positions)
+    limit = longest_input(tokenizer, config)
     longest = max((len(row["input_ids"]) for row in rows), default=0)
     if longest > limit:
         raise LesionError(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from lesion.errors import LesionError
-from lesion.tasks.base import Encoded, Row
+from lesion.tasks.base import Encoded, Row, longest_input
 from lesion.tasks.classify import has_token_types
 
 if TYPE_CHECKING:
@@ -126,8 +126,7 @@ def _slow(text: str, tokenizer: Any, task: str) -> tuple[list[int], list[int | N
 def _check_length(
     texts: Sequence[str], found: Sequence[Sentence], tokenizer: Any, config: Any, task: str
 ) -> None:
-    positions = getattr(config, "max_position_embeddings", None) or tokenizer.model_max_length
-    limit = min(tokenizer.model_max_length, positions)
+    limit = longest_input(tokenizer, config)
     for text, sentence in zip(texts, found, strict=True):
         if len(sentence.ids) > limit:
             raise LesionError(
