@@ -8,7 +8,6 @@ from lesion.progress import duration
 from lesion.specs import LesionSpec
 from lesion.study import Study
 
-
 BACKWARD = 3  # a step of training costs about three forward passes of its examples
 
 

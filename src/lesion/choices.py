@@ -39,7 +39,7 @@ def default_effect(units: str) -> str:
     return "flip" if units == "bits" else "zero"
 
 
-def places(format: str, bits: Bits) -> tuple[int, ...]:
+def places(stored: str, bits: Bits) -> tuple[int, ...]:
     """The bits of a format that are meant, 0 the lowest, ascending.
 
     Raises:
@@ -49,19 +49,19 @@ def places(format: str, bits: Bits) -> tuple[int, ...]:
         >>> places("bfloat16", "exponent")
         (7, 8, 9, 10, 11, 12, 13, 14)
     """
-    width = FORMATS[format]
-    mantissa = MANTISSAS.get(format)
+    width = FORMATS[stored]
+    mantissa = MANTISSAS.get(stored)
     if bits is None:
         return tuple(range(width))
     if bits == "sign":
         return (width - 1,)
     if isinstance(bits, str) and bits in BITS:
         if mantissa is None:
-            raise LesionError(f"bits: {format} has no {bits}. Give numbers from 0-{width - 1}.")
+            raise LesionError(f"bits: {stored} has no {bits}. Give numbers from 0-{width - 1}.")
         return tuple(range(mantissa, width - 1) if bits == "exponent" else range(mantissa))
     wrong = [bit for bit in bits if not (isinstance(bit, int) and 0 <= bit < width)]
     if wrong or not bits:
-        raise LesionError(f"bits: {format} has the bits 0-{width - 1}. Got {wrong or bits}.")
+        raise LesionError(f"bits: {stored} has the bits 0-{width - 1}. Got {wrong or bits}.")
     return tuple(sorted(set(map(int, bits))))
 
 
@@ -103,9 +103,8 @@ def check(one: Choices) -> None:
         f"effect: bits take {', '.join(BIT_EFFECTS)}. Got {one.effect}.": (
             of_bits and one.effect not in BIT_EFFECTS
         ),
-        f"order: bits have no order but random; say which with bits ({', '.join(BITS)}, numbers).": (
-            of_bits and one.order != "random"
-        ),
+        "order: bits have no order but random; say which with bits "
+        f"({', '.join(BITS)}, numbers).": (of_bits and one.order != "random"),
         "bit: is for other units; of units bits, say which with bits.": (
             of_bits and one.bit is not None
         ),

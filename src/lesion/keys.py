@@ -41,6 +41,7 @@ def priorities(n: int, seed: int, *address: Address) -> np.ndarray:
 
 
 ROUNDS = 8
+_COINS = 1 << 26  # tossed at once: 8 MiB
 _GOLDEN, _FIRST, _SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 
 
@@ -89,7 +90,12 @@ def _mixed(numbers: np.ndarray, key: np.uint64) -> np.ndarray:
 
 def heads(coins: int, seed: int, *address: Address) -> int:
     """How many of so many fair coins show heads: Binomial(coins, 1/2), by counting random bits."""
-    raw = np.asarray(_philox(seed, address).random_raw(-(-coins // 64)))
-    if coins % 64:
-        raw[-1] &= np.uint64((1 << coins % 64) - 1)
-    return int(np.bitwise_count(raw).sum())
+    stream = _philox(seed, address)
+    found = 0
+    for start in range(0, coins, _COINS):
+        here = min(_COINS, coins - start)
+        raw = np.asarray(stream.random_raw(-(-here // 64)))
+        if here % 64:
+            raw[-1] &= np.uint64((1 << here % 64) - 1)
+        found += int(np.bitwise_count(raw).sum())
+    return found

@@ -29,23 +29,23 @@ class Cells(NamedTuple):
     places: tuple[int, ...]
 
 
-def cells_of(dtype: torch.dtype, format: str | None, chosen: Bits) -> Cells:
+def cells_of(dtype: torch.dtype, stored: str | None, chosen: Bits) -> Cells:
     """The chosen bits of numbers in a format, or in that of their tensor.
 
     Raises:
         LesionError: for a format that is not known, or bits that it does not have.
     """
-    name = format_of(dtype, format)
+    name = format_of(dtype, stored)
     return Cells(name, places(name, chosen))
 
 
-def format_of(dtype: torch.dtype, format: str | None) -> str:
+def format_of(dtype: torch.dtype, stored: str | None) -> str:
     """The name of a format; of the tensor's own where none is given.
 
     Raises:
         LesionError: if the tensor's own is none that is known.
     """
-    name = format or str(dtype).removeprefix("torch.")
+    name = stored or str(dtype).removeprefix("torch.")
     if name not in FORMATS:
         raise LesionError(f"effect flip: knows {', '.join(FORMATS)}. The tensor is {name}.")
     return name
@@ -88,7 +88,7 @@ class Storage(NamedTuple):
         return torch.from_numpy(numbers.astype(unsigned)).view(FORMATS[self.format][1])
 
 
-def storage(intact: torch.Tensor, format: str) -> Storage:
+def storage(intact: torch.Tensor, stored: str) -> Storage:
     """How a tensor is stored in a format."""
     step = (intact.float().abs().max() / 127).clamp_min(torch.finfo(torch.float32).tiny)
-    return Storage(format, intact.dtype, step)
+    return Storage(stored, intact.dtype, step)

@@ -246,7 +246,7 @@ def words(sites: Sequence[Site], tensors: Sequence[str]) -> list[Population]:
 def bits(
     sites: Sequence[Site],
     tensors: Sequence[str],
-    format: str | None = None,
+    stored: str | None = None,
     chosen: Bits = None,
 ) -> list[Population]:
     """Every bit of every number as a memory stores it (Hong et al. 2019; Reagen et al. 2018).
@@ -254,7 +254,7 @@ def bits(
     Bit j of the chosen ones of number i is the unit i * (chosen bits) + j.
 
     Args:
-        format: of the stored numbers; None: the tensors' own.
+        stored: format of the numbers; None: the tensors' own.
         chosen: sign, exponent, mantissa, numbers of bits, or None for all.
 
     Raises:
@@ -262,7 +262,7 @@ def bits(
     """
     populations = []
     for one in weights(sites, tensors):
-        cells = cells_of(one.spans[0].tensor.dtype, format, chosen)
+        cells = cells_of(one.spans[0].tensor.dtype, stored, chosen)
         count, (*place, name) = one.count * len(cells.places), one.address
         populations.append(
             replace(one, address=(*place, f"{name} bits"), count=count, shape=(count,), cells=cells)

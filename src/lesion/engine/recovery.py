@@ -132,7 +132,8 @@ def train(
         hold: called after every step.
     """
     recipe = recipe.filled(Finetuning())
-    assert recipe.learning_rate is not None and recipe.warmup is not None
+    assert recipe.learning_rate is not None
+    assert recipe.warmup is not None
     parameters = [tensor for tensor in model.parameters() if tensor.requires_grad]
     gradients = [tensor.grad for tensor in parameters]
     matrices = [tensor for tensor in parameters if tensor.dim() > 1]
