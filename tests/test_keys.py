@@ -51,7 +51,7 @@ def test_a_permutation_is_one_and_its_beginning_needs_no_rest(n):
 def by_hand(position: int, n: int, raw: list[int]) -> int:
     """Feistel's network in Python's whole numbers, round by round."""
     wide = 2**64 - 1
-    bits = max(2, (n - 1).bit_length())
+    bits = max(8, (n - 1).bit_length())
     low = bits // 2
     while True:
         left, right = position >> low, position & (2**low - 1)

@@ -40,7 +40,7 @@ def priorities(n: int, seed: int, *address: Address) -> np.ndarray:
     return np.asarray(raw, dtype="<u8").view("<u4")[:n]
 
 
-ROUNDS = 8
+ROUNDS, NARROWEST = 10, 8  # networks of few bits mix slowly: none is narrower than 8
 _COINS = 1 << 26  # tossed at once: 8 MiB
 _GOLDEN, _FIRST, _SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 
@@ -48,7 +48,7 @@ _GOLDEN, _FIRST, _SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133
 def permuted(positions: np.ndarray, n: int, seed: int, *address: Address) -> np.ndarray:
     """Where a permutation of range(n) takes some positions, without making the rest of it.
 
-    A Feistel network (Luby and Rackoff 1988) permutes the smallest power of two that holds n; what
+    A Feistel network (Luby and Rackoff 1988) permutes a power of two that holds n; what
     falls outside goes through again until it is inside (Black and Rogaway 2002). Whole numbers
     only, so that every machine has the same.
 
@@ -59,7 +59,7 @@ def permuted(positions: np.ndarray, n: int, seed: int, *address: Address) -> np.
         int64 (k,): where each goes.
     """
     raw = _philox(seed, address).random_raw(ROUNDS)
-    bits = max(2, (n - 1).bit_length())
+    bits = max(NARROWEST, (n - 1).bit_length())
     low = bits // 2
     found = _scrambled(positions.astype(np.uint64), raw, low, bits - low)
     outside = np.flatnonzero(found >= n)

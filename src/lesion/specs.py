@@ -13,6 +13,7 @@ from lesion.choices import check, default_effect, is_random
 from lesion.errors import LesionError
 from lesion.schema import field
 from lesion.words import (
+    CONTROLS,
     DISTRACTIONS,
     DOSE_IS,
     EFFECTS,
@@ -154,7 +155,7 @@ class LesionSpec:
     file: str | None = field("units of order listed: CSV or TSV", None)
     size_matched: bool = field("as many units in every tensor as its order takes, at random", False)
     control: str | None = field(
-        "matched: run a size-matched random control beside it", None, choices=("matched",)
+        "matched: run a size-matched random control beside it", None, choices=CONTROLS
     )
     recover: Recovery | None = field(
         "run beside it the same damage with training after it: how much comes back?", None

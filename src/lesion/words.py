@@ -77,6 +77,9 @@ DOSE_IS = {
 
 BIT_EFFECTS = ("flip", "zero", "one")  # of the effects, those that a single bit can have
 
+CONTROLS = {"matched": "run beside it: as many units of every tensor, but at random"}
+RECOVERY = {"steps": "run beside it: trained again so long, destroyed units held, then scored"}
+
 FORMATS = {"float32": 32, "bfloat16": 16, "float16": 16, "int8": 8}
 MANTISSAS = {"float32": 23, "bfloat16": 7, "float16": 10}  # the lowest bits; int8 has none
 BITS = {

@@ -157,7 +157,11 @@ def measured(
         raise LesionError("effect mean: needs calibration examples to take the mean over.")
     sums: dict[tuple[nn.Module, str], torch.Tensor] = {}
     tokens: dict[tuple[nn.Module, str], int] = {}
-    with _watched({(site.module, side) for site, side in places}, sums, tokens), torch.no_grad():
+    with (
+        _evaluating(model),
+        _watched({(site.module, side) for site, side in places}, sums, tokens),
+        torch.no_grad(),
+    ):
         for inputs in examples:
             model(**inputs)
     found = []
@@ -170,6 +174,18 @@ def measured(
             mean = mean.narrow(0, site.block[0] * size, size)
         found.append(mean)
     return found
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    """Without dropout, whatever the model is in the middle of."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
 
 
 @contextmanager
