@@ -90,7 +90,7 @@ RECOVERED = " + recovery"  # after the name of the lesion whose damage it is
 class Recovery:
     """How a damaged model is trained again, its destroyed units held as they are."""
 
-    steps: int = field("optimiser steps on the training set", at_least=1, at_most=1_000_000)
+    steps: int = field("optimiser steps on the training set", at_least=1)
     learning_rate: float | None = field(
         "peak of a linear schedule (default: as finetune)", None, at_least=0, at_most=1
     )

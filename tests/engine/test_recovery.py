@@ -216,7 +216,7 @@ def test_a_control_recovers_too_and_damages_taken_together_as_one(tmp_path, tiny
     [
         ({"distraction": "drop", "recover": {"steps": 1}},
          "recover: a distraction has none; it damages the texts."),
-        ({"recover": {"steps": 0}}, "must be at least 1"),
+        ({"recover": {"steps": 0}}, "recover.steps: must be at least 1. Got 0."),
         ({"recover": {"steps": 1}, "retrained": {"steps": 1}},
          "retrained: is what recover runs beside the lesion; give one of them."),
         ({"together": [{"recover": {"steps": 1}}]}, "together: its lesions cannot have recover."),
