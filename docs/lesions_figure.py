@@ -26,7 +26,12 @@ PANELS = {
     "neurons, shuffle": {"units": "neurons", "effect": "shuffle"},
     "all, quantise 2 bits": {"effect": "quantise", "dose_is": "strength"},
     "weights, scale -1": {"effect": "scale", "strength": -1.0},
+    "weights, mean": {"effect": "mean"},
+    "neurons, mean (in the bias)": {"units": "neurons", "effect": "mean"},
+    "bits, sign": {"units": "bits", "bits": "sign"},
+    "bits, exponent, stuck at 0": {"units": "bits", "bits": "exponent", "effect": "zero"},
 }
+EXAMPLES = [{"input_ids": torch.tensor([[2, 5, 8, 13, 21, 3]])}]
 
 
 def main() -> None:
@@ -42,11 +47,11 @@ def main() -> None:
     matrix = model.encoder.layer[0].attention.self.query.weight
     with torch.no_grad():  # rows and columns of different size, so that magnitude has a shape
         matrix.mul_(torch.linspace(0.3, 2, 24)[:, None] * torch.linspace(0.5, 1.5, 24))
-    figure = Figure(figsize=(10, 7.6), layout="constrained")
+    figure = Figure(figsize=(10, 10.1), layout="constrained")
     limit = float(matrix.detach().abs().max()) * 0.8
-    for axes, (title, choices) in zip(figure.subplots(3, 4).flat, PANELS.items(), strict=True):
+    for axes, (title, choices) in zip(figure.subplots(4, 4).flat, PANELS.items(), strict=True):
         dose = 2 if choices.get("dose_is") == "strength" else DOSE
-        with Lesion(**choices).applied(model, dose):
+        with Lesion(**choices).applied(model, dose, examples=EXAMPLES):
             values = matrix.detach().numpy().copy()
         shown = np.ma.masked_equal(values, 0)
         axes.imshow(shown, cmap="RdBu", vmin=-limit, vmax=limit, interpolation="nearest")

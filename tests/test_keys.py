@@ -1,6 +1,8 @@
 import numpy as np
+import pytest
+from scipy import stats
 
-from lesion.keys import generator, priorities
+from lesion.keys import ROUNDS, generator, heads, permuted, priorities
 
 
 def test_one_address_is_one_stream():
@@ -35,3 +37,65 @@ PINNED = [27179007, 1113236618, 295057829]
 def test_nothing_global_is_touched(untouched_randomness):
     generator(0, "a").random(3)
     priorities(3, 0, "a")
+    permuted(np.arange(3), 10, 0, "a")
+    heads(100, 0, "a")
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 7, 8, 9, 100, 1024, 5000])
+def test_a_permutation_is_one_and_its_beginning_needs_no_rest(n):
+    whole = permuted(np.arange(n), n, 3, "x")
+    assert sorted(whole.tolist()) == list(range(n))
+    assert np.array_equal(permuted(np.arange(n // 2), n, 3, "x"), whole[: n // 2])
+
+
+def by_hand(position: int, n: int, raw: list[int]) -> int:
+    """Feistel's network in Python's whole numbers, round by round."""
+    wide = 2**64 - 1
+    bits = max(8, (n - 1).bit_length())
+    low = bits // 2
+    while True:
+        left, right = position >> low, position & (2**low - 1)
+        for number, key in enumerate(raw):
+            value = ((left if number % 2 else right) + 0x9E3779B97F4A7C15 & wide) ^ key
+            value = (value ^ value >> 30) * 0xBF58476D1CE4E5B9 & wide
+            value = (value ^ value >> 27) * 0x94D049BB133111EB & wide
+            value ^= value >> 31
+            if number % 2:
+                right ^= value & (2**low - 1)
+            else:
+                left ^= value & (2 ** (bits - low) - 1)
+        position = left << low | right
+        if position < n:
+            return position
+
+
+@pytest.mark.parametrize("n", [5, 1000, 2_700_000_000, 2**40 + 1])
+def test_a_permutation_is_feistels_by_hand(n):
+    import hashlib
+
+    key = np.frombuffer(hashlib.blake2b(b'[0,"x"]', digest_size=16).digest(), "<u8")
+    raw = [int(number) for number in np.random.Philox(key=key).random_raw(ROUNDS)]
+    positions = [0, 1, 2, n // 2, n - 1]
+    found = permuted(np.array(positions), n, 0, "x").tolist()
+    assert found == [by_hand(position, n, raw) for position in positions]
+
+
+def test_two_places_of_a_permutation_are_as_two_draws_without_replacement():
+    """Quarter by quarter, 16 pairs of them; two in one quarter are a little rarer."""
+    drawn = np.array([permuted(np.arange(2), 256, 0, "even", number) for number in range(4000)])
+    found = np.bincount(drawn[:, 0] // 64 * 4 + drawn[:, 1] // 64, minlength=16)
+    expected = np.array([64 * (63 if a == b else 64) for a in range(4) for b in range(4)])
+    assert stats.chisquare(found, expected * 4000 / (256 * 255)).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("coins", [0, 1, 63, 64, 65])
+def test_no_coin_is_tossed_twice_or_not_at_all(coins):
+    found = [heads(coins, 0, "coins", number) for number in range(200)]
+    assert min(found) >= 0 and max(found) <= coins
+    assert abs(np.mean(found) - coins / 2) <= 4 * np.sqrt(coins / 4 / 200)
+
+
+def test_heads_are_binomial():
+    found = np.bincount([heads(9, 0, "b", number) for number in range(3000)], minlength=10)
+    expected = stats.binom.pmf(np.arange(10), 9, 0.5) * 3000
+    assert stats.chisquare(found, expected).pvalue > 1e-3

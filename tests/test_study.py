@@ -76,10 +76,11 @@ def test_every_mistake_is_reported_at_once_with_its_place():
     )
     assert found == [
         "study: lesions[0].ordr: unknown key. Allowed: name, units, order, scope, effect, where, "
-        "dose_is, strength, bit, format, file, size_matched, control, doses, distraction, words, "
-        "language, matched, count, columns, together. Did you mean 'order'?",
+        "dose_is, strength, bit, format, bits, file, size_matched, control, recover, retrained, "
+        "doses, distraction, words, language, matched, count, columns, together. "
+        "Did you mean 'order'?",
         "study: lesions[0].units: must be one of weights, neurons, heads, dimensions, layers, "
-        "words. Got 'neuron'. Did you mean 'neurons'?",
+        "words, bits. Got 'neuron'. Did you mean 'neurons'?",
         "study: lesions[0].where.parts[0]: must be one of embeddings, query, key, value, "
         "attention_output, mlp_in, mlp_out, norms, pooler, classifier, mlm_head. Got 'querry'. "
         "Did you mean 'query'?",

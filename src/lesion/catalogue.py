@@ -42,17 +42,24 @@ LESION_WORDS = {
     "order": words.ORDERS,
     "scope": words.SCOPES,
     "effect": words.EFFECTS,
+    "bits": words.BITS,
     "dose_is": words.DOSE_IS,
+    "control": words.CONTROLS,
+    "recover": words.RECOVERY,
     "distraction": words.DISTRACTIONS,
     "where.parts": words.PARTS,
     "where.tensors": words.TENSORS,
 }
 NEEDS = {  # what a word cannot be without
     "listed": ", file: units.csv",
+    "sign": ", units: bits",
+    "exponent": ", units: bits",
+    "mantissa": ", units: bits",
     "quantise": ", strength: 4",
     "scale": ", strength: 0.5",
     "strength": ", effect: noise, doses: [0, 0.5, 1, 2]",
     "code-switch": ", words: fr",
+    "matched": ", units: heads, order: magnitude",
 }
 
 
@@ -62,6 +69,8 @@ def snippet(kind: str, word: str) -> str:
         key = kind.removeprefix("where.")
         units = ", units: words" if word == "embeddings" else ""
         return f"{{where: {{{key}: [{word}]}}{units}}}"
+    if kind == "recover":
+        return f"{{{kind}: {{{word}: 100}}}}"
     return f"{{{kind}: {word}{NEEDS.get(word, '')}}}"
 
 
