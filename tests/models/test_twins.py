@@ -2,11 +2,15 @@
 
 import hashlib
 
+import numpy as np
 import pytest
 import yaml
-from tokenizers import Tokenizer
 
+from lesion.engine.bench import prepare
+from lesion.engine.threads import one_thread
 from lesion.models.load import TWINS, twins
+from lesion.specs import ModelSpec
+from lesion.tasks.agreement import agreement
 
 FOLDERS = twins()
 CARDS = {
@@ -37,14 +41,20 @@ def test_twins_share_architecture_tokenizer_and_recipe_and_read_as_many_tokens()
     assert max(tokens) - min(tokens) <= one["batch"] * one["sequence_length"]
 
 
-def test_twins_split_words_alike() -> None:
-    """The tokenizer file itself, not only what the cards say of it."""
+def test_twins_carry_the_same_tokenizer() -> None:
     files = [folder / "tokenizer.json" for folder in FOLDERS.values()]
-    split = {tuple(Tokenizer.from_file(str(file)).encode("Les hommes sont là.").ids) for file in files}
-    assert len(split) == 1
     assert len({hashlib.sha256(file.read_bytes()).hexdigest() for file in files}) == 1
 
 
 def test_the_family_fits_its_place() -> None:
     size = sum(file.stat().st_size for file in TWINS.rglob("*") if file.is_file())
     assert size < 60e6
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_a_twin_knows_the_agreement_of_english_verbs(name: str) -> None:
+    task = agreement("en")
+    with one_thread("cpu"):
+        outputs = prepare(ModelSpec(name, f"twin/{name}"), 0, task, None).score()
+    right = float((np.asarray(outputs)[:, 0] > np.asarray(outputs)[:, 1]).mean())
+    assert right >= (0.80 if CARDS[name]["group"] == "monolingual" else 0.70)
