@@ -191,11 +191,15 @@ def intact_line(study: Study, folder: str | Path) -> Callable[["Measured"], str]
 
 def load_tasks(study: Study, data: str | Path | None = None) -> "dict[str, Task]":
     """The tasks of a study; mistakes in them come before any model is loaded."""
+    from lesion.engine.recovery import check_trainable
     from lesion.tasks import load
 
     tasks: dict[str, Task] = {spec.name: load(spec, data) for spec in study.tasks}
     for task in tasks.values():
         len(task.labels)
+        for one in study.lesions:
+            if one.retrained:
+                check_trainable(one.name, task)
     return tasks
 
 

@@ -34,6 +34,7 @@ LESION_WORDS = {
     "order": words.ORDERS,
     "scope": words.SCOPES,
     "effect": words.EFFECTS,
+    "bits": words.BITS,
     "dose_is": words.DOSE_IS,
     "distraction": words.DISTRACTIONS,
     "where.parts": words.PARTS,
@@ -41,6 +42,9 @@ LESION_WORDS = {
 }
 NEEDS = {  # what a word cannot be without
     "listed": ", file: units.csv",
+    "sign": ", units: bits",
+    "exponent": ", units: bits",
+    "mantissa": ", units: bits",
     "quantise": ", strength: 4",
     "scale": ", strength: 0.5",
     "strength": ", effect: noise, doses: [0, 0.5, 1, 2]",

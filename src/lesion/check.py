@@ -5,7 +5,11 @@ from typing import NamedTuple
 
 from lesion.errors import LesionError
 from lesion.progress import duration
+from lesion.specs import LesionSpec
 from lesion.study import Study
+
+
+BACKWARD = 3  # a step of training costs about three forward passes of its examples
 
 
 class Plan(NamedTuple):
@@ -37,6 +41,7 @@ def plan(study: Study, data: str | Path | None = None) -> Plan:
         build(lesion, study.seed)
     each = sum(len(study.draws_of(one)) * len(study.doses_of(one)) for one in study.lesions)
     trials = len(study.seeds) * (1 + each)
+    trained = len(study.seeds) * sum(_training_examples(study, one) for one in study.lesions)
     rows: list[tuple[str, ...]] = []
     lines, total = [*study.notes()], 0.0
     for spec in study.models:
@@ -49,11 +54,21 @@ def plan(study: Study, data: str | Path | None = None) -> Plan:
                 rows.append((*row, "?", "?"))
                 lines.append(str(error))
                 continue
-            total += seconds * trials
-            rows.append((*row, f"{seconds:.2f}", duration(seconds * trials)))
+            whole = seconds * (trials + BACKWARD * trained / len(task.labels))
+            total += whole
+            rows.append((*row, f"{seconds:.2f}", duration(whole)))
     count = trials * len(study.models) * len(tasks)
     lines.append(f"{study.name}: {count} trials, about {duration(total)} on one thread here.")
     if study.finetune:
         heads = len(study.seeds) * len(study.models) * len(tasks)
         lines.append(f"Before that, {heads} models are fine-tuned, unless they are in the cache.")
     return Plan(rows, list(dict.fromkeys(lines)))
+
+
+def _training_examples(study: Study, lesion: LesionSpec) -> int:
+    """How many examples one model reads while it is trained after this damage."""
+    recipe = lesion.retrained
+    if recipe is None:
+        return 0
+    trials = len(study.draws_of(lesion)) * len(study.doses_of(lesion))
+    return trials * recipe.steps * (recipe.batch_size or 0)

@@ -3,7 +3,10 @@
 from typing import Protocol
 
 from lesion.errors import LesionError
-from lesion.words import FORMATS, STRENGTHS
+from lesion.words import BIT_EFFECTS, BITS, FORMATS, MANTISSAS, STRENGTHS
+
+Bits = str | tuple[int, ...] | None
+"""Of units bits: a word of `words.BITS`, numbers (0 the lowest), or None for all."""
 
 
 class Choices(Protocol):
@@ -25,6 +28,41 @@ class Choices(Protocol):
     def format(self) -> str | None: ...  # noqa: D102
     @property
     def file(self) -> str | None: ...  # noqa: D102
+    @property
+    def bits(self) -> Bits: ...  # noqa: D102
+    @property
+    def size_matched(self) -> bool: ...  # noqa: D102
+
+
+def default_effect(units: str) -> str:
+    """What happens to a destroyed unit where a lesion does not say."""
+    return "flip" if units == "bits" else "zero"
+
+
+def places(format: str, bits: Bits) -> tuple[int, ...]:
+    """The bits of a format that are meant, 0 the lowest, ascending.
+
+    Raises:
+        LesionError: for bits that the format does not have.
+
+    Example:
+        >>> places("bfloat16", "exponent")
+        (7, 8, 9, 10, 11, 12, 13, 14)
+    """
+    width = FORMATS[format]
+    mantissa = MANTISSAS.get(format)
+    if bits is None:
+        return tuple(range(width))
+    if bits == "sign":
+        return (width - 1,)
+    if isinstance(bits, str) and bits in BITS:
+        if mantissa is None:
+            raise LesionError(f"bits: {format} has no {bits}. Give numbers from 0-{width - 1}.")
+        return tuple(range(mantissa, width - 1) if bits == "exponent" else range(mantissa))
+    wrong = [bit for bit in bits if not (isinstance(bit, int) and 0 <= bit < width)]
+    if wrong or not bits:
+        raise LesionError(f"bits: {format} has the bits 0-{width - 1}. Got {wrong or bits}.")
+    return tuple(sorted(set(map(int, bits))))
 
 
 def is_random(one: Choices) -> bool:
@@ -42,6 +80,7 @@ def check(one: Choices) -> None:
     """
     low, high = STRENGTHS.get(one.effect, (0.0, 0.0))
     by_strength = one.dose_is == "strength"
+    of_bits = one.units == "bits"
     wrong = {
         f"effect {one.effect} has no strength; only {', '.join(STRENGTHS)} have.": (
             one.effect not in STRENGTHS and (one.strength is not None or by_strength)
@@ -59,8 +98,21 @@ def check(one: Choices) -> None:
             one.effect == "quantise" and (one.strength or 0) % 1 != 0
         ),
         f"bit and format belong to effect flip. Got effect {one.effect}.": (
-            one.effect != "flip" and (one.bit is not None or one.format is not None)
+            one.effect != "flip" and (one.bit is not None or one.format is not None) and not of_bits
         ),
+        f"effect: bits take {', '.join(BIT_EFFECTS)}. Got {one.effect}.": (
+            of_bits and one.effect not in BIT_EFFECTS
+        ),
+        f"order: bits have no order but random; say which with bits ({', '.join(BITS)}, numbers).": (
+            of_bits and one.order != "random"
+        ),
+        "bit: is for other units; of units bits, say which with bits.": (
+            of_bits and one.bit is not None
+        ),
+        f"bits: belongs to units bits. Got units {one.units}.": (
+            one.bits is not None and not of_bits
+        ),
+        "size_matched: bits are drawn at random already.": of_bits and one.size_matched,
         f"bit: {one.format or 'float32'} has the bits 0-{FORMATS[one.format or 'float32'] - 1}. "
         f"Got {one.bit}.": (
             one.bit is not None and not 0 <= one.bit < FORMATS[one.format or "float32"]
@@ -78,3 +130,5 @@ def check(one: Choices) -> None:
     for message, applies in wrong.items():
         if applies:
             raise LesionError(message)
+    if of_bits:
+        places(one.format or "float32", one.bits)

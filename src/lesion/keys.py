@@ -38,3 +38,58 @@ def priorities(n: int, seed: int, *address: Address) -> np.ndarray:
     """
     raw = _philox(seed, address).random_raw((n + 1) // 2)
     return np.asarray(raw, dtype="<u8").view("<u4")[:n]
+
+
+ROUNDS = 8
+_GOLDEN, _FIRST, _SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+
+
+def permuted(positions: np.ndarray, n: int, seed: int, *address: Address) -> np.ndarray:
+    """Where a permutation of range(n) takes some positions, without making the rest of it.
+
+    A Feistel network (Luby and Rackoff 1988) permutes the smallest power of two that holds n; what
+    falls outside goes through again until it is inside (Black and Rogaway 2002). Whole numbers
+    only, so that every machine has the same.
+
+    Args:
+        positions: int64 (k,), each from 0 to n - 1.
+
+    Returns:
+        int64 (k,): where each goes.
+    """
+    raw = _philox(seed, address).random_raw(ROUNDS)
+    bits = max(2, (n - 1).bit_length())
+    low = bits // 2
+    found = _scrambled(positions.astype(np.uint64), raw, low, bits - low)
+    outside = np.flatnonzero(found >= n)
+    while len(outside):
+        found[outside] = _scrambled(found[outside], raw, low, bits - low)
+        outside = outside[found[outside] >= n]
+    return found.astype(np.int64)
+
+
+def _scrambled(numbers: np.ndarray, raw: np.ndarray, low: int, high: int) -> np.ndarray:
+    """Feistel's rounds on numbers of low + high bits; each changes one side by the other."""
+    left, right = numbers >> np.uint64(low), numbers & np.uint64((1 << low) - 1)
+    for number, key in enumerate(raw):
+        if number % 2:
+            right ^= _mixed(left, key) & np.uint64((1 << low) - 1)
+        else:
+            left ^= _mixed(right, key) & np.uint64((1 << high) - 1)
+    return left << np.uint64(low) | right
+
+
+def _mixed(numbers: np.ndarray, key: np.uint64) -> np.ndarray:
+    """The finaliser of SplitMix64 (Steele et al. 2014) on numbers with a key."""
+    value = (numbers + np.uint64(_GOLDEN)) ^ key
+    value = (value ^ (value >> np.uint64(30))) * np.uint64(_FIRST)
+    value = (value ^ (value >> np.uint64(27))) * np.uint64(_SECOND)
+    return value ^ (value >> np.uint64(31))
+
+
+def heads(coins: int, seed: int, *address: Address) -> int:
+    """How many of so many fair coins show heads: Binomial(coins, 1/2), by counting random bits."""
+    raw = np.asarray(_philox(seed, address).random_raw(-(-coins // 64)))
+    if coins % 64:
+        raw[-1] &= np.uint64((1 << coins % 64) - 1)
+    return int(np.bitwise_count(raw).sum())

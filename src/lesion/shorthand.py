@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lesion import schema
-from lesion.words import LAYERS
+from lesion.words import BITS, LAYERS
 
 MAX_DOSES = 1001
 
@@ -18,13 +18,26 @@ def layers(value: Any) -> Any:
         if low <= high:
             return tuple(range(low, high + 1))
     numbers = (value,) if isinstance(value, int) else value
-    if isinstance(numbers, list | tuple) and numbers and all(map(_is_layer, numbers)):
+    if isinstance(numbers, list | tuple) and numbers and all(map(_is_index, numbers)):
         return tuple(sorted(set(numbers)))
     if value in LAYERS:
         return value
     raise ValueError(
         f"must be {', '.join(LAYERS)}, a layer, a list of layers or a range such as 6-9 "
         f"(zero-based, inclusive). Got {schema.show(value)}."
+    )
+
+
+def bits(value: Any) -> Any:
+    """`sign`, `exponent`, `mantissa`, 30, [30, 23] -> a word or a tuple of numbers."""
+    numbers = (value,) if isinstance(value, int) else value
+    if isinstance(numbers, list | tuple) and numbers and all(map(_is_index, numbers)):
+        return tuple(sorted(set(numbers)))
+    if value is None or (isinstance(value, str) and value in BITS):
+        return value
+    raise ValueError(
+        f"must be {', '.join(BITS)}, a number or a list of numbers (0 is the lowest bit). "
+        f"Got {schema.show(value)}.{schema.hint(value, BITS)}"
     )
 
 
@@ -49,7 +62,7 @@ def doses(value: Any) -> Any:
     raise ValueError(f"must be a list of numbers or {{from, to, step}}. Got {schema.show(value)}.")
 
 
-def _is_layer(value: Any) -> bool:
+def _is_index(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
@@ -63,6 +76,14 @@ LAYERS_SHAPE = {
         {"type": "integer", "minimum": 0},
         {"type": "string", "pattern": r"^\d+-\d+$"},
         {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1},
+    ]
+}
+BITS_SHAPE = {
+    "anyOf": [
+        {"enum": list(BITS)},
+        {"type": "integer", "minimum": 0, "maximum": 31},
+        {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 31}, "minItems": 1},
+        {"type": "null"},
     ]
 }
 DOSES_SHAPE = {

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lesion import shorthand
-from lesion.choices import check, is_random
+from lesion.choices import check, default_effect, is_random
 from lesion.errors import LesionError
 from lesion.schema import field
 from lesion.words import (
@@ -82,6 +82,35 @@ class Finetuning:
             raise ValueError(f"seeds must be different numbers. Got {list(self.seeds)}.")
 
 
+RECOVERED = " + recovery"  # after the name of the lesion whose damage it is
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """How a damaged model is trained again, its destroyed units held as they are."""
+
+    steps: int = field("optimiser steps on the training set", at_least=1, at_most=1_000_000)
+    learning_rate: float | None = field(
+        "peak of a linear schedule (default: as finetune)", None, at_least=0, at_most=1
+    )
+    batch_size: int | None = field("examples a step (default: as finetune)", None, at_least=1)
+    warmup: float | None = field(
+        "share of the steps that warm up (default: as finetune)", None, at_least=0, at_most=1
+    )
+    weight_decay: float | None = field(
+        "AdamW's weight decay (default: as finetune)", None, at_least=0, at_most=1
+    )
+
+    def filled(self, usual: Finetuning) -> "Recovery":
+        """With what is not said taken from how heads are trained."""
+        silent = {
+            part.name: getattr(usual, part.name)
+            for part in dataclasses.fields(self)
+            if getattr(self, part.name) is None
+        }
+        return dataclasses.replace(self, **silent)
+
+
 @dataclass(frozen=True)
 class Where:
     """The part of a model that a lesion may reach."""
@@ -106,17 +135,31 @@ class LesionSpec:
     units: str = field("what is destroyed", "weights", choices=UNITS)
     order: str = field("which units go first", "random", choices=ORDERS)
     scope: str = field("over what the ordering runs", "site", choices=SCOPES)
-    effect: str = field("what happens to a destroyed unit", "zero", choices=EFFECTS)
+    effect: str = field(
+        "what happens to a destroyed unit (default: zero; bits: flip)", "", choices=EFFECTS
+    )
     where: Where = field("layers, parts and tensors it may reach", Where())
     dose_is: str = field("what the dose turns", "fraction", choices=DOSE_IS)
     strength: float | None = field("of the effect: deviations, bits or factor", None)
     bit: int | None = field("which bit is flipped, 0 the lowest (default: a random one)", None)
-    format: str | None = field("stored number whose bit is flipped", None, choices=FORMATS)
+    format: str | None = field(
+        "stored number whose bits are damaged (default: the model's own)", None, choices=FORMATS
+    )
+    bits: Any = field(
+        "which bits are units: sign, exponent, mantissa, or numbers from the lowest, 0",
+        None,
+        short=shorthand.bits,
+        shape=shorthand.BITS_SHAPE,
+    )
     file: str | None = field("units of order listed: CSV or TSV", None)
     size_matched: bool = field("as many units in every tensor as its order takes, at random", False)
     control: str | None = field(
         "matched: run a size-matched random control beside it", None, choices=("matched",)
     )
+    recover: Recovery | None = field(
+        "run beside it the same damage with training after it: how much comes back?", None
+    )
+    retrained: Recovery | None = field("train after the damage: what recover runs beside", None)
     doses: tuple[float, ...] | None = field(
         "doses of this lesion alone (a strength may exceed 1)",
         None,
@@ -139,6 +182,8 @@ class LesionSpec:
     )
 
     def __post_init__(self) -> None:
+        if not self.effect:
+            object.__setattr__(self, "effect", default_effect(self.units))
         if not self.name:
             object.__setattr__(self, "name", self._words())
         try:
@@ -147,6 +192,10 @@ class LesionSpec:
             raise ValueError(str(error)) from None
         if self.control and (self.together or self.distraction or self.dose_is == "strength"):
             raise ValueError("control: belongs to one lesion of units whose dose is a fraction.")
+        if self.control and self.units == "bits":
+            raise ValueError("control: bits are drawn at random already.")
+        if self.recover and self.retrained:
+            raise ValueError("retrained: is what recover runs beside the lesion; give one of them.")
         self._check_together()
         self._check_distraction()
         if self.dose_is == "fraction" and max(self.doses or (0,)) > 1:
@@ -154,18 +203,21 @@ class LesionSpec:
 
     def _check_together(self) -> None:
         """Lesions taken together are plain ones, and say everything themselves."""
-        extra = self._given() - {"name", "doses", "together"}
+        extra = self._given() - {"name", "doses", "together", "recover", "retrained"}
         if self.together and extra:
             raise ValueError(f"{', '.join(sorted(extra))}: give it to the lesions in together.")
         for part in self.together:
-            extra = part._given() & {"together", "distraction", "doses", "control"}
+            extra = part._given() & {
+                "together", "distraction", "doses", "control", "recover", "retrained",
+            }  # fmt: skip
             if extra:
                 raise ValueError(f"together: its lesions cannot have {', '.join(sorted(extra))}.")
 
     def _given(self) -> set[str]:
         """The keys that are not at their defaults."""
-        parts = dataclasses.fields(self)
-        return {part.name for part in parts if getattr(self, part.name) != part.default}
+        usual = {part.name: part.default for part in dataclasses.fields(self)}
+        usual["effect"] = default_effect(self.units)
+        return {name for name, value in usual.items() if getattr(self, name) != value}
 
     def _check_distraction(self) -> None:
         """Damage to texts has keys of its own."""
@@ -185,10 +237,19 @@ class LesionSpec:
         if self.together:
             return " + ".join(part.name for part in self.together)
         words = [self.order, self.units]
+        words += [self._bits()] if self.bits else []
         words += ["size-matched"] if self.size_matched else []
         words += [self.scope] if self.scope != "site" else []
-        words += [self.effect] if self.effect != "zero" else []
+        words += [self.effect] if self.effect != default_effect(self.units) else []
         return " ".join(words)
+
+    def _bits(self) -> str:
+        return self.bits if isinstance(self.bits, str) else ",".join(map(str, self.bits))
+
+    @property
+    def address(self) -> str:
+        """The name by which its randomness is addressed: a recovery is from the same damage."""
+        return self.name.removesuffix(RECOVERED) if self.retrained else self.name
 
     @property
     def dose_means(self) -> str:

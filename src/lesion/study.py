@@ -18,7 +18,15 @@ import yaml
 from lesion import schema, shorthand
 from lesion.errors import LesionError
 from lesion.schema import field
-from lesion.specs import SPLITS, Compare, Finetuning, LesionSpec, ModelSpec, TaskSpec
+from lesion.specs import (
+    RECOVERED,
+    SPLITS,
+    Compare,
+    Finetuning,
+    LesionSpec,
+    ModelSpec,
+    TaskSpec,
+)
 
 INTACT = ""  # the lesion of a trial at dose 0
 
@@ -129,16 +137,24 @@ def read_study(path: str | Path) -> Study:
 def parse_study(value: Any, origin: str = "study") -> Study:
     """A study from plain mappings, for callers who have no file."""
     study = parse(Study, value, origin)
-    return dataclasses.replace(study, lesions=tuple(_with_controls(study.lesions)))
+    return dataclasses.replace(study, lesions=tuple(_expanded(study)))
 
 
-def _with_controls(lesions: tuple[LesionSpec, ...]) -> Iterator[LesionSpec]:
-    """Every lesion, followed by its size-matched control where it asks for one."""
-    for lesion in lesions:
-        yield dataclasses.replace(lesion, control=None)
+def _expanded(study: Study) -> Iterator[LesionSpec]:
+    """Every lesion, followed by what it asks for beside it: its control, and recovery of both."""
+    usual = study.finetune or Finetuning()
+    for lesion in study.lesions:
+        plain = dataclasses.replace(lesion, control=None, recover=None)
+        both = [plain]
         if lesion.control:
             name = f"{lesion.name} (matched control)"
-            yield dataclasses.replace(lesion, name=name, size_matched=True, control=None)
+            both.append(dataclasses.replace(plain, name=name, size_matched=True))
+        for one in both:
+            trained = one.retrained and one.retrained.filled(usual)
+            yield dataclasses.replace(one, retrained=trained)
+        for one in both if lesion.recover else ():
+            trained = lesion.recover and lesion.recover.filled(usual)
+            yield dataclasses.replace(one, name=one.name + RECOVERED, retrained=trained)
 
 
 def parse(cls: type, value: Any, origin: str) -> Any:

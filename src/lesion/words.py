@@ -32,6 +32,7 @@ UNITS = {
     "dimensions": "dimensions of the residual stream, through every tensor that reads or writes it",
     "layers": "whole layers: the residual stream passes by what they would have added",
     "words": "rows of the embedding tables",
+    "bits": "single bits of the stored numbers: which (bits), of what (format)",
 }
 DEFAULT_PARTS = {  # of the units for which it is not the six matrices
     "heads": ("query", "key", "value", "attention_output"),
@@ -59,10 +60,12 @@ SCOPES = {
 }
 
 EFFECTS = {
-    "zero": "destroyed units become exactly 0",
+    "zero": "destroyed units become exactly 0; bits are stuck at 0",
+    "one": "destroyed units become exactly 1; bits are stuck at 1",
+    "mean": "activations are held at their mean over training examples; weights at the tensor's",
     "noise": "Gaussian noise is added; strength in standard deviations of the tensor (1)",
     "shuffle": "units take each other's values",
-    "flip": "one bit of the stored number changes: a given one (bit) or a random one",
+    "flip": "one bit of the stored number changes: a given one (bit) or a random one; bits change",
     "quantise": "rounded to strength bits (2-8), symmetric, by output channel",
     "scale": "multiplied by strength",
 }
@@ -72,7 +75,15 @@ DOSE_IS = {
     "strength": "every selected unit is hit, and the dose is how hard (noise, quantise, scale)",
 }
 
+BIT_EFFECTS = ("flip", "zero", "one")  # of the effects, those that a single bit can have
+
 FORMATS = {"float32": 32, "bfloat16": 16, "float16": 16, "int8": 8}
+MANTISSAS = {"float32": 23, "bfloat16": 7, "float16": 10}  # the lowest bits; int8 has none
+BITS = {
+    "sign": "the highest bit",
+    "exponent": "the bits below it: the size of the number (not of int8)",
+    "mantissa": "the lowest bits: its digits (not of int8)",
+}
 STRENGTHS = {"noise": (0.0, 1e6), "quantise": (2.0, 8.0), "scale": (-1e6, 1e6)}
 
 LAYERS = ("all", "first", "middle", "last")

@@ -12,17 +12,26 @@ from torch import nn
 
 from lesion.damage.effects import EFFECTS
 from lesion.damage.lesion import Lesion
+from lesion.damage.means import UNMEASURED
 from lesion.damage.orders import ORDERS, SCOPES
 from lesion.damage.units import UNITS
 from lesion.errors import LesionError
 from lesion.models.load import load_model
+from lesion.words import BIT_EFFECTS
 
 STRENGTH = {"quantise": 3.0, "scale": 0.5}
 DOSES = (0.0, 0.02, 0.3, 0.75, 1.0)
-REFUSED = {("layers", "shuffle")}
+REFUSED = {("layers", "shuffle")} | {
+    ("bits", effect) for effect in EFFECTS if effect not in BIT_EFFECTS
+}
 KINDS = [(u, e) for u, e in itertools.product(UNITS, EFFECTS) if (u, e) not in REFUSED]
 PLAIN_ORDERS = [  # the others have tests of their own: they need a file, or examples
     name for name, order in ORDERS.items() if name != "listed" and not order.measure
+]
+WITHOUT_BIAS = ("modernbert", "llama", "mistral", "qwen2")  # nothing there could hold a mean
+EXAMPLES = [
+    {"input_ids": torch.tensor([ids]), "attention_mask": torch.ones(1, 5, dtype=torch.int64)}
+    for ids in ([4, 6, 9, 11, 7], [5, 8, 4, 10, 12], [9, 9, 5, 6, 4])
 ]
 
 
@@ -52,17 +61,29 @@ def same(before: dict, model: nn.Module) -> bool:
 BITS = torch.int32  # compared as bits: NaN equals itself and -0 is not 0
 
 
+def orders_of(units: str) -> list[str]:
+    return ["random"] if units == "bits" else PLAIN_ORDERS
+
+
+def skip_what_cannot_be(model: nn.Module, units: str, effect: str) -> None:
+    """The mean of an activation stands in a bias; that its absence is refused is tested below."""
+    kind = model.config.model_type
+    if effect == "mean" and units not in UNMEASURED and kind in WITHOUT_BIAS:
+        pytest.skip(f"{kind} has no bias in every {units}")
+
+
 def lesions(units: str, effect: str) -> Iterator[Lesion]:
-    for order, scope in itertools.product(PLAIN_ORDERS, SCOPES):
+    for order, scope in itertools.product(orders_of(units), SCOPES):
         yield Lesion(units, order, scope, effect, strength=STRENGTH.get(effect), name="contract")
 
 
 @pytest.mark.parametrize(("units", "effect"), KINDS)
 def test_doses_are_exact_nested_and_undone(model, units, effect):
     """Dose 0 changes nothing; counts are exact; the way does not matter; every bit comes back."""
+    skip_what_cannot_be(model, units, effect)
     before = state(model)
     for lesion in lesions(units, effect):
-        with lesion.opened(model, draw=1) as wound:
+        with lesion.opened(model, draw=1, examples=EXAMPLES) as wound:
             assert wound.deepen(0.0).destroyed == 0
             assert same(before, model), lesion
             previous = 0
@@ -76,7 +97,7 @@ def test_doses_are_exact_nested_and_undone(model, units, effect):
             wound.deepen(0.3)
             wandered, there = state(model), wound.deepen(0.3)
         assert same(before, model), lesion
-        with lesion.applied(model, 0.3, draw=1) as direct:
+        with lesion.applied(model, 0.3, draw=1, examples=EXAMPLES) as direct:
             assert direct == there
             assert same(wandered, model), lesion
         assert same(before, model), lesion
@@ -85,9 +106,12 @@ def test_doses_are_exact_nested_and_undone(model, units, effect):
 @pytest.mark.parametrize(("units", "effect"), KINDS)
 def test_what_is_dead_stays_dead_and_the_rest_is_untouched(model, units, effect):
     """An entry that a dose has changed keeps its value; one that no dose changed is intact."""
+    if units == "bits":
+        pytest.skip("several bits have one entry; test_bits.py looks at each bit")
+    skip_what_cannot_be(model, units, effect)
     before = state(model)
     for lesion in lesions(units, effect):
-        with lesion.opened(model) as wound:
+        with lesion.opened(model, examples=EXAMPLES) as wound:
             wound.deepen(0.3)
             early = state(model)
             wound.deepen(0.75)
@@ -101,7 +125,7 @@ DRAWS = range(1, 20)  # of four heads, a few draws may well hit the same two
 
 
 def differs(model: nn.Module, lesion: Lesion, draw: int, first: dict) -> bool:
-    with lesion.applied(model, 0.5, draw=draw):
+    with lesion.applied(model, 0.5, draw=draw, examples=EXAMPLES):
         there = dict(model.named_parameters())
         return any(not torch.equal(first[n].nan_to_num(), there[n].nan_to_num()) for n in first)
 
@@ -111,9 +135,11 @@ def test_draws_differ_exactly_where_something_is_random(model, units):
     for effect in EFFECTS:
         if (units, effect) in REFUSED:
             continue
-        for order in PLAIN_ORDERS:
+        if effect == "mean" and model.config.model_type in WITHOUT_BIAS:
+            continue
+        for order in orders_of(units):
             lesion = Lesion(units, order, effect=effect, strength=STRENGTH.get(effect))
-            with lesion.applied(model, 0.5) as receipt:
+            with lesion.applied(model, 0.5, examples=EXAMPLES) as receipt:
                 first = state(model)
             if receipt.units == 1:
                 continue  # ALBERT's layers are one: there is nothing to choose
@@ -130,7 +156,10 @@ def test_an_exception_inside_leaves_the_model_whole(model, units):
 
 def test_no_global_generator_is_touched(model, untouched_randomness):
     for units, effect in KINDS:
-        with Lesion(units, effect=effect, strength=STRENGTH.get(effect)).applied(model, 0.5):
+        if effect == "mean" and model.config.model_type in WITHOUT_BIAS:
+            continue
+        lesion = Lesion(units, effect=effect, strength=STRENGTH.get(effect))
+        with lesion.applied(model, 0.5, examples=EXAMPLES):
             pass
 
 
@@ -141,7 +170,7 @@ def test_half_precision_is_damaged_and_given_back_alike(name, dtype, tmp_path):
     before = {key: tensor.view(torch.int16).clone() for key, tensor in model.named_parameters()}
     for units, effect in KINDS:
         lesion = Lesion(units, effect=effect, strength=STRENGTH.get(effect))
-        with lesion.applied(model, 0.4) as receipt:
+        with lesion.applied(model, 0.4, examples=EXAMPLES) as receipt:
             assert receipt.destroyed == receipt.asked > 0
         after = dict(model.named_parameters())
         assert all(torch.equal(before[key], after[key].view(torch.int16)) for key in before)
@@ -154,9 +183,10 @@ def test_another_process_makes_the_same_damage(tmp_path):
         "from lesion.damage.lesion import Lesion\n"
         "from lesion.models.load import load_model\n"
         "model = load_model(sys.argv[1])\n"
-        "for units in ('weights', 'heads', 'dimensions'):\n"
-        "    for effect in ('noise', 'shuffle', 'flip'):\n"
-        "        with Lesion(units, 'focal', effect=effect, seed=3).applied(model, 0.4, draw=2):\n"
+        "for units in ('weights', 'heads', 'dimensions', 'bits'):\n"
+        "    for effect in ('noise', 'shuffle', 'flip') if units != 'bits' else ('flip', 'zero'):\n"
+        "        order = 'focal' if units != 'bits' else 'random'\n"
+        "        with Lesion(units, order, effect=effect, seed=3).applied(model, 0.4, draw=2):\n"
         "            digest = hashlib.blake2b(digest_size=8)\n"
         "            for tensor in model.parameters():\n"
         "                digest.update(tensor.detach().numpy().tobytes())\n"

@@ -5,24 +5,19 @@ theirs from it; so what a unit becomes depends on its address alone, never on th
 to it.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
+from lesion.damage.formats import format_of, storage
 from lesion.damage.units import Population, Span
 from lesion.errors import LesionError
 from lesion.keys import priorities
 from lesion.words import STRENGTHS
 
-FORMATS = {
-    "float32": (torch.float32, torch.int32),
-    "bfloat16": (torch.bfloat16, torch.int16),
-    "float16": (torch.float16, torch.int16),
-    "int8": (torch.int8, torch.int8),
-}
 Key = tuple[int, tuple[str | int, ...]]  # seed, and the address of lesion and draw
 
 
@@ -34,16 +29,23 @@ class Settings:
         strength: noise in standard deviations of the tensor, factor of scale, bits of quantise.
         bit: which bit is flipped, 0 the lowest; None: a random one of each number.
         format: the stored number whose bit is flipped; None: the tensor's own.
+        means: id of a span -> what holds its units at their means, see `means.py`.
     """
 
     strength: float | None = None
     bit: int | None = None
     format: str | None = None
+    means: Mapping[int, torch.Tensor] = field(default_factory=dict)
 
 
 def zero(intact: torch.Tensor, one: Population, span: Span, by: Settings, key: Key) -> torch.Tensor:
     """Exactly 0."""
     return intact.new_zeros(())
+
+
+def ones(intact: torch.Tensor, one: Population, span: Span, by: Settings, key: Key) -> torch.Tensor:
+    """Exactly 1."""
+    return intact.new_ones(())
 
 
 def noise(
@@ -98,35 +100,24 @@ def quantise(
 
 def flip(intact: torch.Tensor, one: Population, span: Span, by: Settings, key: Key) -> torch.Tensor:
     """One bit of the stored number changes: a fault of the memory."""
-    name = by.format or str(intact.dtype).removeprefix("torch.")
-    if name not in FORMATS:
-        raise LesionError(f"effect flip: knows {', '.join(FORMATS)}. The tensor is {name}.")
-    dtype, integer = FORMATS[name]
-    step = (intact.float().abs().max() / 127).clamp_min(torch.finfo(torch.float32).tiny)
-    stored = (
-        (intact.float() / step).round().clamp(-128, 127).to(torch.int8)
-        if name == "int8"
-        else intact.to(dtype)
-    )
-    bits = stored.element_size() * 8
-    if by.bit is not None and by.bit >= bits:
-        raise LesionError(f"bit: {name} has the bits 0-{bits - 1}. Got {by.bit}.")
+    stored = storage(intact, format_of(intact.dtype, by.format))
+    if by.bit is not None and by.bit >= stored.bits:
+        raise LesionError(
+            f"bit: {stored.format} has the bits 0-{stored.bits - 1}. Got {by.bit}."
+        )
     if by.bit is None:
         seed, address = key
         drawn = priorities(intact.numel(), seed, "flip", *address, *one.address, span.name)
-        chosen = torch.from_numpy((drawn % bits).astype(np.int64)).reshape(intact.shape)
+        chosen = (drawn % stored.bits).astype(np.uint64).reshape(intact.shape)
     else:
-        chosen = torch.full(intact.shape, by.bit)
-    mask = torch.bitwise_left_shift(torch.ones((), dtype=torch.int64), chosen.to(intact.device))
-    flipped = torch.bitwise_xor(stored.view(integer), _wrapped(mask, bits).to(integer))
-    if name == "int8":
-        return (flipped.float() * step).to(intact.dtype)
-    return flipped.view(dtype).to(intact.dtype)
+        chosen = np.full(intact.shape, by.bit, np.uint64)
+    masks = stored.masks(np.uint64(1) << chosen).to(intact.device)
+    return stored.decode(stored.encode(intact) ^ masks)
 
 
-def _wrapped(mask: torch.Tensor, bits: int) -> torch.Tensor:
-    """The top bit of a signed integer is its most negative number."""
-    return torch.where(mask == 2 ** (bits - 1), -(2 ** (bits - 1)), mask)
+def mean(intact: torch.Tensor, one: Population, span: Span, by: Settings, key: Key) -> torch.Tensor:
+    """What holds the unit's activation at its mean, measured beforehand; the rest stays."""
+    return by.means.get(id(span), intact)
 
 
 Values = Callable[[torch.Tensor, Population, Span, Settings, Key], torch.Tensor]
@@ -139,18 +130,25 @@ class Effect(NamedTuple):
         values: intact tensor, population, span, settings, key -> replacement of its shape.
         strength: (smallest, largest) strength; None where there is none to set.
         default: the strength where a lesion names none; None: it must.
+        on_bits: stored numbers, masks -> stored numbers, where the units are bits; None where
+            that makes no sense.
+        measured: whether activations on calibration examples are needed, see `means.py`.
     """
 
     values: Values
     strength: tuple[float, float] | None = None
     default: float | None = None
+    on_bits: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None
+    measured: bool = False
 
 
 EFFECTS = {
-    "zero": Effect(zero),
+    "zero": Effect(zero, on_bits=lambda stored, masks: stored & ~masks),
+    "one": Effect(ones, on_bits=torch.bitwise_or),
+    "mean": Effect(mean, measured=True),
     "noise": Effect(noise, STRENGTHS["noise"], 1.0),
     "shuffle": Effect(shuffle),
-    "flip": Effect(flip),
+    "flip": Effect(flip, on_bits=torch.bitwise_xor),
     "quantise": Effect(quantise, STRENGTHS["quantise"]),
     "scale": Effect(scale, STRENGTHS["scale"]),
 }

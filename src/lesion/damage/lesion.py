@@ -15,18 +15,20 @@ from typing import Any
 
 from torch import nn
 
-from lesion.choices import check, is_random
+from lesion.choices import Bits, check, default_effect, is_random
 from lesion.damage.distraction import Distraction
 from lesion.damage.effects import EFFECTS, Settings
 from lesion.damage.importance import Inputs, importances
 from lesion.damage.listing import read_listing
+from lesion.damage.means import UNMEASURED, means
 from lesion.damage.orders import ORDERS, SCOPES, Aids
-from lesion.damage.units import UNITS
+from lesion.damage.units import UNITS, Population, bits
 from lesion.damage.wound import Cut, Receipt, Recipe, Wound
 from lesion.errors import LesionError
 from lesion.models import anatomy
+from lesion.models.anatomy import Site
 from lesion.schema import hint
-from lesion.specs import LesionSpec
+from lesion.specs import LesionSpec, Recovery
 from lesion.words import DEFAULT_PARTS, DOSE_IS, PARTS, SIX_MATRICES, TENSORS
 
 
@@ -35,12 +37,14 @@ class Lesion:
     """A recipe that any dose can be taken from.
 
     Args:
-        units, order, scope, effect: words of `lesion.words`.
+        units, order, scope, effect: words of `lesion.words`; the effect of bits is flip, of all
+            other units zero, where nothing is said.
         layers: `all`, `first`, `middle`, `last`, a number or a sequence of numbers.
         parts: what of a layer it may reach; default: what suits the units.
         tensors: weight, bias or both.
         dose_is: `fraction` of the units or, with every unit hit, `strength` of the effect.
         strength, bit, format: of the effect, see `lesion.damage.effects.Settings`.
+        bits: of units bits, which: sign, exponent, mantissa, or numbers (0 is the lowest).
         file: the units of order `listed`, see `lesion.damage.listing`.
         size_matched: a control: as many units in every tensor as the order takes, but at random.
         name, seed: with the draw they address the randomness.
@@ -57,7 +61,7 @@ class Lesion:
     units: str = "weights"
     order: str = "random"
     scope: str = "site"
-    effect: str = "zero"
+    effect: str = ""
     layers: Any = "all"
     parts: tuple[str, ...] | None = None
     tensors: tuple[str, ...] = tuple(TENSORS)
@@ -65,12 +69,15 @@ class Lesion:
     strength: float | None = None
     bit: int | None = None
     format: str | None = None
+    bits: Bits = None
     file: str | None = None
     size_matched: bool = False
     name: str = "lesion"
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if not self.effect:
+            object.__setattr__(self, "effect", default_effect(self.units))
         for key, table in (("units", UNITS), ("order", ORDERS), ("effect", EFFECTS)):
             _known(key, [getattr(self, key)], table)
         _known("scope", [self.scope], SCOPES)
@@ -91,6 +98,12 @@ class Lesion:
 
     @property
     def needs_examples(self) -> bool:
+        """Whether something is measured beforehand: gradients, or mean activations."""
+        measured = EFFECTS[self.effect].measured and self.units not in UNMEASURED
+        return measured or self.needs_labels
+
+    @property
+    def needs_labels(self) -> bool:
         """Whether the ordering takes gradients on training examples."""
         return bool(ORDERS[self.order].measure)
 
@@ -102,10 +115,12 @@ class Lesion:
         Args:
             model: any Hugging Face model of a known family.
             draw: which random realisation.
-            examples: model inputs with labels, one example each, for the orders by importance.
+            examples: model inputs, one example each, for effect mean and, with labels, for the
+                orders by importance.
 
         Raises:
-            LesionError: if the model's family is unknown or nothing is selected.
+            LesionError: if the model's family is unknown, nothing is selected, or the effect
+                cannot be had there.
         """
         return _opened((self,), model, draw, examples)
 
@@ -130,8 +145,13 @@ class Together:
 
     @property
     def needs_examples(self) -> bool:
-        """Whether an ordering takes gradients on training examples."""
+        """Whether one of them measures something beforehand."""
         return any(lesion.needs_examples for lesion in self.lesions)
+
+    @property
+    def needs_labels(self) -> bool:
+        """Whether an ordering takes gradients on training examples."""
+        return any(lesion.needs_labels for lesion in self.lesions)
 
     def opened(
         self, model: nn.Module, draw: int = 0, examples: Sequence[Inputs] = ()
@@ -146,7 +166,31 @@ class Together:
         return _applied(self, model, dose, draw, examples)
 
 
-Damage = Lesion | Together | Distraction
+@dataclass(frozen=True)
+class Recovering:
+    """A lesion after which the model is trained again; done by `lesion.engine.recovery`."""
+
+    lesion: Lesion | Together
+    recipe: Recovery
+    seed: int = 0
+
+    @property
+    def random(self) -> bool:
+        """Whether different draws differ."""
+        return self.lesion.random
+
+    @property
+    def needs_examples(self) -> bool:
+        """Whether something is measured beforehand."""
+        return self.lesion.needs_examples
+
+    @property
+    def needs_labels(self) -> bool:
+        """Whether the ordering takes gradients on training examples."""
+        return self.lesion.needs_labels
+
+
+Damage = Lesion | Together | Recovering | Distraction
 
 
 def build(spec: LesionSpec, seed: int) -> Damage:
@@ -156,12 +200,17 @@ def build(spec: LesionSpec, seed: int) -> Damage:
             spec.distraction, spec.words, spec.language, spec.matched, spec.count, spec.columns,
             spec.name, seed,
         )  # fmt: skip
-    if spec.together:
-        named = [
-            dataclasses.replace(part, name=f"{spec.name}/{part.name}") for part in spec.together
-        ]
-        return Together(tuple(_single(part, seed) for part in named), spec.name)
-    return _single(spec, seed)
+    damage = _damage(spec, seed)
+    return Recovering(damage, spec.retrained, seed) if spec.retrained else damage
+
+
+def _damage(spec: LesionSpec, seed: int) -> Lesion | Together:
+    if not spec.together:
+        return _single(dataclasses.replace(spec, name=spec.address), seed)
+    named = [
+        dataclasses.replace(part, name=f"{spec.address}/{part.name}") for part in spec.together
+    ]
+    return Together(tuple(_single(part, seed) for part in named), spec.address)
 
 
 def _single(spec: LesionSpec, seed: int) -> Lesion:
@@ -200,15 +249,16 @@ def _applied(
 
 def _cut(lesion: Lesion, model: nn.Module, draw: int, examples: Sequence[Inputs]) -> Cut:
     sites = anatomy.select(model, lesion.layers, lesion.reach)
-    populations = UNITS[lesion.units](sites, lesion.tensors)
+    populations = _populations(lesion, sites)
     order, effect = ORDERS[lesion.order], EFFECTS[lesion.effect]
     measured = importances(model, populations, examples, order.measure) if order.measure else {}
+    held = means(model, lesion.units, populations, examples) if effect.measured else {}
     strength = effect.default if lesion.strength is None else lesion.strength
     recipe = Recipe(
         order=order,
         scope=SCOPES[lesion.scope],
         effect=effect,
-        settings=Settings(strength, lesion.bit, lesion.format),
+        settings=Settings(strength, lesion.bit, lesion.format, held),
         aids=Aids(read_listing(lesion.file) if lesion.file else None, measured),
         key=(lesion.seed, (lesion.name, draw if lesion.random else 0)),
         by_strength=lesion.dose_is == "strength",
@@ -222,6 +272,12 @@ def _cut(lesion: Lesion, model: nn.Module, draw: int, examples: Sequence[Inputs]
             + (f" that {lesion.file} lists." if lesion.file else ".")
         )
     return cut
+
+
+def _populations(lesion: Lesion, sites: Sequence[Site]) -> list[Population]:
+    if lesion.units == "bits":
+        return bits(sites, lesion.tensors, lesion.format, lesion.bits)
+    return UNITS[lesion.units](sites, lesion.tensors)
 
 
 def _known(key: str, words: Sequence[str], table: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ position. From there on all orders and scopes share one mechanism.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from types import MappingProxyType
 from typing import NamedTuple
@@ -13,11 +14,13 @@ import numpy as np
 import torch
 
 from lesion.damage.listing import Listing
+from lesion.damage.scattered import Scattered
 from lesion.damage.units import Population
 from lesion.keys import priorities
 
 
-class Ranking(NamedTuple):
+@dataclass(frozen=True)
+class Ranking:
     """A population in the order of its destruction.
 
     Attributes:
@@ -27,6 +30,24 @@ class Ranking(NamedTuple):
 
     units: np.ndarray
     keys: np.ndarray
+
+    @property
+    def count(self) -> int:
+        """How many units there are."""
+        return len(self.units)
+
+    def between(self, start: int, stop: int) -> np.ndarray:
+        """The units from one place of the ordering to another, int64."""
+        return self.units[start:stop]
+
+    def below(self, border: int) -> int:
+        """How many units have a smaller key, from 0 to 2**32."""
+        if border >> 32:
+            return self.count
+        return int(np.searchsorted(self.keys, np.uint32(border)))
+
+
+Ordering = Ranking | Scattered
 
 
 class Aids(NamedTuple):
@@ -50,14 +71,21 @@ class Order(NamedTuple):
         measure: what `lesion.damage.importance` must find out beforehand; "" for nothing.
     """
 
-    rank: Callable[[Sequence[Population], int, tuple, Aids], list[Ranking]]
+    rank: Callable[[Sequence[Population], int, tuple, Aids], Sequence[Ordering]]
     random: bool
     measure: str = ""
 
 
-def random(group: Sequence[Population], seed: int, address: tuple, aids: Aids) -> list[Ranking]:
+def random(
+    group: Sequence[Population], seed: int, address: tuple, aids: Aids
+) -> Sequence[Ordering]:
     """A permutation keyed by seed, lesion, draw, layer, part and tensor."""
-    return [rank(priorities(one.count, seed, *address, *one.address)) for one in group]
+    return [
+        Scattered(one.count, seed, (*address, *one.address))
+        if one.cells
+        else rank(priorities(one.count, seed, *address, *one.address))
+        for one in group
+    ]
 
 
 def magnitude(group: Sequence[Population], seed: int, address: tuple, aids: Aids) -> list[Ranking]:
@@ -148,7 +176,7 @@ def rank(keys: np.ndarray) -> Ranking:
     return Ranking(units, (packed >> np.uint64(32)).astype(np.uint32))
 
 
-def counts(group: Sequence[Ranking], total: int) -> list[int]:
+def counts(group: Sequence[Ordering], total: int) -> list[int]:
     """How many of each population are among the `total` smallest keys of the group.
 
     Ties at the border fall to the populations in their order, so that exactly `total` units go
@@ -156,24 +184,18 @@ def counts(group: Sequence[Ranking], total: int) -> list[int]:
     """
     if len(group) == 1:
         return [total]
-    low, high = 0, 2**32  # the border is the smallest key with at least `total` keys up to it
-    while low < high:
+    low, high = 0, 2**32  # halved every time: borders that a `Scattered` knows soonest
+    while high - low > 1:
         middle = (low + high) // 2
-        if sum(_up_to(ranking, middle) for ranking in group) >= total:
+        if sum(ranking.below(middle) for ranking in group) >= total:
             high = middle
         else:
-            low = middle + 1
-    taken = [_up_to(ranking, low - 1) for ranking in group]
+            low = middle
+    taken = [ranking.below(low) for ranking in group]
     for number, ranking in enumerate(group):
-        ties = _up_to(ranking, low) - taken[number]
+        ties = ranking.below(high) - taken[number]  # those whose key is `low`
         taken[number] += min(ties, total - sum(taken))
     return taken
-
-
-def _up_to(ranking: Ranking, key: int) -> int:
-    if key < 0:
-        return 0
-    return int(np.searchsorted(ranking.keys, np.uint32(min(key, 2**32 - 1)), side="right"))
 
 
 def _norms(population: Population) -> torch.Tensor:

@@ -1,11 +1,12 @@
 """What a lesion destroys: populations of units, and the tensor entries that each unit owns."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 
 import torch
 
+from lesion.choices import Bits
+from lesion.damage.formats import Cells, cells_of
 from lesion.models.anatomy import Site, hidden_axes
 
 Address = tuple[int | str | None, ...]
@@ -22,7 +23,8 @@ class Span:
         width: consecutive slices that a unit owns (the size of a head).
         channel: axis of the output units, for effects that work by channel.
         owner: the one unit that owns the whole tensor (a layer), if that is how it is.
-        gradient: of the loss by the tensor, after a backward pass; None if it has none.
+        site: where the tensor is; None for one that is in no model.
+        kind: which of the site's tensors it is, weight or bias.
     """
 
     name: str
@@ -31,7 +33,12 @@ class Span:
     width: int = 1
     channel: int = 0
     owner: int | None = None
-    gradient: Callable[[], torch.Tensor | None] = lambda: None
+    site: Site | None = None
+    kind: str = "weight"
+
+    def gradient(self) -> torch.Tensor | None:
+        """Of the loss by the tensor, after a backward pass; None if it has none."""
+        return self.site.grad(self.kind) if self.site else None
 
     def write(self, units: torch.Tensor, values: torch.Tensor) -> None:
         """Give units their values.
@@ -50,6 +57,17 @@ class Span:
             return
         index = self._index(units)
         self.tensor[index] = values[index] if values.dim() else values
+
+    def holder(self, units: torch.Tensor) -> Callable[[], None]:
+        """What gives these units the values back that they have now."""
+        owned = torch.zeros_like(self.tensor, dtype=torch.bool)
+        replace(self, tensor=owned).write(units, owned.new_ones(()))
+        kept = self.tensor.detach().clone()
+
+        def hold() -> None:
+            self.tensor.copy_(torch.where(owned, kept, self.tensor))
+
+        return hold
 
     def _index(self, units: torch.Tensor) -> tuple:
         if self.axis is None:
@@ -83,6 +101,7 @@ class Population:
         spans: where they own entries.
         shape: how the units lie, for orders that know neighbours: (count,) or (rows, columns).
         sites: the sites that they reach, for receipts.
+        cells: how the numbers are stored whose bits are the units; None where units are no bits.
     """
 
     address: Address
@@ -90,6 +109,7 @@ class Population:
     spans: tuple[Span, ...]
     shape: tuple[int, ...]
     sites: frozenset[Address]
+    cells: Cells | None = None
 
     @property
     def layer(self) -> int | None:
@@ -103,7 +123,7 @@ def weights(sites: Sequence[Site], tensors: Sequence[str]) -> list[Population]:
         Population(
             (site.layer, site.part, site.index, name),
             tensor.numel(),
-            (Span(name, tensor, channel=_channel(site, name), gradient=_gradient(site, name)),),
+            (Span(name, tensor, channel=_channel(site, name), site=site, kind=name),),
             tuple(tensor.shape),
             _places([site]),
         )
@@ -122,7 +142,8 @@ def neurons(sites: Sequence[Site], tensors: Sequence[str]) -> list[Population]:
                 tensor,
                 _channel(site, name),
                 channel=_channel(site, name),
-                gradient=_gradient(site, name),
+                site=site,
+                kind=name,
             )
             for name, tensor in _tensors(site, tensors)
         )
@@ -152,8 +173,8 @@ def heads(sites: Sequence[Site], tensors: Sequence[str]) -> list[Population]:
                 axis = site.in_axis if output else _channel(site, name)
                 width = tensor.shape[axis] // count
                 label = f"{site.part}.{name}"
-                channel, gradient = _channel(site, name), _gradient(site, name)
-                spans.append(Span(label, tensor, axis, width, channel, gradient=gradient))
+                channel = _channel(site, name)
+                spans.append(Span(label, tensor, axis, width, channel, site=site, kind=name))
         if spans:
             address = (layer, "heads", 0, "head")
             populations.append(Population(address, count, tuple(spans), (count,), _places(own)))
@@ -171,8 +192,8 @@ def dimensions(sites: Sequence[Site], tensors: Sequence[str]) -> list[Population
         for name, tensor in _tensors(site, tensors):
             if name in axes:
                 label = f"{site.layer}.{site.part}.{site.index}.{name}"
-                channel, gradient = _channel(site, name), _gradient(site, name)
-                spans.append(Span(label, tensor, axes[name], 1, channel, gradient=gradient))
+                channel = _channel(site, name)
+                spans.append(Span(label, tensor, axes[name], 1, channel, site=site, kind=name))
     if not spans:
         return []
     count = spans[0].tensor.shape[spans[0].axis or 0]
@@ -193,7 +214,8 @@ def layers(sites: Sequence[Site], tensors: Sequence[str]) -> list[Population]:
             tensor,
             channel=_channel(site, name),
             owner=numbers.index(site.layer),
-            gradient=_gradient(site, name),
+            site=site,
+            kind=name,
         )
         for site in writers
         if site.layer is not None
@@ -211,7 +233,7 @@ def words(sites: Sequence[Site], tensors: Sequence[str]) -> list[Population]:
         Population(
             (site.layer, site.part, site.index, "row"),
             site.weight.shape[0],
-            (Span("weight", site.weight, 0, gradient=_gradient(site, "weight")),),
+            (Span("weight", site.weight, 0, site=site),),
             (site.weight.shape[0],),
             _places([site]),
         )
@@ -221,6 +243,33 @@ def words(sites: Sequence[Site], tensors: Sequence[str]) -> list[Population]:
     ]
 
 
+def bits(
+    sites: Sequence[Site],
+    tensors: Sequence[str],
+    format: str | None = None,
+    chosen: Bits = None,
+) -> list[Population]:
+    """Every bit of every number as a memory stores it (Hong et al. 2019; Reagen et al. 2018).
+
+    Bit j of the chosen ones of number i is the unit i * (chosen bits) + j.
+
+    Args:
+        format: of the stored numbers; None: the tensors' own.
+        chosen: sign, exponent, mantissa, numbers of bits, or None for all.
+
+    Raises:
+        LesionError: for a format that is not known, or bits that it does not have.
+    """
+    populations = []
+    for one in weights(sites, tensors):
+        cells = cells_of(one.spans[0].tensor.dtype, format, chosen)
+        count, (*place, name) = one.count * len(cells.places), one.address
+        populations.append(
+            replace(one, address=(*place, f"{name} bits"), count=count, shape=(count,), cells=cells)
+        )
+    return populations
+
+
 def _tensors(site: Site, names: Sequence[str]) -> list[tuple[str, torch.Tensor]]:
     pairs = [(name, getattr(site, name)) for name in names]
     return [(name, tensor) for name, tensor in pairs if tensor is not None]
@@ -228,10 +277,6 @@ def _tensors(site: Site, names: Sequence[str]) -> list[tuple[str, torch.Tensor]]
 
 def _places(sites: Sequence[Site]) -> frozenset[Address]:
     return frozenset((site.layer, site.part, site.index) for site in sites)
-
-
-def _gradient(site: Site, name: str) -> Callable[[], torch.Tensor | None]:
-    return partial(site.grad, name)
 
 
 def _channel(site: Site, name: str) -> int:
@@ -245,4 +290,5 @@ UNITS: dict[str, Callable[[Sequence[Site], Sequence[str]], list[Population]]] = 
     "dimensions": dimensions,
     "layers": layers,
     "words": words,
+    "bits": bits,
 }

@@ -1,7 +1,7 @@
 """An opened lesion on a live model: deepened dose by dose, proven, and healed bit for bit."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -9,9 +9,12 @@ import numpy as np
 import torch
 
 from lesion.damage.effects import Effect, Key, Settings
-from lesion.damage.orders import ORDERS, Aids, Order, Ranking, counts
+from lesion.damage.memory import Memory
+from lesion.damage.orders import ORDERS, Aids, Order, Ordering, Ranking, counts
 from lesion.damage.units import Address, Population, Span
 from lesion.errors import LesionError
+
+CHUNK = 1 << 22  # units written at once: an ordering of bits is never whole in memory
 
 
 class Receipt(NamedTuple):
@@ -65,16 +68,18 @@ class Cut:
         self.gone = [0] * len(populations)
         self._recipe, self._settings = recipe, recipe.settings
         self._values: dict[tuple[int, int], torch.Tensor] = {}
+        self._memories: dict[int, Memory] = {}
         self._groups = recipe.scope(populations)
-        self._rankings: list[Ranking] = [Ranking(np.empty(0), np.empty(0))] * len(populations)
+        self._rankings: list[Ordering] = [Ranking(np.empty(0), np.empty(0))] * len(populations)
         for group in self._groups:
             members = [populations[number] for number in group]
             ranked = recipe.order.rank(members, *recipe.key, recipe.aids)
             if recipe.size_matched:
                 drawn = ORDERS["random"].rank(members, *recipe.key, recipe.aids)
                 ranked = [
-                    targeted._replace(units=chance.units[: len(targeted.units)])
+                    replace(targeted, units=chance.between(0, targeted.count))
                     for targeted, chance in zip(ranked, drawn, strict=True)
+                    if isinstance(targeted, Ranking)
                 ]
             for number, ranking in zip(group, ranked, strict=True):
                 self._rankings[number] = ranking
@@ -83,7 +88,7 @@ class Cut:
     @property
     def units(self) -> int:
         """How many units can be destroyed."""
-        return sum(len(ranking.units) for ranking in self._rankings)
+        return sum(ranking.count for ranking in self._rankings)
 
     def check(self, dose: float) -> None:
         """Refuse a dose that is none.
@@ -102,7 +107,7 @@ class Cut:
         asked, goal = 0, [0] * len(self.populations)
         for group in self._groups:
             rankings = [self._rankings[number] for number in group]
-            total = round(share * sum(len(ranking.units) for ranking in rankings))
+            total = round(share * sum(ranking.count for ranking in rankings))
             for number, count in zip(group, counts(rankings, total), strict=True):
                 goal[number] = count
             asked += total
@@ -118,14 +123,26 @@ class Cut:
 
     def destroy(self, number: int, count: int, intact: dict[int, torch.Tensor]) -> None:
         """Bring population `number` to `count` dead units."""
-        fresh = self._rankings[number].units[self.gone[number] : count]
-        if not len(fresh):
-            return
-        for span in self.populations[number].spans:
-            values = self._values_of(number, span, intact[id(span.tensor)])
-            span.write(torch.from_numpy(fresh).to(span.tensor.device), values)
-        self._hashes[number].update(fresh.astype("<u4").tobytes())
-        self.gone[number] = count
+        for start in range(self.gone[number], count, CHUNK):
+            fresh = self._rankings[number].between(start, min(start + CHUNK, count))
+            self._write(number, fresh, intact)
+            wide = self.populations[number].count > 2**32
+            self._hashes[number].update(fresh.astype("<u8" if wide else "<u4").tobytes())
+        self.gone[number] = max(count, self.gone[number])
+
+    def _write(self, number: int, fresh: np.ndarray, intact: dict[int, torch.Tensor]) -> None:
+        population = self.populations[number]
+        for span in population.spans:
+            whole = intact[id(span.tensor)]
+            if population.cells is None:
+                units = torch.from_numpy(fresh).to(span.tensor.device)
+                span.write(units, self._values_of(number, span, whole))
+                continue
+            on_bits = self._recipe.effect.on_bits
+            assert on_bits is not None, "checked when the lesion is made"
+            if number not in self._memories:
+                self._memories[number] = Memory(span.tensor, whole, population.cells)
+            self._memories[number].strike(fresh, on_bits)
 
     def _values_of(self, number: int, span: Span, intact: torch.Tensor) -> torch.Tensor:
         """What destroyed entries of a span become: made once a draw."""
@@ -140,7 +157,19 @@ class Cut:
     def forget(self) -> None:
         """Start again from nothing destroyed."""
         self.gone = [0] * len(self.populations)
+        self._memories.clear()
         self._hashes = [hashlib.blake2b(digest_size=16) for _ in self.populations]
+
+    def holders(self) -> Iterator[Callable[[], None]]:
+        """For every tensor that was hit: what writes its destroyed entries as they are now."""
+        for number, (population, gone) in enumerate(zip(self.populations, self.gone, strict=True)):
+            if gone and population.cells is not None:
+                units = self._rankings[number].between(0, gone)
+                yield self._memories[number].holder(units)
+            elif gone:
+                units = self._rankings[number].between(0, gone)
+                for span in population.spans:
+                    yield span.holder(torch.from_numpy(units).to(span.tensor.device))
 
     def digest(self) -> bytes:
         """Of every population's address, count and destroyed units in their order."""
@@ -192,6 +221,22 @@ class Wound:
                 for span in population.spans if gone else ():
                     span.tensor.copy_(self._intact[id(span.tensor)])
             cut.forget()
+
+    @torch.no_grad()
+    def holder(self) -> Callable[[], None]:
+        """What keeps destroyed units as they are now while the rest of the model is trained.
+
+        Call it after every step. A bit that is a unit keeps its state; the other bits of its
+        number are free.
+        """
+        holders = [hold for cut in self._cuts for hold in cut.holders()]
+
+        @torch.no_grad()
+        def hold() -> None:
+            for one in holders:
+                one()
+
+        return hold
 
     def _receipt(self, asked: int) -> Receipt:
         touched: set[Address] = set()

@@ -9,8 +9,9 @@ import torch
 from torch import nn
 
 from lesion.damage.distraction import Distraction
-from lesion.damage.lesion import Damage
+from lesion.damage.lesion import Damage, Recovering
 from lesion.engine.forward import Scorer
+from lesion.engine.recovery import retrained
 from lesion.errors import LesionError
 from lesion.models.finetune import finetuned
 from lesion.models.inputs import collate, language_of
@@ -20,7 +21,7 @@ from lesion.tasks.base import Task
 from lesion.tasks.classify import Classification
 
 Progress = Callable[[int, int], None]
-EXAMPLES = 128  # of the training set, for orders by importance
+EXAMPLES = 128  # of the training set, for orders by importance and effect mean
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,28 +79,37 @@ def opened(damage: Damage, bench: Bench, draw: int) -> AbstractContextManager[An
             )
         score = bench.score
         return damage.wounded(bench.task, score.tokenizer, score.read, draw)
-    return damage.opened(bench.model, draw, _examples(bench) if damage.needs_examples else ())
+    examples = _examples(bench, damage.needs_labels) if damage.needs_examples else ()
+    if isinstance(damage, Recovering):
+        return retrained(damage, bench.model, bench.score.tokenizer, bench.task, draw, examples)
+    return damage.opened(bench.model, draw, examples)
 
 
-def _examples(bench: Bench) -> list[dict[str, torch.Tensor]]:
-    """The first training examples as model inputs with labels, one example each."""
+def _examples(bench: Bench, labelled: bool) -> list[dict[str, torch.Tensor]]:
+    """The first training examples as model inputs with labels, one example each.
+
+    Where there are none and labels are not needed: as many of the evaluated rows, evenly spaced.
+    """
     task, config = bench.task, cast(Any, bench.model.config)
-    if not isinstance(task, Classification):
+    if labelled and not isinstance(task, Classification):
         raise LesionError(
             f"an order by importance needs a task of kind classify, which has training examples. "
             f"{task.name} is of kind {task.kind}."
         )
     tokenizer = bench.score.tokenizer
+    labels: list[int] = []
+    if isinstance(task, Classification) and (labelled or task.trains):
+        rows, found = task.encode_split("train", tokenizer, config, EXAMPLES)
+        labels = found.tolist()
+    else:
+        rows = task.encode(tokenizer, config).rows
+        rows = rows[:: -(-len(rows) // EXAMPLES)]
     device = next(bench.model.parameters()).device
-    rows, labels = task.encode_split("train", tokenizer, config, EXAMPLES)
     language = language_of(config, task.language)
-    return [
-        {
-            **collate([row], tokenizer, language, device),
-            "labels": torch.tensor([int(label)], device=device),
-        }
-        for row, label in zip(rows, labels, strict=True)
-    ]
+    examples = [collate([row], tokenizer, language, device) for row in rows]
+    for inputs, label in zip(examples, labels, strict=False):
+        inputs["labels"] = torch.tensor([label], device=device)
+    return examples
 
 
 def train_head(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 # Okabe & Ito (2008), told apart with any colour vision; black and yellow left out (text, paper).
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 DASHES: tuple[Any, ...] = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (7, 2, 1.5, 2)))
+DECADES = 1000  # largest dose by smallest from which on the axis is logarithmic
 INK, SOFT, GRID = "#22262B", "#6B7280", "#E6E8EB"
 
 LABELS = {
@@ -134,19 +135,25 @@ def write_figures(
 ) -> list[Path]:
     """One figure a task, `folder`/<task>.png and .svg: the main metric, and MCC below it.
 
+    With more than a few lesions each metric is a grid of panels in a file of its own.
+
     MCC is there because the accuracy of a collapsed model is that of the class it fell on.
     """
     from lesion.analysis.frames import curve_frame, summary_frame
+    from lesion.report.grid import WIDEST, side_by_side
 
     curves, summary = curve_frame(analyses), summary_frame(analyses)
     written = []
     for task in dict.fromkeys(a.task for a in analyses):
         first = next(a for a in analyses if a.task == task)
         metrics = dict.fromkeys((first.metric, *(m for m in first.curves if m == "mcc")))
-        name = re.sub(r"[^\w.-]+", "-", task).strip("-.") or "task"
-        written += save(
-            curve_figure(curves, task, tuple(metrics), summary, doses), Path(folder) / name
-        )
+        path = Path(folder) / (re.sub(r"[^\w.-]+", "-", task).strip("-.") or "task")
+        if len({a.lesion for a in analyses if a.task == task}) <= WIDEST:
+            written += save(curve_figure(curves, task, tuple(metrics), summary, doses), path)
+            continue
+        for metric in metrics:
+            target = path if metric == first.metric else path.with_name(f"{path.name}-{metric}")
+            written += save(side_by_side(curves, task, metric, summary, doses), target)
     return written
 
 
@@ -204,6 +211,9 @@ def _draw_panel(axes: Axes, panel: pd.DataFrame, metric: str, looks: Mapping[str
     top = float(panel["dose"].max()) or 1.0
     axes.set_xlim(0, top)
     axes.margins(y=0.06)
+    rate = float(panel["dose"].where(panel["dose"] > 0).min())
+    if top / rate >= DECADES:  # error rates: decades, with the intact model before the first
+        axes.set_xscale("symlog", linthresh=rate)
 
 
 def _drawable(line: pd.DataFrame, column: str) -> np.ndarray:

@@ -71,6 +71,11 @@ class Classification:
         """The split that is evaluated."""
         return self.scored or self.source.default
 
+    @property
+    def trains(self) -> bool:
+        """Whether there are training examples: files of one's own may be without."""
+        return "train" in getattr(self.source, "paths", ("train",))
+
     def split(self, name: str) -> Split:
         """All examples of "train", "dev" or "test", read when first asked for."""
         if name not in self._splits:
