@@ -102,9 +102,7 @@ def flip(intact: torch.Tensor, one: Population, span: Span, by: Settings, key: K
     """One bit of the stored number changes: a fault of the memory."""
     stored = storage(intact, format_of(intact.dtype, by.format))
     if by.bit is not None and by.bit >= stored.bits:
-        raise LesionError(
-            f"bit: {stored.format} has the bits 0-{stored.bits - 1}. Got {by.bit}."
-        )
+        raise LesionError(f"bit: {stored.format} has the bits 0-{stored.bits - 1}. Got {by.bit}.")
     if by.bit is None:
         seed, address = key
         drawn = priorities(intact.numel(), seed, "flip", *address, *one.address, span.name)
