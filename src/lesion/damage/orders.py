@@ -5,7 +5,7 @@ position. From there on all orders and scopes share one mechanism.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from types import MappingProxyType
 from typing import NamedTuple
@@ -14,40 +14,10 @@ import numpy as np
 import torch
 
 from lesion.damage.listing import Listing
+from lesion.damage.ranking import Listed, Ordering, Ranking, rank
 from lesion.damage.scattered import Scattered
 from lesion.damage.units import Population
 from lesion.keys import priorities
-
-
-@dataclass(frozen=True)
-class Ranking:
-    """A population in the order of its destruction.
-
-    Attributes:
-        units: (units,) int64, first destroyed first; all of the population, or those listed.
-        keys: (units,) uint32 rank keys, ascending: what a scope over several populations merges.
-    """
-
-    units: np.ndarray
-    keys: np.ndarray
-
-    @property
-    def count(self) -> int:
-        """How many units there are."""
-        return len(self.units)
-
-    def between(self, start: int, stop: int) -> np.ndarray:
-        """The units from one place of the ordering to another, int64."""
-        return self.units[start:stop]
-
-    def below(self, border: int) -> int:
-        """How many units have a smaller key, from 0 to 2**32."""
-        if border >> 32:
-            return self.count
-        return int(np.searchsorted(self.keys, np.uint32(border)))
-
-
-Ordering = Ranking | Scattered
 
 
 class Aids(NamedTuple):
@@ -83,7 +53,7 @@ def random(
     return [
         Scattered(one.count, seed, (*address, *one.address))
         if one.cells
-        else rank(priorities(one.count, seed, *address, *one.address))
+        else Ranking(one.count, partial(priorities, one.count, seed, *address, *one.address))
         for one in group
     ]
 
@@ -121,11 +91,11 @@ def focal(group: Sequence[Population], seed: int, address: tuple, aids: Aids) ->
     return [rank(np.abs(line - centre).astype(np.uint32)) for line in lines]
 
 
-def listed(group: Sequence[Population], seed: int, address: tuple, aids: Aids) -> list[Ranking]:
+def listed(group: Sequence[Population], seed: int, address: tuple, aids: Aids) -> list[Listed]:
     """The units of a file, in its order: those that another tool has found."""
     assert aids.listing is not None, "checked when the lesion is made"
     places = [aids.listing.places(one.address, one.count) for one in group]
-    return [Ranking(units, lines.astype(np.uint32)) for units, lines in places]
+    return [Listed(units, lines.astype(np.uint32)) for units, lines in places]
 
 
 def important(group: Sequence[Population], seed: int, address: tuple, aids: Aids) -> list[Ranking]:
@@ -161,19 +131,6 @@ def ascending(value: torch.Tensor) -> np.ndarray:
     bits = value.float().contiguous().cpu().numpy().view(np.uint32)
     negative = bits >> 31 == 1
     return np.where(negative, ~bits, bits | np.uint32(1 << 31))
-
-
-def rank(keys: np.ndarray) -> Ranking:
-    """Sort a population by (key, position).
-
-    Both are packed into one 64-bit number, because sorting numbers is several times faster than
-    a stable argsort, and no tie is left to an algorithm.
-    """
-    packed = keys.astype(np.uint64) << np.uint64(32)
-    packed |= np.arange(len(keys), dtype=np.uint64)
-    packed.sort()
-    units = (packed & np.uint64(0xFFFFFFFF)).astype(np.int64)
-    return Ranking(units, (packed >> np.uint64(32)).astype(np.uint32))
 
 
 def counts(group: Sequence[Ordering], total: int) -> list[int]:

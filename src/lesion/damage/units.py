@@ -52,8 +52,10 @@ class Span:
                 self.tensor.copy_(values.expand_as(self.tensor))
             return
         if self.axis is None and self.tensor.is_contiguous():
-            flat = values.reshape(-1)[units] if values.dim() else values
-            self.tensor.view(-1)[units] = flat
+            if values.dim():
+                self.tensor.view(-1).index_copy_(0, units, values.reshape(-1)[units])
+            else:
+                self.tensor.view(-1).index_fill_(0, units, values)
             return
         index = self._index(units)
         self.tensor[index] = values[index] if values.dim() else values

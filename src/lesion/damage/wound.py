@@ -10,7 +10,8 @@ import torch
 
 from lesion.damage.effects import Effect, Key, Settings
 from lesion.damage.memory import Memory
-from lesion.damage.orders import ORDERS, Aids, Order, Ordering, Ranking, counts
+from lesion.damage.orders import ORDERS, Aids, Order, counts
+from lesion.damage.ranking import Matched, Ordering, share_room
 from lesion.damage.units import Address, Population, Span
 from lesion.errors import LesionError
 
@@ -70,25 +71,17 @@ class Cut:
         self._values: dict[tuple[int, int], torch.Tensor] = {}
         self._memories: dict[int, Memory] = {}
         self._groups = recipe.scope(populations)
-        self._rankings: list[Ordering] = [Ranking(np.empty(0), np.empty(0))] * len(populations)
+        self._rankings: dict[int, Ordering] = {}
         for group in self._groups:
-            members = [populations[number] for number in group]
-            ranked = recipe.order.rank(members, *recipe.key, recipe.aids)
-            if recipe.size_matched:
-                drawn = ORDERS["random"].rank(members, *recipe.key, recipe.aids)
-                ranked = [
-                    replace(targeted, units=chance.between(0, targeted.count))
-                    for targeted, chance in zip(ranked, drawn, strict=True)
-                    if isinstance(targeted, Ranking)
-                ]
-            for number, ranking in zip(group, ranked, strict=True):
-                self._rankings[number] = ranking
+            ranked = _ranked([populations[number] for number in group], recipe)
+            self._rankings |= zip(group, ranked, strict=True)
+        share_room(self._rankings.values())
         self._hashes = [hashlib.blake2b(digest_size=16) for _ in populations]
 
     @property
     def units(self) -> int:
         """How many units can be destroyed."""
-        return sum(ranking.count for ranking in self._rankings)
+        return sum(ranking.count for ranking in self._rankings.values())
 
     def check(self, dose: float) -> None:
         """Refuse a dose that is none.
@@ -177,6 +170,14 @@ class Cut:
         for population, gone, part in zip(self.populations, self.gone, self._hashes, strict=True):
             whole.update(f"{population.address}:{gone}:".encode() + part.digest())
         return whole.digest()
+
+
+def _ranked(group: Sequence[Population], recipe: Recipe) -> Sequence[Ordering]:
+    ranked = recipe.order.rank(group, *recipe.key, recipe.aids)
+    if not recipe.size_matched:
+        return ranked
+    drawn = ORDERS["random"].rank(group, *recipe.key, recipe.aids)
+    return [Matched(targeted, chance) for targeted, chance in zip(ranked, drawn, strict=True)]
 
 
 class Wound:

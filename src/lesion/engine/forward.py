@@ -1,8 +1,9 @@
 """Exact scoring of a model on encoded examples.
 
-Rows are tokenised once, sorted by length and cut into batches by the number of tokens, padded to
-the longest row of their batch only. Nothing is approximated: the outputs are those of the model's
-own forward.
+Rows are tokenised once, sorted by length and cut into batches by the number of tokens. Encoders of
+the families in `lesion.engine.encoders` are run block by block on rows without padding
+(`passage.py`), all others by their own forward, padded to the longest row of a batch. The outputs
+are those of the model's own forward, within rounding.
 """
 
 from collections.abc import Sequence
@@ -12,29 +13,50 @@ import numpy as np
 import torch
 from torch import nn
 
+from lesion.engine.encoders import encoder_of
+from lesion.engine.packing import batches, pack
+from lesion.engine.passage import LOGITS, Passage
 from lesion.models.inputs import collate, language_of
 from lesion.tasks.base import Row, Task
 from lesion.tasks.masked import at
 
-BATCH_TOKENS = 4096
+BATCH_TOKENS = 4096  # of the model's own forward
+BATCH_NUMBERS = 2**20  # of the widest states of the fast forward: they stay in the cache
 
 
 class Scorer:
     """A task made ready for one model: call it as often as the model's weights change.
 
+    Equal weights give equal bits, whatever was scored before.
+
     Args:
         model: in evaluation mode.
         tokenizer: the model's own.
         task: what is scored.
-        batch_tokens: padded tokens a batch.
+        batch_tokens: padded tokens a batch; None for what suits the model.
+        fast: False for the model's own forward throughout.
     """
 
     def __init__(
-        self, model: nn.Module, tokenizer: Any, task: Task, batch_tokens: int = BATCH_TOKENS
+        self,
+        model: nn.Module,
+        tokenizer: Any,
+        task: Task,
+        batch_tokens: int | None = None,
+        fast: bool = True,
     ) -> None:
         self.tokenizer = tokenizer
-        self._model, self._batch_tokens = model, batch_tokens
+        self._model = model
+        found = encoder_of(model, task.head) if fast else "the plain forward was asked for"
+        self._encoder = None if isinstance(found, str) else found
+        self.note = found if isinstance(found, str) else ""
+        self._batch_tokens = batch_tokens or self._suitable()
         self.read(task)
+
+    def _suitable(self) -> int:
+        if self._encoder is None:
+            return BATCH_TOKENS
+        return max(128, BATCH_NUMBERS // self._encoder.layers[0][1].inner.weight.shape[0])
 
     def read(self, task: Task) -> None:
         """Score this version of the task from now on."""
@@ -43,44 +65,79 @@ class Scorer:
         self._encoded = task.encode(self.tokenizer, config)
         self._rows = self._encoded.rows
         self._batches = batches(self._rows, self._batch_tokens)
-        device = next(self._model.parameters()).device
-        language = language_of(config, task.language)
-        self._inputs = [
-            collate([self._rows[row] for row in batch], self.tokenizer, language, device)
-            for batch in self._batches
-        ]
+        self._device = next(self._model.parameters()).device
+        self._language = language_of(config, task.language)
+        self._reads = max((len(row.get("read", [0])) for row in self._rows), default=1)
+        self._passage = None
+        if self._encoder is not None:
+            packs = [
+                pack(rows, self.tokenizer, self._language, self._device, self._reads)
+                for rows in map(self._rows_of, self._batches)
+            ]
+            self._passage = Passage(self._encoder, packs)
 
     @property
     def tokens(self) -> list[int]:
         """Padded tokens of each batch."""
-        return [inputs["input_ids"].numel() for inputs in self._inputs]
+        return [len(batch) * len(self._rows[batch[0]]["input_ids"]) for batch in self._batches]
 
+    @torch.inference_mode()
     def __call__(self) -> np.ndarray:
         """Outputs of every example, float32 (examples, columns)."""
-        found: list[np.ndarray] = [np.empty(0)] * len(self._rows)
-        for batch, rows in enumerate(self._batches):
-            for row, value in zip(rows, self.forward(batch), strict=True):
-                found[row] = value
-        return self._task.gather(np.stack(found), self._encoded)
+        found: list[np.ndarray] = [np.empty(0)] * len(self._batches)
+        if self._passage is not None and self._is_plain():
+            for numbers, states, finite in self._passage.run():
+                for number, part in zip(numbers, self._heard(numbers, states, finite), strict=True):
+                    found[number] = part
+        else:
+            found = [self._own(number) for number in range(len(self._batches))]
+        order = [row for batch in self._batches for row in batch]
+        outputs = np.concatenate(found)
+        return self._task.gather(outputs[np.argsort(order)], self._encoded)
 
     @torch.inference_mode()
     def forward(self, batch: int) -> np.ndarray:
         """Kept outputs of one batch, float32 (rows, columns)."""
-        rows = [self._rows[row] for row in self._batches[batch]]
-        logits = self._model(**self._inputs[batch]).logits
+        if self._passage is None or not self._is_plain():
+            return self._own(batch)
+        ((numbers, states, finite),) = self._passage.run(batch)
+        return self._heard(numbers, states, finite)[0]
+
+    def _is_plain(self) -> bool:
+        """Whether nothing was hung into the model that its modules alone do not tell."""
+        return not any(
+            one.training or one._forward_hooks or one._forward_pre_hooks
+            for one in self._model.modules()
+        )
+
+    def _heard(self, numbers: list[int], states: torch.Tensor, finite: bool) -> list[np.ndarray]:
+        """Kept outputs of each batch, from the states at the places that the head reads.
+
+        Where numbers overflow, what is left out could have mattered: the model's own forward says.
+        """
+        assert self._encoder is not None
+        rows = [row for number in numbers for row in self._rows_of(self._batches[number])]
+        states = states.view(len(rows), self._reads, -1)
+        step = max(1, LOGITS // (self._reads * self._encoder.columns))
+        parts = [
+            self._task.read(
+                self._encoder.head(states[start : start + step]), rows[start : start + step]
+            )
+            for start in range(0, len(rows), step)
+        ]
+        outputs = torch.cat(parts).float()
+        if not (finite and bool(outputs.isfinite().all())):
+            return [self._own(number) for number in numbers]
+        sizes = [len(self._batches[number]) for number in numbers]
+        return np.split(outputs.cpu().numpy(), np.cumsum(sizes)[:-1])
+
+    def _own(self, batch: int) -> np.ndarray:
+        """Kept outputs of one batch by the model's own forward."""
+        rows = self._rows_of(self._batches[batch])
+        logits = self._model(**collate(rows, self.tokenizer, self._language, self._device)).logits
         if "read" in rows[0]:
             logits = at(logits, rows)
         return self._task.read(logits, rows).float().cpu().numpy()
 
-
-def batches(rows: Sequence[Row], batch_tokens: int) -> list[list[int]]:
-    """Row numbers, longest first, at most `batch_tokens` padded tokens a batch."""
-    lengths = [len(row["input_ids"]) for row in rows]
-    order = sorted(range(len(rows)), key=lambda number: (-lengths[number], number))
-    found: list[list[int]] = []
-    for number in order:
-        if found and (len(found[-1]) + 1) * lengths[found[-1][0]] <= batch_tokens:
-            found[-1].append(number)
-        else:
-            found.append([number])
-    return found
+    def _rows_of(self, batch: Sequence[int]) -> list[Row]:
+        return [self._rows[row] for row in batch]
