@@ -19,6 +19,7 @@ from lesion import schema, shorthand
 from lesion.errors import LesionError
 from lesion.schema import field
 from lesion.specs import SPLITS, Compare, Finetuning, LesionSpec, ModelSpec, TaskSpec
+from lesion.words import PRECISIONS
 
 INTACT = ""  # the lesion of a trial at dose 0
 
@@ -60,6 +61,7 @@ class Study:
     draws: int = field("random realisations of each lesion", 10, at_least=1, at_most=10_000)
     finetune: Finetuning | None = field("how heads are trained (absent: not at all)", None)
     compare: Compare = field("comparison of curves", Compare())
+    precision: str = field("how exactly models compute", "float32", choices=PRECISIONS)
 
     def __post_init__(self) -> None:
         for kind in ("models", "tasks", "lesions"):

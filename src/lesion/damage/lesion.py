@@ -21,6 +21,7 @@ from lesion.damage.effects import EFFECTS, Settings
 from lesion.damage.importance import Inputs, importances
 from lesion.damage.listing import read_listing
 from lesion.damage.orders import ORDERS, SCOPES, Aids
+from lesion.damage.originals import COPIES, Originals
 from lesion.damage.units import UNITS
 from lesion.damage.wound import Cut, Receipt, Recipe, Wound
 from lesion.errors import LesionError
@@ -95,7 +96,11 @@ class Lesion:
         return bool(ORDERS[self.order].measure)
 
     def opened(
-        self, model: nn.Module, draw: int = 0, examples: Sequence[Inputs] = ()
+        self,
+        model: nn.Module,
+        draw: int = 0,
+        examples: Sequence[Inputs] = (),
+        originals: Originals = COPIES,
     ) -> AbstractContextManager[Wound]:
         """Order the units of a model; on leaving, every bit is restored.
 
@@ -103,11 +108,12 @@ class Lesion:
             model: any Hugging Face model of a known family.
             draw: which random realisation.
             examples: model inputs with labels, one example each, for the orders by importance.
+            originals: where unharmed tensors can be read, so that no copy of them is kept.
 
         Raises:
             LesionError: if the model's family is unknown or nothing is selected.
         """
-        return _opened((self,), model, draw, examples)
+        return _opened((self,), model, draw, examples, originals)
 
     def applied(
         self, model: nn.Module, dose: float, draw: int = 0, examples: Sequence[Inputs] = ()
@@ -134,10 +140,14 @@ class Together:
         return any(lesion.needs_examples for lesion in self.lesions)
 
     def opened(
-        self, model: nn.Module, draw: int = 0, examples: Sequence[Inputs] = ()
+        self,
+        model: nn.Module,
+        draw: int = 0,
+        examples: Sequence[Inputs] = (),
+        originals: Originals = COPIES,
     ) -> AbstractContextManager[Wound]:
         """As `Lesion.opened`, for all of them."""
-        return _opened(self.lesions, model, draw, examples)
+        return _opened(self.lesions, model, draw, examples, originals)
 
     def applied(
         self, model: nn.Module, dose: float, draw: int = 0, examples: Sequence[Inputs] = ()
@@ -177,9 +187,13 @@ def _single(spec: LesionSpec, seed: int) -> Lesion:
 
 @contextmanager
 def _opened(
-    lesions: Sequence[Lesion], model: nn.Module, draw: int, examples: Sequence[Inputs]
+    lesions: Sequence[Lesion],
+    model: nn.Module,
+    draw: int,
+    examples: Sequence[Inputs],
+    originals: Originals,
 ) -> Iterator[Wound]:
-    wound = Wound([_cut(lesion, model, draw, examples) for lesion in lesions])
+    wound = Wound([_cut(lesion, model, draw, examples) for lesion in lesions], originals)
     try:
         yield wound
     finally:
