@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from lesion.damage.listing import Listing
+from lesion.damage.spill import Spilled
 from lesion.damage.units import Population
 from lesion.keys import priorities
 
@@ -21,11 +22,11 @@ class Ranking(NamedTuple):
     """A population in the order of its destruction.
 
     Attributes:
-        units: (units,) int64, first destroyed first; all of the population, or those listed.
+        units: (units,) integers, first destroyed first; all of the population, or those listed.
         keys: (units,) uint32 rank keys, ascending: what a scope over several populations merges.
     """
 
-    units: np.ndarray
+    units: np.ndarray | Spilled
     keys: np.ndarray
 
 
@@ -144,7 +145,7 @@ def rank(keys: np.ndarray) -> Ranking:
     packed = keys.astype(np.uint64) << np.uint64(32)
     packed |= np.arange(len(keys), dtype=np.uint64)
     packed.sort()
-    units = (packed & np.uint64(0xFFFFFFFF)).astype(np.int64)
+    units = packed.astype(np.uint32)  # the lower half: a unit takes no more than a weight
     return Ranking(units, (packed >> np.uint64(32)).astype(np.uint32))
 
 

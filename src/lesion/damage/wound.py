@@ -11,6 +11,7 @@ import torch
 from lesion.damage.effects import Effect, Key, Settings
 from lesion.damage.orders import ORDERS, Aids, Order, Ranking, counts
 from lesion.damage.originals import COPIES, Originals
+from lesion.damage.spill import Spill
 from lesion.damage.units import Address, Population, Span
 from lesion.errors import LesionError
 
@@ -66,7 +67,7 @@ class Cut:
         self.gone = [0] * len(populations)
         self._recipe, self._settings = recipe, recipe.settings
         self._values: dict[tuple[int, int], torch.Tensor] = {}
-        self._groups = recipe.scope(populations)
+        self._groups, spill = recipe.scope(populations), Spill()
         self._rankings: list[Ranking] = [Ranking(np.empty(0), np.empty(0))] * len(populations)
         for group in self._groups:
             members = [populations[number] for number in group]
@@ -78,7 +79,7 @@ class Cut:
                     for targeted, chance in zip(ranked, drawn, strict=True)
                 ]
             for number, ranking in zip(group, ranked, strict=True):
-                self._rankings[number] = ranking
+                self._rankings[number] = _slim(ranking, len(group) == 1, spill)
         self._hashes = [hashlib.blake2b(digest_size=16) for _ in populations]
 
     @property
@@ -124,7 +125,7 @@ class Cut:
             return
         for span in self.populations[number].spans:
             values = self._values_of(number, span, intact[id(span.tensor)])
-            span.write(torch.from_numpy(fresh).to(span.tensor.device), values)
+            span.write(torch.from_numpy(fresh.astype(np.int64)).to(span.tensor.device), values)
         self._hashes[number].update(fresh.astype("<u4").tobytes())
         self.gone[number] = count
 
@@ -149,6 +150,12 @@ class Cut:
         for population, gone, part in zip(self.populations, self.gone, self._hashes, strict=True):
             whole.update(f"{population.address}:{gone}:".encode() + part.digest())
         return whole.digest()
+
+
+def _slim(ranking: Ranking, single: bool, spill: Spill) -> Ranking:
+    """What is needed of a ranking: a population that is ordered alone needs no keys."""
+    keys = ranking.keys[:0] if single else ranking.keys
+    return Ranking(spill.put(np.asarray(ranking.units)), keys)
 
 
 class Wound:

@@ -107,7 +107,9 @@ class Crew:
             self._busy[hand] = (job, set())
             self._staff.give(hand, job)
         there = len(self._starting) + len(self._idle) + len(self._busy)
-        missing = min(self._wanted - there, len(agenda) - len(self._starting) - len(self._idle))
+        finding = sum(not job.trials for job, _ in self._busy.values())  # they will take draws
+        free = len(self._starting) + len(self._idle) + finding
+        missing = min(self._wanted - there, len(agenda) - free)
         self._starting |= {self._staff.hire() for _ in range(missing)}
 
     def _take_in(self, hand: Hand, signal: Signal, agenda: Agenda, tell: Tell) -> None:
