@@ -1,12 +1,19 @@
 """Worker processes: the same record from any number of them, and from those that die."""
 
 import os
+import signal
 import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
 import lesion
 from lesion.api import Quiet
+from lesion.engine.workers import cause, cores
+from lesion.errors import LesionError
+from lesion.record import Record
 from lesion.study import parse_study
 from tests import labs
 

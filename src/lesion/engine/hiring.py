@@ -66,7 +66,12 @@ def wanted(hiring: Hiring, device: str) -> int:
 
 @contextmanager
 def crew(setting: Setting, hiring: Hiring) -> Iterator[Crew]:
-    """Whoever works in a setting; they are dismissed at the end."""
+    """Whoever works in a setting; they are dismissed at the end.
+
+    Raises:
+        LesionError: for a lesion that cannot be built, before anybody is hired.
+    """
+    setting.damages()
     if hiring.engine == "ray":
         from lesion.engine.rays import Nodes
 

@@ -15,7 +15,7 @@ import torch
 import transformers
 
 import lesion
-from lesion.damage.lesion import build
+from lesion.damage.lesion import Damage, build
 from lesion.engine.bench import Bench, find, lay
 from lesion.engine.crew import Failed, Finished, Ready
 from lesion.engine.sweep import measure
@@ -43,15 +43,21 @@ class Setting:
     device: str = "cpu"
     far: bool = False
 
+    def damages(self) -> dict[str, Damage]:
+        """The lesions and distractions of the study, by name.
+
+        Raises:
+            LesionError: for one that cannot be built.
+        """
+        return {spec.name: build(spec, self.study.seed) for spec in self.study.lesions}
+
 
 class Worker:
     """Keeps the patient of its last draw on the bench."""
 
     def __init__(self, setting: Setting) -> None:
-        study = setting.study
-        self._setting = setting
-        self._specs = {spec.name: spec for spec in study.models}
-        self._lesions = {spec.name: build(spec, study.seed) for spec in study.lesions}
+        self._setting, self._lesions = setting, setting.damages()
+        self._specs = {spec.name: spec for spec in setting.study.models}
         self._patient: Patient | None = None
         self._bench: Bench | None = None
 

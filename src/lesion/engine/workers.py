@@ -125,7 +125,7 @@ def main(pipe: Connection) -> None:
     setting = pipe.recv()  # imports what it is made of, torch too
     from lesion.engine.worker import serve
 
-    with contextlib.suppress(EOFError, BrokenPipeError):  # nobody is there to work for
+    with contextlib.suppress(EOFError, OSError):  # there is nobody to work for
         serve(setting, pipe.recv, pipe.send)
 
 
