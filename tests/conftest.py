@@ -12,6 +12,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["MPLBACKEND"] = "Agg"
 os.environ["COLUMNS"] = "200"  # no message is folded
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+os.environ["LESION_WORKERS"] = "1"  # a test that wants more says so
 os.environ.pop("LESION_DATA", None)
 
 import json

@@ -3,6 +3,8 @@
 import contextlib
 import io
 import json
+import os
+import re
 import signal
 import subprocess
 import sys
@@ -103,7 +105,9 @@ def test_every_table_can_be_exported(finished, what, rows, tmp_path):
 def test_check_says_what_would_run(study):
     ran = lesion("check", study)
     assert ran.returncode == 0, ran.stderr
-    assert "small: 10 trials, about " in ran.stdout
+    assert re.search(r"small: 10 trials, about \d+ s on one thread here, 0\.\d GB\.", ran.stdout)
+    two = lesion("check", study, "--workers", 2)
+    assert re.search(r"small: 10 trials, about \d+ s with 2 workers here, \d\.\d GB\.", two.stdout)
     assert list(study.parent.glob("runs")) == []
 
 
@@ -184,6 +188,23 @@ def test_ctrl_c_keeps_what_is_finished_and_says_how_to_resume(study, tmp_path):
     assert Record(out).done()
 
 
+def test_a_run_with_workers_that_is_interrupted_keeps_what_is_finished(study, tmp_path):
+    labs.write_study(study, {**json.loads(study.read_text()), "draws": 5000})
+    out = tmp_path / "run"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lesion", "run", str(study), "--out", str(out), "--workers", "2"],
+        stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    while not ((out / "record.sqlite").is_file() and len(Record(out).done()) > 5):
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers too
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    assert f"lesion run {out / 'study.yaml'} --out {out} --workers 2" in said
+    assert len(Record(out).done()) > 5
+
+
 # Bad input: the whole message, exit code 2, and nothing left behind.
 
 
@@ -221,7 +242,7 @@ def test_an_unknown_key(study):
     message = refused("check", changed(study, drawss=3))
     assert message == (
         "small.yaml: drawss: unknown key. Allowed: name, models, tasks, lesions, doses, seed, "
-        "draws, finetune, compare. Did you mean 'draws'?"
+        "draws, finetune, compare, precision. Did you mean 'draws'?"
     )
 
 
@@ -307,6 +328,30 @@ def test_a_model_without_a_trained_head(study, tmp_path, tiny_bert):
 def test_a_device_that_is_not_there(study, tmp_path):
     message = refused("run", study, "--out", tmp_path / "run", "--device", "cuda:7")
     assert message.startswith("--device: 'cuda:7' is not available here.")
+
+
+def test_a_number_of_workers_that_is_none(study, tmp_path, monkeypatch):
+    monkeypatch.setenv("LESION_WORKERS", "many")
+    message = refused("run", study, "--out", tmp_path / "run")
+    assert message == "LESION_WORKERS: must be a whole number of at least 1. Got 'many'."
+
+
+def test_an_address_without_a_cluster(study, tmp_path):
+    message = refused("run", study, "--out", tmp_path / "run", "--address", "10.0.0.1:6379")
+    assert message == "--address: belongs to a cluster. Add --engine ray."
+
+
+def test_a_precision_that_the_device_does_not_have(study, tmp_path):
+    message = refused("run", study, "--out", tmp_path / "run", "--precision", "tf32")
+    assert message == (
+        "--precision: tf32 is a mode of CUDA devices. Got --device cpu; choose float32 or bf16, "
+        "or --device cuda."
+    )
+
+
+def test_a_record_of_another_precision(study, finished):
+    message = refused("run", study.parent / "small.yaml", "--out", finished, "--precision", "bf16")
+    assert 'precision: "float32" -> "bf16"' in message or "precision: float32 -> bf16" in message
 
 
 def test_an_interrupt_that_a_library_swallowed_stops_the_run_at_the_next_trial():

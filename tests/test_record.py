@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lesion.damage.wound import Receipt
-from lesion.engine.sweep import Measured
+from lesion.engine.work import Measured
 from lesion.errors import LesionError
 from lesion.record import Record
 from lesion.study import INTACT, Trial, parse_study

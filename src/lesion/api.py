@@ -1,7 +1,8 @@
 """The commands, from Python: run a study, open a run, ask it for its answers."""
 
+import dataclasses
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
     from lesion.analysis.compare import Verdict
     from lesion.analysis.summary import Analysis
-    from lesion.engine.sweep import Measured, Watcher
+    from lesion.engine.sweep import Watcher
+    from lesion.engine.work import Measured
     from lesion.tasks.base import Task
 
 
@@ -33,6 +35,9 @@ class Quiet:
 
     def measured(self, measured: "Measured") -> None:
         """Say nothing of a trial."""
+
+    def note(self, sentence: str) -> None:
+        """Say nothing."""
 
 
 class Run:
@@ -127,6 +132,11 @@ def run(
     *,
     data: str | Path | None = None,
     device: str = "cpu",
+    precision: str | None = None,
+    workers: int | None = None,
+    engine: str = "local",
+    address: str | None = None,
+    resources: Mapping[str, float] | None = None,
     watcher: "Watcher | None" = None,
 ) -> Run:
     """Run every trial that the folder's record does not hold yet.
@@ -136,6 +146,12 @@ def run(
         out: folder of the run; default: `runs/` and the study's name.
         data: folder with data in GLUE's own layout (default: `LESION_DATA`, then the hub).
         device: `cpu`, `cuda` or `cuda:1`.
+        precision: of computing, instead of the study's: `float32`, `tf32` or `bf16`.
+        workers: processes with one thread each; the record is the same whatever their number.
+            Default: `LESION_WORKERS`, else one a core (with a GPU, one).
+        engine: `local`, or `ray` for a cluster.
+        address: of a Ray cluster; default: one that is started on this machine.
+        resources: that one worker of a cluster takes: `{"cpu": 1, "memory": 8e9}`.
 
     Raises:
         LesionError: for a mistake in the study, its data or models, or if `out` holds the run of
@@ -146,15 +162,21 @@ def run(
     """
     from lesion.engine import sweep
     from lesion.engine.bench import check_device
+    from lesion.engine.hiring import Hiring, crew
+    from lesion.engine.precision import check_precision
     from lesion.engine.threads import one_thread
+    from lesion.engine.worker import Setting
 
     study = study if isinstance(study, Study) else find_study(study)
+    study = dataclasses.replace(study, precision=precision) if precision else study
+    hiring = Hiring(workers, engine, address, resources or {})
+    check_precision(study.precision, device if engine == "ray" else check_device(device))
     tasks = load_tasks(study, data)
     folder = Path(out) if out else Path("runs") / study.name
     record = Record.open(folder, study)
     try:
-        with one_thread(check_device(device)):
-            sweep.run(study, record, tasks, watcher or Quiet(), device)
+        with one_thread(device), crew(Setting(study, tasks, device), hiring) as staff:
+            sweep.run(study, record, tasks, watcher or Quiet(), staff)
     finally:
         record.close()
     return Run(folder)

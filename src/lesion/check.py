@@ -1,12 +1,19 @@
-"""What a study would run, and about how long, before anything runs."""
+"""What a study would run, about how long and in how much memory, before anything runs."""
 
+from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from lesion.errors import LesionError
 from lesion.progress import duration
-from lesion.specs import LesionSpec
+from lesion.specs import LesionSpec, ModelSpec
 from lesion.study import Study
+
+if TYPE_CHECKING:
+    from lesion.damage.lesion import Damage
+    from lesion.engine.estimate import Cost
+    from lesion.tasks.base import Task
 
 BACKWARD = 3  # a step of training costs about three forward passes of its examples
 
@@ -15,7 +22,7 @@ class Plan(NamedTuple):
     """What `lesion check` prints.
 
     Attributes:
-        rows: model, task, examples, trials, seconds a trial, total.
+        rows: model, task, examples, trials, seconds a trial, total, memory.
         lines: sentences below the table.
     """
 
@@ -23,8 +30,11 @@ class Plan(NamedTuple):
     lines: list[str]
 
 
-def plan(study: Study, data: str | Path | None = None) -> Plan:
+def plan(study: Study, data: str | Path | None = None, workers: int | None = None) -> Plan:
     """Resolve everything a study names; time a few batches of every model on every task.
+
+    Args:
+        workers: as of `lesion.run`.
 
     Raises:
         LesionError: if a task or its data cannot be had. A model that cannot be had is a line:
@@ -32,36 +42,69 @@ def plan(study: Study, data: str | Path | None = None) -> Plan:
     """
     from lesion.api import load_tasks
     from lesion.damage.lesion import build
-    from lesion.engine.estimate import cost
-    from lesion.engine.threads import one_thread
+    from lesion.engine.hiring import Hiring, wanted
 
     tasks = load_tasks(study, data)
-    for lesion in study.lesions:
-        build(lesion, study.seed)
+    lesions = [build(lesion, study.seed) for lesion in study.lesions]
     each = sum(len(study.draws_of(one)) * len(study.doses_of(one)) for one in study.lesions)
-    trials = len(study.seeds) * (1 + each)
+    trials, hands = len(study.seeds) * (1 + each), wanted(Hiring(workers), "cpu")
     trained = len(study.seeds) * sum(_training_examples(study, one) for one in study.lesions)
     rows: list[tuple[str, ...]] = []
-    lines, total = [*study.notes()], 0.0
-    for spec in study.models:
-        for name, task in tasks.items():
-            row = (spec.name, name, str(len(task.labels)), str(trials))
-            try:
-                with one_thread("cpu"):
-                    seconds = cost(spec, task).seconds
-            except LesionError as error:
-                rows.append((*row, "?", "?"))
-                lines.append(str(error))
-                continue
-            whole = seconds * (trials + BACKWARD * trained / len(task.labels))
-            total += whole
-            rows.append((*row, f"{seconds:.2f}", duration(whole)))
+    lines, total, training, most = [*study.notes()], 0.0, 0.0, 0
+    for spec, (name, task) in product(study.models, tasks.items()):
+        row = (spec.name, name, str(len(task.labels)), str(trials))
+        try:
+            found, memory = _needs(study, spec, task, lesions, hands)
+        except LesionError as error:
+            rows.append((*row, "?", "?", "?"))
+            lines.append(str(error))
+            continue
+        seconds = found.seconds * (trials + BACKWARD * trained / len(task.labels))
+        rows.append((*row, f"{found.seconds:.2f}", duration(seconds), _gigabytes(memory)))
+        total, most = total + seconds, max(most, memory)
+        training += found.training * len(study.seeds)
     count = trials * len(study.models) * len(tasks)
-    lines.append(f"{study.name}: {count} trials, about {duration(total)} on one thread here.")
+    lines.append(f"{study.name}: {count} trials, {_about(total, hands)}, {_gigabytes(most)}.")
     if study.finetune:
         heads = len(study.seeds) * len(study.models) * len(tasks)
-        lines.append(f"Before that, {heads} models are fine-tuned, unless they are in the cache.")
-    return Plan(rows, list(dict.fromkeys(lines)))
+        lines.append(
+            f"Before that, {heads} models are fine-tuned, unless they are in the cache: "
+            f"{_about(training, hands)}."
+        )
+    return Plan(rows, [*dict.fromkeys(lines), *_warning(most, hands)])
+
+
+def _needs(
+    study: Study, spec: ModelSpec, task: "Task", lesions: "Sequence[Damage]", workers: int
+) -> "tuple[Cost, int]":
+    """What a trial costs, and the bytes that the workers take together."""
+    from lesion.engine.estimate import cost, damaged
+    from lesion.engine.threads import one_thread
+
+    with one_thread("cpu"):
+        found, model = cost(spec, task, study.finetune)
+    return found, found.machine(workers, max(damaged(one, model) for one in lesions))
+
+
+def _about(seconds: float, workers: int) -> str:
+    if workers == 1:
+        return f"about {duration(seconds)} on one thread here"
+    return f"about {duration(seconds / workers)} with {workers} workers here"
+
+
+def _gigabytes(size: int) -> str:
+    return f"{size / 1e9:.1f} GB"
+
+
+def _warning(memory: int, workers: int) -> list[str]:
+    """What to do where a run would not fit."""
+    from lesion.engine.estimate import free
+
+    there = free()
+    if there is None or memory < there:
+        return []
+    advice = " Take fewer workers: --workers." if workers > 1 else ""
+    return [f"That is more than the {_gigabytes(there)} that are free here.{advice}"]
 
 
 def _training_examples(study: Study, lesion: LesionSpec) -> int:

@@ -4,9 +4,10 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -36,6 +37,10 @@ Data = Annotated[Path | None, typer.Option(help="Folder with data in GLUE's own 
 Quick = Annotated[bool, typer.Option("--quick", help="A coarse grid with few draws.")]
 Models = Annotated[str | None, typer.Option(help="Model or folder of models to stand in.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:1.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=1, help="Processes, one thread each [default: one a core]."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -57,6 +62,21 @@ class What(StrEnum):
     examples = "examples"
 
 
+class Engine(StrEnum):
+    """Who does the work of `run`."""
+
+    local = "local"
+    ray = "ray"
+
+
+class Precision(StrEnum):
+    """How exactly models compute."""
+
+    float32 = "float32"
+    tf32 = "tf32"
+    bf16 = "bf16"
+
+
 class Format(StrEnum):
     """The formats of `export`."""
 
@@ -66,11 +86,13 @@ class Format(StrEnum):
 
 
 @app.command()
-def demo(out_: Annotated[Path, typer.Option("--out")] = Path("runs/demo")) -> None:
+def demo(
+    out_: Annotated[Path, typer.Option("--out")] = Path("runs/demo"), workers: Workers = None
+) -> None:
     """The main job on what comes with the package: no network, no data, a few minutes."""
     from lesion.api import find_study
 
-    _run(find_study("demo"), out_, None, "cpu")
+    _run(find_study("demo"), out_, workers=workers)
 
 
 @app.command()
@@ -81,20 +103,38 @@ def run(
     quick: Quick = False,
     models: Models = None,
     device: Device = "cpu",
+    precision: Annotated[Precision | None, typer.Option(help="How models compute.")] = None,
+    workers: Workers = None,
+    engine: Annotated[Engine, typer.Option(help="This machine, or a Ray cluster.")] = Engine.local,
+    address: Annotated[str | None, typer.Option(help="Of a Ray cluster.")] = None,
+    resources: Annotated[
+        str, typer.Option(help="Of a cluster, for each worker: cpu=1,memory=8e9.")
+    ] = "",
 ) -> None:
     """Run every trial that is not in the record yet; again to resume."""
     found = _study(study, quick, models)
-    _run(found, out or Path("runs") / found.name, data, device)
+    if precision:
+        found = replace(found, precision=precision.value)
+    _run(
+        found, out or Path("runs") / found.name, data=data, device=device, workers=workers,
+        engine=engine.value, address=address, resources=resources,
+    )  # fmt: skip
 
 
 @app.command()
-def check(study: StudyName, data: Data = None, quick: Quick = False, models: Models = None) -> None:
-    """Validate a study, and say what it would run and about how long."""
+def check(
+    study: StudyName,
+    data: Data = None,
+    quick: Quick = False,
+    models: Models = None,
+    workers: Workers = None,
+) -> None:
+    """Validate a study, and say what it would run, about how long and in how much memory."""
     from lesion.check import plan
 
-    report = plan(_study(study, quick, models), data)
+    report = plan(_study(study, quick, models), data, workers)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("model", "task", "examples", "trials", "seconds a trial", "total"):
+    for heading in ("model", "task", "examples", "trials", "seconds a trial", "total", "memory"):
         table.add_column(heading, justify="left" if heading in ("model", "task") else "right")
     for row in report.rows:
         table.add_row(*map(Text, row))
@@ -235,20 +275,28 @@ def _study(name: str, quick: bool, models: str | None) -> "Study":
     return variants.on_models(found, models) if models else found
 
 
-def _run(study: "Study", folder: Path, data: Path | None, device: str) -> None:
+def _run(study: "Study", folder: Path, **options: Any) -> None:
+    """Run a study with the options of `run`, by their names."""
     from lesion import api
+    from lesion.engine.hiring import read_resources
     from lesion.progress import Meter
 
     for note in study.notes():
         err.print(note, markup=False)
     missing = api.missing_trials(study, folder)
-    again = f"lesion run {folder / 'study.yaml'} --out {folder}"
-    again += f" --data {data}" if data else ""
+    again = f"lesion run {folder / 'study.yaml'} --out {folder}{_as_typed(options)}"
+    options["resources"] = read_resources(options.get("resources", ""))
     with _interruptible(again), Meter(err, missing, api.intact_line(study, folder)) as meter:
-        found = api.run(study, folder, data=data, device=device, watcher=meter)
+        found = api.run(study, folder, watcher=meter, **options)
     _print_answer(found)
     for path in found.write_report():
         err.print(f"wrote {path}", markup=False)
+
+
+def _as_typed(options: dict[str, Any]) -> str:
+    """Options as they were typed, without those that are at their defaults."""
+    silent = ("cpu", "local", "", None)
+    return "".join(f" --{name} {value}" for name, value in options.items() if value not in silent)
 
 
 def _print_answer(found: "Run") -> None:

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from lesion.study import INTACT
 
 if TYPE_CHECKING:
-    from lesion.engine.sweep import Measured
+    from lesion.engine.work import Measured
     from lesion.pretraining.pretrain import Progress as Progress_
 
 PLAIN_SECONDS = 10.0
@@ -111,6 +111,10 @@ class Meter:
         left = (self._total - self._done) / rate
         what = f"{trial.model} {trial.task} {trial.lesion or 'intact'}"
         self._now(what, f"{state}, {duration(left)} left", important=self._done == self._total)
+
+    def note(self, sentence: str) -> None:
+        """Something that a person should know."""
+        self._console.print(sentence, highlight=False, markup=False, soft_wrap=True)
 
     def _now(self, what: str, state: str = "", important: bool = False) -> None:
         if self._bar and self._row is not None:

@@ -22,7 +22,7 @@ from lesion.schema import plain
 from lesion.study import LESION_FILES, Study, Trial, differences, parse_study, write_study
 
 if TYPE_CHECKING:  # a record is read where torch is not wanted
-    from lesion.engine.sweep import Measured
+    from lesion.engine.work import Measured
     from lesion.tasks.base import Task
 
 FILE, STUDY = "record.sqlite", "study.yaml"

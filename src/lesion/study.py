@@ -27,6 +27,7 @@ from lesion.specs import (
     ModelSpec,
     TaskSpec,
 )
+from lesion.words import PRECISIONS
 
 LESION_FILES = ("file", "words")  # keys of a lesion that may name a file
 INTACT = ""  # the lesion of a trial at dose 0
@@ -69,6 +70,7 @@ class Study:
     draws: int = field("random realisations of each lesion", 10, at_least=1, at_most=10_000)
     finetune: Finetuning | None = field("how heads are trained (absent: not at all)", None)
     compare: Compare = field("comparison of curves", Compare())
+    precision: str = field("how exactly models compute", "float32", choices=PRECISIONS)
 
     def __post_init__(self) -> None:
         for kind in ("models", "tasks", "lesions"):

@@ -113,3 +113,14 @@ DISTRACTIONS = {
     "replace": "words replaced by words of a list",
     "code-switch": "words replaced by words of another language of the same frequency rank",
 }
+
+PRECISIONS = {
+    "float32": "every product and sum in 32 bits",
+    "tf32": "products of matrices with 10 bits of mantissa; CUDA devices only",
+    "bf16": "products of matrices in bfloat16, sums in float32",
+}
+
+ENGINES = {
+    "local": "processes of this machine, one thread each",
+    "ray": "workers on a Ray cluster",
+}

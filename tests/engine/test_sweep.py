@@ -6,7 +6,7 @@ from transformers import AutoTokenizer
 
 import lesion
 from lesion.damage.lesion import Lesion
-from lesion.engine import sweep
+from lesion.engine import worker
 from lesion.engine.forward import Scorer
 from lesion.errors import LesionError
 from lesion.models.load import load_model
@@ -64,7 +64,7 @@ def test_an_interrupted_run_ends_up_equal_to_an_uninterrupted_one(small, tmp_pat
 
 def test_a_finished_run_runs_nothing_again(small, tmp_path, monkeypatch):
     lesion.run(small, tmp_path / "run")
-    monkeypatch.setattr(sweep, "prepare", lambda *a, **k: pytest.fail("prepared again"))
+    monkeypatch.setattr(worker, "lay", lambda *a, **k: pytest.fail("prepared again"))
     lesion.run(small, tmp_path / "run")
 
 

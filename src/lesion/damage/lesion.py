@@ -22,6 +22,7 @@ from lesion.damage.importance import Inputs, importances
 from lesion.damage.listing import read_listing
 from lesion.damage.means import UNMEASURED, means
 from lesion.damage.orders import ORDERS, SCOPES, Aids
+from lesion.damage.originals import COPIES, Originals
 from lesion.damage.units import UNITS, Population, bits
 from lesion.damage.wound import Cut, Receipt, Recipe, Wound
 from lesion.errors import LesionError
@@ -108,7 +109,11 @@ class Lesion:
         return bool(ORDERS[self.order].measure)
 
     def opened(
-        self, model: nn.Module, draw: int = 0, examples: Sequence[Inputs] = ()
+        self,
+        model: nn.Module,
+        draw: int = 0,
+        examples: Sequence[Inputs] = (),
+        originals: Originals = COPIES,
     ) -> AbstractContextManager[Wound]:
         """Order the units of a model; on leaving, every bit is restored.
 
@@ -117,12 +122,13 @@ class Lesion:
             draw: which random realisation.
             examples: model inputs, one example each, for effect mean and, with labels, for the
                 orders by importance.
+            originals: where unharmed tensors can be read, so that no copy of them is kept.
 
         Raises:
             LesionError: if the model's family is unknown, nothing is selected, or the effect
                 cannot be had there.
         """
-        return _opened((self,), model, draw, examples)
+        return _opened((self,), model, draw, examples, originals)
 
     def applied(
         self, model: nn.Module, dose: float, draw: int = 0, examples: Sequence[Inputs] = ()
@@ -154,10 +160,14 @@ class Together:
         return any(lesion.needs_labels for lesion in self.lesions)
 
     def opened(
-        self, model: nn.Module, draw: int = 0, examples: Sequence[Inputs] = ()
+        self,
+        model: nn.Module,
+        draw: int = 0,
+        examples: Sequence[Inputs] = (),
+        originals: Originals = COPIES,
     ) -> AbstractContextManager[Wound]:
         """As `Lesion.opened`, for all of them."""
-        return _opened(self.lesions, model, draw, examples)
+        return _opened(self.lesions, model, draw, examples, originals)
 
     def applied(
         self, model: nn.Module, dose: float, draw: int = 0, examples: Sequence[Inputs] = ()
@@ -226,9 +236,13 @@ def _single(spec: LesionSpec, seed: int) -> Lesion:
 
 @contextmanager
 def _opened(
-    lesions: Sequence[Lesion], model: nn.Module, draw: int, examples: Sequence[Inputs]
+    lesions: Sequence[Lesion],
+    model: nn.Module,
+    draw: int,
+    examples: Sequence[Inputs],
+    originals: Originals,
 ) -> Iterator[Wound]:
-    wound = Wound([_cut(lesion, model, draw, examples) for lesion in lesions])
+    wound = Wound([_cut(lesion, model, draw, examples) for lesion in lesions], originals)
     try:
         yield wound
     finally:

@@ -11,6 +11,7 @@ import torch
 from lesion.damage.effects import Effect, Key, Settings
 from lesion.damage.memory import Memory
 from lesion.damage.orders import ORDERS, Aids, Order, counts
+from lesion.damage.originals import COPIES, Originals
 from lesion.damage.ranking import Matched, Ordering, share_room
 from lesion.damage.units import Address, Population, Span
 from lesion.errors import LesionError
@@ -183,10 +184,10 @@ def _ranked(group: Sequence[Population], recipe: Recipe) -> Sequence[Ordering]:
 class Wound:
     """One or more cuts at the same dose. Made by `Lesion.opened`, which also heals it."""
 
-    def __init__(self, cuts: Sequence[Cut]) -> None:
+    def __init__(self, cuts: Sequence[Cut], originals: Originals = COPIES) -> None:
         self._cuts = cuts
         self._intact = {
-            id(span.tensor): span.tensor.detach().clone()
+            id(span.tensor): originals.of(span.tensor)
             for cut in cuts
             for population in cut.populations
             for span in population.spans

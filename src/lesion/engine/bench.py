@@ -10,6 +10,7 @@ from torch import nn
 
 from lesion.damage.distraction import Distraction
 from lesion.damage.lesion import Damage, Recovering
+from lesion.damage.originals import Originals
 from lesion.engine.forward import Scorer
 from lesion.engine.recovery import retrained
 from lesion.errors import LesionError
@@ -33,15 +34,24 @@ class Bench:
         model: live, in evaluation mode.
         task: what it is asked.
         score: outputs of every example with the model as it is now.
+        originals: what is restored after a lesion, without a copy of its own.
+        precision: of scoring, see `lesion.words.PRECISIONS`.
     """
 
     checkpoint: Checkpoint
     model: nn.Module
     task: Task
     score: Scorer
+    originals: Originals
+    precision: str = "float32"
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return next(self.model.parameters()).device
 
 
-def prepare(
+def find(
     spec: ModelSpec,
     seed: int,
     task: Task,
@@ -49,24 +59,42 @@ def prepare(
     *,
     device: str = "cpu",
     progress: Progress | None = None,
-) -> Bench:
-    """Load a study's model with a head for a task.
+) -> Checkpoint:
+    """The weights of a study's model with a head for a task; trained now if need be.
 
     Raises:
-        LesionError: if the model cannot be had, or its head does not fit the task.
+        LesionError: if the model cannot be had.
     """
     checkpoint = resolve(spec.source, spec.revision)
-    tokenizer = load_tokenizer(checkpoint)
     if recipe and task.head == "classification":
+        tokenizer = load_tokenizer(checkpoint)
         checkpoint = train_head(checkpoint, tokenizer, task, recipe, seed, device, progress)
-    model = load_model(checkpoint, head=task.head, device=device)
-    if task.head == "classification" and model.config.num_labels != len(task.classes):  # type: ignore[union-attr]
+    return checkpoint
+
+
+def lay(
+    spec: ModelSpec,
+    checkpoint: Checkpoint,
+    task: Task,
+    *,
+    device: str = "cpu",
+    precision: str = "float32",
+) -> Bench:
+    """Load the weights that were found.
+
+    Raises:
+        LesionError: if they cannot be had here, or their head does not fit the task.
+    """
+    model: Any = load_model(checkpoint, head=task.head, device=device)
+    if task.head == "classification" and model.config.num_labels != len(task.classes):
         raise LesionError(
-            f"{spec.source}: its head has {model.config.num_labels} classes, but "  # type: ignore[union-attr]
+            f"{spec.source}: its head has {model.config.num_labels} classes, but "
             f"{task.name} has {len(task.classes)} ({', '.join(task.classes)}). Choose a "
             "checkpoint of this task, or give the study a finetune section."
         )
-    return Bench(checkpoint, model, task, Scorer(model, tokenizer, task))
+    score = Scorer(model, load_tokenizer(checkpoint), task)
+    originals = Originals(model, lambda: load_model(checkpoint, head=task.head))
+    return Bench(checkpoint, model, task, score, originals, precision)
 
 
 def opened(damage: Damage, bench: Bench, draw: int) -> AbstractContextManager[Any]:
@@ -82,7 +110,7 @@ def opened(damage: Damage, bench: Bench, draw: int) -> AbstractContextManager[An
     examples = _examples(bench, damage.needs_labels) if damage.needs_examples else ()
     if isinstance(damage, Recovering):
         return retrained(damage, bench.model, bench.score.tokenizer, bench.task, draw, examples)
-    return damage.opened(bench.model, draw, examples)
+    return damage.opened(bench.model, draw, examples, bench.originals)
 
 
 def _examples(bench: Bench, labelled: bool) -> list[dict[str, torch.Tensor]]:
@@ -104,11 +132,10 @@ def _examples(bench: Bench, labelled: bool) -> list[dict[str, torch.Tensor]]:
     else:
         rows = task.encode(tokenizer, config).rows
         rows = rows[:: -(-len(rows) // EXAMPLES)]
-    device = next(bench.model.parameters()).device
     language = language_of(config, task.language)
-    examples = [collate([row], tokenizer, language, device) for row in rows]
+    examples = [collate([row], tokenizer, language, bench.device) for row in rows]
     for inputs, label in zip(examples, labels, strict=False):
-        inputs["labels"] = torch.tensor([label], device=device)
+        inputs["labels"] = torch.tensor([label], device=bench.device)
     return examples
 
 

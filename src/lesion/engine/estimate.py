@@ -1,42 +1,133 @@
-"""About how long a study takes: a few timed batches before anything runs."""
+"""About what a study takes, in time and memory: a few timed batches before anything runs."""
 
+import contextlib
+import re
 import time
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from torch import nn
+
+from lesion.damage.distraction import Distraction
+from lesion.damage.lesion import Damage, Together
 from lesion.engine.forward import Scorer
+from lesion.models import anatomy
 from lesion.models.finetune import preserved_randomness
 from lesion.models.load import load_model, load_tokenizer, resolve
-from lesion.specs import ModelSpec
+from lesion.specs import Finetuning, ModelSpec
 from lesion.tasks.base import Task
+from lesion.tasks.classify import Classification
 
 PROBES = 3
+BASE = 300_000_000  # bytes of a process with its libraries, where they cannot be measured
+TRAINING = 3  # times the arithmetic of scoring: a backward pass is twice a forward pass
+STATES = 4  # times the weights: themselves, their gradients, and Adam's two averages
 
 
 class Cost(NamedTuple):
-    """What one trial of a model on a task costs on this machine.
+    """What one trial of a model on a task costs on this machine, on one thread.
 
     Attributes:
         seconds: wall time of scoring every example once.
         parameters: of the model with its head.
+        process: bytes of a process with its libraries and inputs, without weights.
+        scoring: bytes that scoring takes for a while.
+        training: seconds of fine-tuning one head; 0 where there is none.
     """
 
     seconds: float
     parameters: int
+    process: int
+    scoring: int
+    training: float = 0.0
+
+    @property
+    def weights(self) -> int:
+        """Bytes of the model in float32: once a machine, however many workers."""
+        return 4 * self.parameters
+
+    def machine(self, workers: int, damaged: int) -> int:
+        """Bytes of all processes together; `damaged`: what a worker must have of its own."""
+        each = self.process + self.scoring + damaged
+        return self.weights + workers * each + (self.process if workers > 1 else 0)
 
 
-def cost(spec: ModelSpec, task: Task, device: str = "cpu") -> Cost:
-    """Time a few batches with an untrained head and extrapolate by padded tokens."""
+def cost(
+    spec: ModelSpec, task: Task, recipe: Finetuning | None = None, device: str = "cpu"
+) -> tuple[Cost, nn.Module]:
+    """Time a few batches with an untrained head and extrapolate by padded tokens.
+
+    Returns what was measured, and the model that it was measured on.
+    """
     checkpoint = resolve(spec.source, spec.revision)
     settings: dict[str, Any] = {"num_labels": len(task.classes)} if task.classes else {}
     with preserved_randomness():  # an untrained head is drawn from torch's global generator
         model = load_model(checkpoint, head=task.head, device=device, complete=False, **settings)
-    scorer = Scorer(model, load_tokenizer(checkpoint), task)
+    tokenizer = load_tokenizer(checkpoint)
+    scorer = Scorer(model, tokenizer, task)
     tokens = scorer.tokens
     probes = sorted({round(share * (len(tokens) - 1) / (PROBES - 1)) for share in range(PROBES)})
-    scorer.forward(probes[0])  # the first batch also pays for warming up
+    process = _resident("RssAnon", BASE)
+    before = _fresh_peak()
+    scorer.forward(probes[0])  # the first batch also pays for warming up, and is the largest
     start = time.perf_counter()
     for probe in probes:
         scorer.forward(probe)
-    seconds = time.perf_counter() - start
-    share = sum(tokens) / sum(tokens[probe] for probe in probes)
-    return Cost(seconds * share, sum(tensor.numel() for tensor in model.parameters()))
+    rate = (time.perf_counter() - start) / sum(tokens[probe] for probe in probes)
+    training = 0.0
+    if recipe and isinstance(task, Classification):
+        rows, _ = task.encode_split("train", tokenizer, model.config)
+        seen = sum(len(row["input_ids"]) for row in rows) * recipe.epochs
+        training = rate * seen * TRAINING
+    found = Cost(
+        rate * sum(tokens),
+        sum(tensor.numel() for tensor in model.parameters()),
+        process,
+        max(_resident("VmHWM", 0) - before, 0),
+        training,
+    )
+    return found, model
+
+
+def damaged(damage: Damage, model: nn.Module) -> int:
+    """Bytes of what a lesion may write to: a worker has its own copy of these.
+
+    Gradients of all weights are counted where the order asks for them.
+    """
+    if isinstance(damage, Distraction):
+        return 0
+    tensors = {
+        id(tensor): tensor
+        for lesion in (damage.lesions if isinstance(damage, Together) else (damage,))
+        for site in anatomy.select(model, lesion.layers, lesion.reach)
+        for tensor in (getattr(site, name) for name in lesion.tensors)
+        if tensor is not None
+    }
+    own = sum(tensor.nbytes for tensor in tensors.values())
+    gradients = sum(tensor.nbytes for tensor in model.parameters()) if damage.needs_examples else 0
+    return own + gradients
+
+
+def free() -> int | None:
+    """Bytes that this machine has left; None where it does not say."""
+    return _read("/proc/meminfo", "MemAvailable")
+
+
+def _resident(key: str, otherwise: int) -> int:
+    found = _read("/proc/self/status", key)
+    return otherwise if found is None else found
+
+
+def _fresh_peak() -> int:
+    """Forget the peak of the resident size, and return the size now (Linux; else 0)."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+    return _resident("VmRSS", 0)
+
+
+def _read(path: str, key: str) -> int | None:
+    """A line `key: 123 kB` of a file of Linux's."""
+    with contextlib.suppress(OSError):
+        found = re.search(rf"^{key}:\s+(\d+) kB$", Path(path).read_text(), re.MULTILINE)
+        return int(found[1]) * 1024 if found else None
+    return None

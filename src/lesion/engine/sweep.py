@@ -1,33 +1,17 @@
 """The main path: every trial of a study that the record does not hold yet."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import groupby
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
-import numpy as np
-
-from lesion.damage.lesion import Damage, build
-from lesion.damage.wound import Receipt
-from lesion.engine.bench import Bench, opened, prepare
+from lesion.damage.lesion import Damage
+from lesion.engine.bench import Bench, opened
+from lesion.engine.precision import computing
+from lesion.engine.work import Agenda, Began, Event, Found, Lost, Measured, Patient, Tell, Trained
+from lesion.models.load import Checkpoint
 from lesion.study import INTACT, Study, Trial, pending
 from lesion.tasks.base import Task
-
-
-class Measured(NamedTuple):
-    """What one trial gave.
-
-    Attributes:
-        trial: its address.
-        receipt: proof of the damage; None for an intact model.
-        outputs: float32 (examples, columns).
-        seconds: wall time of damage and scoring.
-    """
-
-    trial: Trial
-    receipt: Receipt | None
-    outputs: np.ndarray
-    seconds: float
 
 
 class Book(Protocol):
@@ -52,7 +36,7 @@ class Watcher(Protocol):
     """Whoever wants to know how a run is going."""
 
     def preparing(self, model: str, seed: int, task: str) -> None:
-        """A model is about to be loaded or fine-tuned for a task."""
+        """A model is about to be found or fine-tuned for a task."""
 
     def finetuning(self, step: int, steps: int) -> None:
         """Fine-tuning has done a step."""
@@ -60,29 +44,70 @@ class Watcher(Protocol):
     def measured(self, measured: Measured) -> None:
         """A trial is finished and safe in the record."""
 
+    def note(self, sentence: str) -> None:
+        """Something happened that a person should know, and that needs no answer."""
+
+
+class Crew(Protocol):
+    """Whoever does the work: this process, several, or a cluster (`lesion.engine.crew`)."""
+
+    def work(self, agenda: Agenda, tell: Tell) -> None:
+        """Do all of an agenda; whatever happens is told in this process."""
+
+
+Rounds = Callable[[Study, Book], Iterator[Iterable[Trial]]]
+
+
+def once(study: Study, record: Book) -> Iterator[Iterable[Trial]]:
+    """One round: every trial that is missing."""
+    yield pending(study, record.done())
+
 
 def run(
     study: Study,
     record: Book,
     tasks: Mapping[str, Task],
     watcher: Watcher,
-    device: str = "cpu",
+    crew: Crew,
+    rounds: Rounds = once,
 ) -> None:
-    """Run what is missing. Interrupted anywhere, the record holds all finished trials."""
-    lesions = {spec.name: build(spec, study.seed) for spec in study.lesions}
-    specs = {spec.name: spec for spec in study.models}
-    for (name, seed, task), trials in groupby(pending(study, record.done()), key=_patient):
-        watcher.preparing(name, seed, task)
-        bench = prepare(
-            specs[name], seed, tasks[task], study.finetune,
-            device=device, progress=watcher.finetuning,
-        )  # fmt: skip
-        found = bench.checkpoint
-        record.add_task(tasks[task])
-        record.add_model(name, seed, task, specs[name].source, found.revision, found.digest)
-        for measured in measure(bench, lesions, trials):
-            record.add(measured)
-            watcher.measured(measured)
+    """Run what is missing. Interrupted anywhere, the record holds all finished trials.
+
+    Args:
+        rounds: yields the trials of a round; when it is resumed, they are all in the record, so
+            that it may look at them before it asks for more.
+    """
+    weights: dict[Patient, Checkpoint] = {}
+    for trials in rounds(study, record):
+        agenda = Agenda(trials, weights)
+        crew.work(agenda, _clerk(study, record, tasks, watcher, agenda))
+
+
+def _clerk(
+    study: Study, record: Book, tasks: Mapping[str, Task], watcher: Watcher, agenda: Agenda
+) -> Tell:
+    """Whoever writes down what the crew tells."""
+    sources = {spec.name: spec.source for spec in study.models}
+
+    def tell(event: Event) -> None:
+        match event:
+            case Measured():
+                record.add(event)
+                watcher.measured(event)
+            case Found(patient, checkpoint):
+                pin = sources[patient.model], checkpoint.revision, checkpoint.digest
+                record.add_task(tasks[patient.task])
+                record.add_model(*patient, *pin)
+                agenda.found(patient, checkpoint)
+            case Began(patient):
+                watcher.preparing(*patient)
+            case Trained(step, steps):
+                watcher.finetuning(step, steps)
+            case Lost(cause, job):
+                on = f" on {job}; it is done again" if job else ""
+                watcher.note(f"A worker {cause}{on}.")
+
+    return tell
 
 
 def measure(
@@ -101,9 +126,6 @@ def measure(
 def _timed(trial: Trial, wound: Any, bench: Bench) -> Measured:
     start = time.perf_counter()
     receipt = wound.deepen(trial.dose) if wound else None
-    outputs = bench.score()
+    with computing(bench.precision, bench.device):
+        outputs = bench.score()
     return Measured(trial, receipt, outputs, time.perf_counter() - start)
-
-
-def _patient(trial: Trial) -> tuple[str, int, str]:
-    return trial.model, trial.seed, trial.task

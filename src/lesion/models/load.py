@@ -6,6 +6,7 @@ repository carries is never run.
 
 import hashlib
 import importlib.util
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -117,6 +118,23 @@ def load_model(
     if head == "classification" and family and family.causal:
         _agree_on_padding(model, checkpoint)
     return model.to(device).eval()
+
+
+def check_here(checkpoint: Checkpoint) -> None:
+    """Refuse a checkpoint that was resolved on a machine with other files than this one.
+
+    Raises:
+        LesionError: if its folder is not here, or holds something else.
+    """
+    if checkpoint.revision is not None:
+        return  # pinned to a commit of the hub
+    folder = Path(checkpoint.path)
+    if not folder.is_dir() or _folder_digest(folder) != checkpoint.digest:
+        wrong = "holds another model" if folder.is_dir() else "is not there"
+        raise LesionError(
+            f"{folder}: {wrong} on {platform.node()}. Every node must see the same folders: put "
+            "models, and the cache (LESION_CACHE), on storage that they share."
+        )
 
 
 def load_config(checkpoint: Checkpoint) -> Any:

@@ -1,0 +1,38 @@
+"""How exactly a model computes; its weights, and the damage to them, are always float32."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from lesion.errors import LesionError
+
+
+@contextmanager
+def computing(precision: str, device: torch.device | str) -> Iterator[None]:
+    """Score with a precision of `lesion.words.PRECISIONS` while open.
+
+    Fine-tuning and gradients are not meant to run in here: what is cached and what is ordered do
+    not depend on how scores are computed.
+    """
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
+    try:
+        kind = torch.device(device).type
+        with torch.autocast(kind, torch.bfloat16, enabled=precision == "bf16"):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def check_precision(precision: str, device: str) -> None:
+    """Refuse what a device does not have.
+
+    Raises:
+        LesionError: for tf32 on anything but a CUDA device.
+    """
+    if precision == "tf32" and torch.device(device).type != "cuda":
+        raise LesionError(
+            f"--precision: tf32 is a mode of CUDA devices. Got --device {device}; "
+            "choose float32 or bf16, or --device cuda."
+        )

@@ -1,0 +1,139 @@
+"""What is to be done, in pieces that any process can do alone, and what is said of it.
+
+A piece of work is one draw: an ordering made once and taken through all its doses. Before the
+draws of a patient (a model, a seed and a task) somebody finds its weights, which may mean to
+fine-tune it; that is a piece of work as well.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, MutableMapping
+from typing import NamedTuple
+
+import numpy as np
+
+from lesion.damage.wound import Receipt
+from lesion.models.load import Checkpoint
+from lesion.study import INTACT, Trial
+
+
+class Patient(NamedTuple):
+    """A model, fine-tuned with a seed, on a task."""
+
+    model: str
+    seed: int
+    task: str
+
+
+class Job(NamedTuple):
+    """A piece of work: a draw, or the weights to find.
+
+    Attributes:
+        patient: whose.
+        checkpoint: its weights; None if the job is to find them.
+        lesion, draw: what is opened.
+        trials: doses ascending; none if the job is to find weights.
+    """
+
+    patient: Patient
+    checkpoint: Checkpoint | None = None
+    lesion: str = INTACT
+    draw: int = 0
+    trials: tuple[Trial, ...] = ()
+
+    def __str__(self) -> str:
+        where = f"{self.patient.model} (seed {self.patient.seed}) on {self.patient.task}"
+        if not self.trials:
+            return f"{where}, its weights"
+        return f"{where}, {self.lesion}, draw {self.draw}" if self.lesion else f"{where}, intact"
+
+
+class Began(NamedTuple):
+    """Somebody looks for the weights of a patient."""
+
+    patient: Patient
+
+
+class Trained(NamedTuple):
+    """A step of fine-tuning is done."""
+
+    step: int
+    steps: int
+
+
+class Found(NamedTuple):
+    """The weights of a patient are there."""
+
+    patient: Patient
+    checkpoint: Checkpoint
+
+
+class Measured(NamedTuple):
+    """What one trial gave.
+
+    Attributes:
+        trial: its address.
+        receipt: proof of the damage; None for an intact model.
+        outputs: float32 (examples, columns).
+        seconds: wall time of damage and scoring.
+    """
+
+    trial: Trial
+    receipt: Receipt | None
+    outputs: np.ndarray
+    seconds: float
+
+
+class Lost(NamedTuple):
+    """A worker died; what it had not finished is done again."""
+
+    cause: str
+    job: Job | None
+
+
+Event = Began | Trained | Found | Measured | Lost
+Tell = Callable[[Event], None]
+
+
+class Agenda:
+    """What is left of a round of trials, handed out in the order in which they stand.
+
+    Args:
+        trials: in the order of `Study.trials`; those of one draw with ascending doses.
+        found: the weights known so far; grows with `Found`.
+    """
+
+    def __init__(self, trials: Iterable[Trial], found: MutableMapping[Patient, Checkpoint]) -> None:
+        self._found, self._sought = found, set[Patient]()
+        draws: dict[tuple[Patient, str, int], list[Trial]] = {}
+        for trial in trials:
+            patient = Patient(trial.model, trial.seed, trial.task)
+            draws.setdefault((patient, trial.lesion, trial.draw), []).append(trial)
+        self._waiting: dict[Patient, deque[Job]] = {}
+        for (patient, lesion, draw), doses in draws.items():
+            job = Job(patient, None, lesion, draw, tuple(doses))
+            self._waiting.setdefault(patient, deque()).append(job)
+
+    def __len__(self) -> int:
+        """Draws that nobody has taken."""
+        return sum(len(jobs) for jobs in self._waiting.values())
+
+    def take(self) -> Job | None:
+        """The next piece of work; None if there is none, or none before weights are found."""
+        for patient, jobs in self._waiting.items():
+            if jobs and patient in self._found:
+                return jobs.popleft()._replace(checkpoint=self._found[patient])
+            if jobs and patient not in self._sought:
+                self._sought.add(patient)
+                return Job(patient)
+        return None
+
+    def put_back(self, job: Job) -> None:
+        """Work that was taken and not finished: it is the next to be taken."""
+        if job.trials:
+            self._waiting[job.patient].appendleft(job)
+        else:
+            self._sought.discard(job.patient)
+
+    def found(self, patient: Patient, checkpoint: Checkpoint) -> None:
+        """The draws of a patient can be taken from now on."""
+        self._found[patient] = checkpoint

@@ -1,0 +1,165 @@
+"""Worker processes of this machine, one thread each.
+
+They are fresh interpreters (spawn) that import nothing of the caller's program, so that a script
+or a notebook needs no guard. Weights reach them by file: they map the same pages, and a page is
+copied only where damage is written to it. Nothing heavy is imported at the top of this file: a
+worker says how many threads it wants before torch is loaded.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from lesion.engine.crew import Hand, Signal
+    from lesion.engine.work import Job
+    from lesion.engine.worker import Setting
+
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
+GRACE = 5.0  # seconds that a worker has to end when it is asked to
+
+
+class _Process(NamedTuple):
+    process: SpawnProcess
+    pipe: Connection
+
+
+@dataclass
+class Processes:
+    """The staff of one machine.
+
+    Args:
+        setting: what every worker must know.
+    """
+
+    setting: "Setting"
+    advice: str = "If memory has run out, take fewer workers: --workers 1."
+    _numbers: Iterator[int] = field(default_factory=count)
+    _hands: dict[int, _Process] = field(default_factory=dict)
+
+    def hire(self) -> "Hand":
+        """Start a process."""
+        ours, theirs = multiprocessing.Pipe()
+        process = multiprocessing.get_context("spawn").Process(
+            target=main, args=(theirs,), daemon=True, name="lesion worker"
+        )
+        with _alone_in_the_world():
+            process.start()
+        theirs.close()  # so that its death is the end of the pipe
+        hand = next(self._numbers)
+        self._hands[hand] = _Process(process, ours)
+        self._send(hand, self.setting)
+        return hand
+
+    def give(self, hand: "Hand", job: "Job") -> None:
+        """Send a job; if nobody is there any more, `hear` will say so."""
+        self._send(hand, job)
+
+    def _send(self, hand: "Hand", what: object) -> None:
+        with contextlib.suppress(OSError):
+            self._hands[hand].pipe.send(what)
+
+    def hear(self, hands: "Sequence[Hand]") -> "list[tuple[Hand, Signal]]":
+        """One signal of everyone who has something to say."""
+        speakers = wait([self._hands[hand].pipe for hand in hands])
+        return [(hand, self._next(hand)) for hand in hands if self._hands[hand].pipe in speakers]
+
+    def _next(self, hand: "Hand") -> "Signal":
+        from lesion.engine.crew import Died
+
+        try:
+            return self._hands[hand].pipe.recv()
+        except (EOFError, OSError):  # in the middle of a message: killed while it spoke
+            process, pipe = self._hands.pop(hand)
+            pipe.close()
+            process.join()
+            return Died(cause(process.exitcode))
+
+    def dismiss(self) -> None:
+        """End all processes."""
+        for process, pipe in self._hands.values():
+            pipe.close()
+            process.terminate()
+        for process, _ in self._hands.values():
+            process.join(GRACE)
+            process.kill()
+        self._hands.clear()
+
+
+@contextlib.contextmanager
+def _alone_in_the_world() -> Iterator[None]:
+    """While a process starts: it inherits a deaf ear for Ctrl-C, and not the caller's program.
+
+    Ctrl-C reaches every process of a terminal; this one decides what becomes of the others. And
+    multiprocessing would import the caller's main module in every worker.
+    """
+    main, mask = sys.modules["__main__"], None
+    sys.modules["__main__"] = ModuleType("__main__")
+    if hasattr(signal, "pthread_sigmask"):
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+        if mask is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def main(pipe: Connection) -> None:
+    """The life of a worker process."""
+    for name in THREADS:
+        os.environ[name] = "1"
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    _mortal()
+    setting = pipe.recv()  # imports what it is made of, torch too
+    from lesion.engine.worker import serve
+
+    with contextlib.suppress(EOFError, OSError):  # there is nobody to work for
+        serve(setting, pipe.recv, pipe.send)
+
+
+def _mortal() -> None:
+    """End with the parent, and before it where memory runs out."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+
+        def outlive() -> None:
+            parent.join()
+            os._exit(0)
+
+        threading.Thread(target=outlive, daemon=True).start()
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500")  # Linux
+
+
+def cause(exitcode: int | None) -> str:
+    """How a process ended, as a predicate."""
+    from lesion.engine.worker import OUT_OF_MEMORY
+
+    if exitcode == OUT_OF_MEMORY:
+        return "ran out of memory"
+    if exitcode is not None and exitcode < 0:
+        with contextlib.suppress(ValueError):
+            name = signal.Signals(-exitcode).name
+            return f"was killed ({name}" + (": memory?)" if name == "SIGKILL" else ")")
+    return f"ended with exit code {exitcode}"
+
+
+def cores() -> int:
+    """How many cores this process may use: its affinity, and the quota of its container."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()  # "max" is no number
+        return max(1, min(usable or 1, int(quota) // int(period)))
+    return usable or 1

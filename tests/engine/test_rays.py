@@ -1,0 +1,98 @@
+"""A cluster of several nodes on this machine, by Ray's own utility; one of them is lost."""
+
+import pytest
+
+import lesion
+from lesion.api import Quiet
+from lesion.errors import LesionError
+from lesion.study import parse_study
+from tests import labs
+
+
+@pytest.fixture
+def small(tmp_path, tiny_bert):
+    data = labs.write_pairs(tmp_path / "pairs.tsv")
+    return parse_study(labs.study(tiny_bert, data, draws=6))
+
+
+def test_without_ray_a_user_is_told_what_to_install(small, tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "ray", None)
+    with pytest.raises(LesionError) as caught:
+        lesion.run(small, tmp_path / "run", engine="ray")
+    assert str(caught.value) == (
+        "--engine: ray is not installed. Install it with pip install 'lesion[ray]'."
+    )
+
+
+@pytest.fixture
+def cluster(monkeypatch):
+    """A head without processors, and three nodes of one each."""
+    pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    monkeypatch.setenv("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    nodes = [made.add_node(num_cpus=1, resources={"bench": 1}) for _ in range(3)]
+    made.wait_for_nodes()
+    yield made, nodes
+    made.shutdown()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # Ray's, of the processes that it leaves to end by themselves
+def test_a_lost_node_costs_only_its_unfinished_draws(cluster, small, tmp_path):
+    made, nodes = cluster
+
+    class Loss(Quiet):
+        seen, notes = 0, ()
+
+        def measured(self, measured):
+            self.seen += 1
+            if self.seen == 4:
+                made.remove_node(nodes[0], allow_graceful=False)
+
+        def note(self, sentence):
+            self.notes = (*self.notes, sentence)
+
+    watcher = Loss()
+    run = lesion.run(
+        small, tmp_path / "run", engine="ray", address=made.address,
+        resources={"cpu": 1, "bench": 1}, watcher=watcher,
+    )  # fmt: skip
+    alone = lesion.run(small, tmp_path / "alone", workers=1)
+    for table in ("trials", "models", "tasks"):
+        assert run.record.rows(table) == alone.record.rows(table)
+    assert len(watcher.notes) == 1
+    assert watcher.notes[0].startswith("A worker was lost with its node, or killed there")
+    assert watcher.seen == run.progress()[1]  # what was told before was not done again
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_there_is_no_cluster_at_an_address(small, tmp_path, monkeypatch):
+    pytest.importorskip("ray")
+    monkeypatch.setenv("RAY_gcs_rpc_server_reconnect_timeout_s", "1")
+    with pytest.raises(LesionError) as caught:
+        lesion.run(small, tmp_path / "run", engine="ray", address="auto")
+    assert str(caught.value).startswith("--address: there is no Ray cluster at 'auto': ")
+
+
+def test_weights_that_a_node_does_not_see_are_refused(tiny_bert, tmp_path):
+    from dataclasses import replace
+
+    from lesion.models.load import check_here, resolve
+
+    found = resolve(str(tiny_bert))
+    check_here(found)
+    for wrong, said in (
+        (replace(found, path=str(tmp_path / "gone")), "is not there on "),
+        (replace(found, digest="beef"), "holds another model on "),
+    ):
+        with pytest.raises(LesionError) as caught:
+            check_here(wrong)
+        assert str(caught.value).startswith(f"{wrong.path}: {said}")
+        assert str(caught.value).endswith(
+            "Every node must see the same folders: put models, and the cache (LESION_CACHE), on "
+            "storage that they share."
+        )
+    check_here(replace(found, revision="c0ffee", path="owner/name"))  # the hub has it

@@ -1,0 +1,160 @@
+"""Worker processes: the same record from any number of them, and from those that die."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import lesion
+from lesion.api import Quiet
+from lesion.engine.workers import cause, cores
+from lesion.errors import LesionError
+from lesion.record import Record
+from lesion.study import parse_study
+from tests import labs
+
+
+class Watcher(Quiet):
+    """Remembers what it was told, and may do something after so many trials."""
+
+    def __init__(self, after: int = -1, act=lambda: None) -> None:
+        self.after, self.act, self.notes, self.prepared = after, act, [], []
+
+    def preparing(self, *patient):
+        self.prepared.append(patient)
+
+    def note(self, sentence):
+        self.notes.append(sentence)
+
+    def measured(self, measured):
+        self.after -= 1
+        if not self.after:
+            self.act()
+
+
+def children() -> list[int]:
+    """Worker processes of this one, by their command line."""
+    listed = subprocess.run(
+        ["ps", "-o", "pid=,args=", "--ppid", str(os.getpid())], capture_output=True, text=True
+    ).stdout
+    return [int(line.split()[0]) for line in listed.splitlines() if "spawn_main" in line]
+
+
+@pytest.fixture
+def small(tmp_path, tiny_bert):
+    data = labs.write_pairs(tmp_path / "pairs.tsv")
+    two = [{"name": name, "source": str(tiny_bert)} for name in ("a", "b")]
+    return parse_study(labs.study(tiny_bert, data, models=two, draws=4))
+
+
+@pytest.fixture
+def alone(small, tmp_path):
+    return lesion.run(small, tmp_path / "alone", workers=1)
+
+
+def tables(run) -> list:
+    return [run.record.rows(name) for name in ("trials", "models", "tasks")]
+
+
+@pytest.mark.parametrize("workers", [2, pytest.param(3, marks=pytest.mark.slow)])
+def test_the_record_is_the_same_bit_for_bit_whatever_the_number_of_workers(
+    workers, small, alone, tmp_path
+):
+    watcher = Watcher()
+    several = lesion.run(small, tmp_path / "several", workers=workers, watcher=watcher)
+    assert tables(several) == tables(alone)
+    assert several.progress() == (2 * (1 + 4 * 3 + 3),) * 2
+    assert sorted(watcher.prepared) == [("a", 0, "pairs"), ("b", 0, "pairs")]
+    assert not children()
+
+
+def test_a_killed_worker_is_replaced_and_its_draw_done_again(small, alone, tmp_path):
+    watcher = Watcher(after=4, act=lambda: os.kill(children()[0], signal.SIGKILL))
+    broken = lesion.run(small, tmp_path / "broken", workers=2, watcher=watcher)
+    assert tables(broken) == tables(alone)
+    (note,) = watcher.notes
+    assert note.startswith("A worker was killed (SIGKILL: memory?)")
+    assert not children()
+
+
+def test_a_mistake_that_a_worker_meets_is_the_users_to_read(small, tmp_path):
+    text = (tmp_path / "pairs.tsv").read_text().replace("\tno\n", "\tperhaps\n", 1)
+    (tmp_path / "pairs.tsv").write_text(text)
+    with pytest.raises(LesionError) as caught:
+        lesion.run(small, tmp_path / "run", workers=2)
+    assert str(caught.value).startswith(f"{small.models[0].source}: its head has 2 classes, but")
+    assert not children()
+
+
+def test_an_interrupt_ends_the_workers_and_the_record_can_be_finished(small, alone, tmp_path):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        lesion.run(small, tmp_path / "run", workers=2, watcher=Watcher(after=5, act=interrupt))
+    assert not children()
+    assert lesion.Run(tmp_path / "run").progress()[0] == 5
+    assert tables(lesion.run(small, tmp_path / "run", workers=1)) == tables(alone)
+
+
+SCRIPT = """
+import lesion
+lesion.run({study!r}, {out!r}, workers=2)   # no guard around it: workers do not import this file
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_driver_takes_its_workers_along_and_loses_nothing_that_was_finished(
+    small, alone, tmp_path
+):
+    from lesion.study import write_study
+
+    study, out = tmp_path / "study.yaml", tmp_path / "run"
+    study.write_text(write_study(small))
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT.format(study=str(study), out=str(out)))
+    driver = subprocess.Popen([sys.executable, str(script)], start_new_session=True)
+    while not ((out / "record.sqlite").is_file() and len(Record(out).done()) >= 3):
+        assert driver.poll() is None
+        time.sleep(0.01)
+    driver.kill()
+    driver.wait()
+    kept = Record(out).done()
+    deadline = time.monotonic() + 60
+    while group(driver.pid) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert group(driver.pid) == []
+    assert 3 <= len(kept) == len(Record(out).done())
+    assert tables(lesion.run(small, out, workers=1)) == tables(alone)
+
+
+def group(number: int) -> list[str]:
+    """The processes of a process group."""
+    listed = subprocess.run(["ps", "-eo", "pgid=,args="], capture_output=True, text=True).stdout
+    return [line for line in listed.splitlines() if line.split()[0] == str(number)]
+
+
+@pytest.mark.slow
+def test_heads_are_trained_once_whoever_trains_them(small, tmp_path, monkeypatch):
+    study = parse_study({
+        **labs.study(Path(small.models[0].source), tmp_path / "pairs.tsv"),
+        "finetune": {"seeds": [0, 1], "epochs": 1},
+    })  # fmt: skip
+    runs = []
+    for workers in (1, 2):
+        monkeypatch.setenv("LESION_CACHE", str(tmp_path / f"cache{workers}"))
+        runs.append(lesion.run(study, tmp_path / f"run{workers}", workers=workers))
+        assert len(list((tmp_path / f"cache{workers}" / "finetuned").iterdir())) == 2
+    assert runs[0].record.rows("trials") == runs[1].record.rows("trials")
+
+
+def test_the_end_of_a_process_is_told_in_words():
+    assert cause(-9) == "was killed (SIGKILL: memory?)"
+    assert cause(-15) == "was killed (SIGTERM)"
+    assert cause(12) == "ran out of memory"
+    assert cause(1) == "ended with exit code 1"
+    assert cores() >= 1
