@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from lesion.engine.estimate import Cost
     from lesion.tasks.base import Task
 
-BACKWARD = 3  # a step of training costs about three forward passes of its examples
-
 
 class Plan(NamedTuple):
     """What `lesion check` prints.
@@ -42,6 +40,7 @@ def plan(study: Study, data: str | Path | None = None, workers: int | None = Non
     """
     from lesion.api import load_tasks
     from lesion.damage.lesion import build
+    from lesion.engine.estimate import TRAINING
     from lesion.engine.hiring import Hiring, wanted
 
     tasks = load_tasks(study, data)
@@ -59,7 +58,7 @@ def plan(study: Study, data: str | Path | None = None, workers: int | None = Non
             rows.append((*row, "?", "?", "?"))
             lines.append(str(error))
             continue
-        seconds = found.seconds * (trials + BACKWARD * trained / len(task.labels))
+        seconds = found.seconds * (trials + TRAINING * trained / len(task.labels))
         rows.append((*row, f"{found.seconds:.2f}", duration(seconds), _gigabytes(memory)))
         total, most = total + seconds, max(most, memory)
         training += found.training * len(study.seeds)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from torch import nn
 
 from lesion.damage.distraction import Distraction
-from lesion.damage.lesion import Damage, Together
+from lesion.damage.lesion import Damage, Recovering, Together
 from lesion.engine.forward import Scorer
 from lesion.models import anatomy
 from lesion.models.finetune import preserved_randomness
@@ -92,10 +92,13 @@ def cost(
 def damaged(damage: Damage, model: nn.Module) -> int:
     """Bytes of what a lesion may write to: a worker has its own copy of these.
 
-    Gradients of all weights are counted where the order asks for them.
+    Gradients of all weights are counted where the order asks for them, and all that training
+    needs where it follows the damage.
     """
     if isinstance(damage, Distraction):
         return 0
+    if isinstance(damage, Recovering):
+        return STATES * sum(tensor.nbytes for tensor in model.parameters())
     tensors = {
         id(tensor): tensor
         for lesion in (damage.lesions if isinstance(damage, Together) else (damage,))
