@@ -40,7 +40,7 @@ def plan(study: Study, data: str | Path | None = None) -> Plan:
         build(lesion, study.seed)
     each = sum(len(study.draws_of(one)) * len(study.doses_of(one)) for one in study.lesions)
     trials = len(study.seeds) * (1 + each)
-    trained = len(study.seeds) * sum(_training_examples(study, one) for one in study.lesions)
+    trained = len(study.seeds) * sum(training_examples(study, one) for one in study.lesions)
     rows: list[tuple[str, ...]] = []
     lines, total = [*study.notes()], 0.0
     for spec in study.models:
@@ -64,8 +64,8 @@ def plan(study: Study, data: str | Path | None = None) -> Plan:
     return Plan(rows, list(dict.fromkeys(lines)))
 
 
-def _training_examples(study: Study, lesion: LesionSpec) -> int:
-    """How many examples one model reads while it is trained after this damage."""
+def training_examples(study: Study, lesion: LesionSpec) -> int:
+    """How many examples a model reads, in all, while it is trained after this damage."""
     recipe = lesion.retrained
     if recipe is None:
         return 0
