@@ -47,7 +47,7 @@ def plan(study: Study, data: str | Path | None = None, workers: int | None = Non
     lesions = [build(lesion, study.seed) for lesion in study.lesions]
     each = sum(len(study.draws_of(one)) * len(study.doses_of(one)) for one in study.lesions)
     trials, hands = len(study.seeds) * (1 + each), wanted(Hiring(workers), "cpu")
-    trained = len(study.seeds) * sum(_training_examples(study, one) for one in study.lesions)
+    trained = len(study.seeds) * sum(training_examples(study, one) for one in study.lesions)
     rows: list[tuple[str, ...]] = []
     lines, total, training, most = [*study.notes()], 0.0, 0.0, 0
     for spec, (name, task) in product(study.models, tasks.items()):
@@ -106,8 +106,8 @@ def _warning(memory: int, workers: int) -> list[str]:
     return [f"That is more than the {_gigabytes(there)} that are free here.{advice}"]
 
 
-def _training_examples(study: Study, lesion: LesionSpec) -> int:
-    """How many examples one model reads while it is trained after this damage."""
+def training_examples(study: Study, lesion: LesionSpec) -> int:
+    """How many examples a model reads, in all, while it is trained after this damage."""
     recipe = lesion.retrained
     if recipe is None:
         return 0

@@ -7,7 +7,7 @@ import torch
 from transformers import AutoTokenizer
 
 import lesion
-from lesion.check import plan
+from lesion.check import plan, training_examples
 from lesion.damage.lesion import Lesion, Recovering, Together, build
 from lesion.engine.recovery import retrained, slope, train
 from lesion.errors import LesionError
@@ -195,6 +195,13 @@ def test_settings_default_to_those_of_fine_tuning_and_survive_the_file(tmp_path,
     assert [one.recover for one in study.lesions] == [None, None]
     (tmp_path / "s.yaml").write_text(write_study(study))
     assert read_study(tmp_path / "s.yaml").lesions == study.lesions
+
+
+def test_the_plan_counts_the_examples_that_are_trained_on(tmp_path, tiny_bert):
+    study = written(tmp_path, tiny_bert, draws=3)
+    draws, doses, steps, batch = 3, 2, 2, 32
+    found = [training_examples(study, one) for one in study.lesions]
+    assert found == [0, draws * doses * steps * batch]
 
 
 def test_a_control_recovers_too_and_damages_taken_together_as_one(tmp_path, tiny_bert):
