@@ -43,7 +43,8 @@ def test_an_ordering_does_not_depend_on_how_and_how_far_it_was_asked_for(keys, r
         assert asked.between(start, stop).tolist() == whole[start:stop].tolist()
 
 
-def test_keys_that_are_too_many_are_made_again_and_not_held():
+def test_keys_that_are_too_many_are_made_again_and_not_held(monkeypatch):
+    monkeypatch.setattr(ranking, "SMALL", 0)
     made = []
 
     def keys():
@@ -74,9 +75,10 @@ def test_a_matched_ordering_takes_the_units_of_one_and_the_counts_of_another():
     assert [both.below(border) for border in (0, 2, 9, 10, 2**32)] == [0, 1, 2, 3, 3]
 
 
-@pytest.mark.parametrize("room", [2**24, 500])
-def test_damage_is_what_it_always_was(tiny_bert, room, monkeypatch):
+@pytest.mark.parametrize(("room", "small"), [(2**24, 2**16), (2**24, 0), (500, 0)])
+def test_damage_is_what_it_always_was(tiny_bert, room, small, monkeypatch):
     """Pinned: records hold these digests. They were taken when orderings were sorted whole."""
+    monkeypatch.setattr(ranking, "SMALL", small)
     monkeypatch.setattr(ranking, "ROOM", room)
     model = load_model(str(tiny_bert))
     with Lesion().opened(model, draw=3) as wound:

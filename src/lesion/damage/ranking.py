@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+SMALL = 2**16  # units that are sorted about as fast as a part of them is selected
 ROOM = 2**24  # sorted units, and keys, that the rankings of one lesion may hold together
 
 
@@ -75,7 +76,9 @@ class Ranking:
         return keys
 
     def _look(self, start: int, stop: int) -> None:
-        """Sort what is asked and, from the second time on, what else there is room for."""
+        """Sort what is asked; where it is little, or not the first time, what there is room for."""
+        if self.count <= min(SMALL, self._room):
+            start, stop = 0, self.count
         ahead = self._room if len(self._window) else 0
         stop = min(max(stop, start + ahead), self.count)
         self._window, self._start = selected(self._keys(), start, stop), start

@@ -70,8 +70,9 @@ class Scorer:
         self._reads = max((len(row.get("read", [0])) for row in self._rows), default=1)
         self._passage = None
         if self._encoder is not None:
+            padded = self._device.type != "cpu"
             packs = [
-                pack(rows, self.tokenizer, self._language, self._device, self._reads)
+                pack(rows, self.tokenizer, self._language, self._device, self._reads, padded)
                 for rows in map(self._rows_of, self._batches)
             ]
             self._passage = Passage(self._encoder, packs)

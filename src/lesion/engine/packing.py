@@ -73,7 +73,12 @@ def batches(rows: Sequence[Row], batch_tokens: int) -> list[list[int]]:
 
 
 def pack(
-    rows: Sequence[Row], tokenizer: Any, language: int | None, device: torch.device, reads: int
+    rows: Sequence[Row],
+    tokenizer: Any,
+    language: int | None,
+    device: torch.device,
+    reads: int,
+    padded: bool = False,
 ) -> Pack:
     """Lay rows out side by side.
 
@@ -81,11 +86,12 @@ def pack(
         rows: those of one batch, longest first.
         reads: places that are read of each row: those in `read`, the first again where a row has
             fewer; the first token where a row names none.
+        padded: one stretch, padded and masked.
     """
     inputs = collate(rows, tokenizer, language, device)
     lengths = [len(row["input_ids"]) for row in rows]
     mask = inputs["attention_mask"].bool()
-    if device.type == "cpu":
+    if not padded:
         real = mask.flatten().nonzero().flatten()
         groups = [(length, len(list(same))) for length, same in groupby(lengths)]
         stretches, start = [], 0
