@@ -26,9 +26,7 @@ import lesion
 from lesion.api import Quiet
 from lesion.record import Record
 
-WORDS = (
-    "the cat sat on mat a dog ran across wide street old sailor told long story"  # one piece each
-).split()
+WORDS = [f"word{number}" for number in range(40)]
 
 
 class Stopwatch(Quiet):

@@ -152,6 +152,51 @@ def test_heads_are_trained_once_whoever_trains_them(small, tmp_path, monkeypatch
     assert runs[0].record.rows("trials") == runs[1].record.rows("trials")
 
 
+@pytest.fixture
+def wide(tmp_path):
+    """A BERT of 20 MB, most of it embeddings."""
+    from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
+
+    folder = tmp_path / "wide"
+    folder.mkdir()
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "sat", *labs.WORDS]
+    (folder / "vocab.txt").write_text("\n".join(words) + "\n")
+    shape = {"hidden_size": 256, "num_attention_heads": 4, "intermediate_size": 512}
+    config = BertConfig(vocab_size=15_000, num_hidden_layers=2, **shape)
+    BertForSequenceClassification(config).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(folder).save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/smaps").is_file(), reason="reads Linux's smaps")
+def test_a_machine_holds_one_original_and_copies_only_of_what_is_damaged(wide, tmp_path):
+    data = labs.write_pairs(tmp_path / "pairs.tsv")
+    lesions = [{"name": "cut", "where": {"layers": "last", "tensors": ["weight"]}}]
+    study = parse_study(labs.study(wide, data, lesions=lesions, draws=8))
+    seen = []
+
+    class Scales(Quiet):
+        def measured(self, measured):
+            seen.append(sum(mapped(child, "model.safetensors") for child in children()))
+
+    lesion.run(study, tmp_path / "run", workers=2, watcher=Scales())
+    size = (wide / "model.safetensors").stat().st_size
+    damaged = 4 * (4 * 256 * 256 + 2 * 256 * 512)  # the six matrices of one layer, float32
+    assert 0.1 * size < max(seen) <= size + 2 * (damaged + 64 * 1024)  # pages at the edges
+
+
+def mapped(pid: int, file: str) -> int:
+    """Bytes of a process's mappings of a file: shared ones divided by who shares them."""
+    found, inside = 0, False
+    for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
+        if line[0] in "0123456789abcdef":
+            inside = line.endswith(file)
+        elif inside and line.startswith("Pss:"):
+            found += int(line.split()[1]) * 1024
+    return found
+
+
 def test_the_end_of_a_process_is_told_in_words():
     assert cause(-9) == "was killed (SIGKILL: memory?)"
     assert cause(-15) == "was killed (SIGTERM)"

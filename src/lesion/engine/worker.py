@@ -16,7 +16,7 @@ import transformers
 
 import lesion
 from lesion.damage.lesion import Damage, build
-from lesion.engine.bench import Bench, find, lay
+from lesion.engine.bench import Bench, check_device, find, lay
 from lesion.engine.crew import Failed, Finished, Ready
 from lesion.engine.sweep import measure
 from lesion.engine.work import Agenda, Began, Found, Job, Patient, Tell, Trained
@@ -109,7 +109,12 @@ def serve(setting: Setting, receive: Callable[[], Job], send: Callable[[Any], No
     """Do whatever comes, until the process ends."""
     if setting.device == "cpu":
         torch.set_num_threads(1)
-    worker = Worker(setting)
+    try:
+        check_device(setting.device)
+        worker = Worker(setting)
+    except LesionError as error:  # its machine lacks something
+        send(Failed(str(error), by_user=True))
+        return
     send(Ready(versions()))
     while True:
         send(_outcome(worker, receive(), send))
