@@ -1,8 +1,8 @@
 """The main path: every trial of a study that the record does not hold yet."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import groupby
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain, groupby
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -61,17 +61,32 @@ class Watcher(Protocol):
         """A trial is finished and safe in the record."""
 
 
+Rounds = Callable[[Study, Book], Iterator[Iterable[Trial]]]
+
+
+def once(study: Study, record: Book) -> Iterator[Iterable[Trial]]:
+    """One round: every trial that is missing."""
+    yield pending(study, record.done())
+
+
 def run(
     study: Study,
     record: Book,
     tasks: Mapping[str, Task],
     watcher: Watcher,
     device: str = "cpu",
+    rounds: Rounds = once,
 ) -> None:
-    """Run what is missing. Interrupted anywhere, the record holds all finished trials."""
+    """Run what is missing. Interrupted anywhere, the record holds all finished trials.
+
+    Args:
+        rounds: yields the trials of a round; when it is resumed, they are all in the record, so
+            that it may look at them before it asks for more.
+    """
     lesions = {spec.name: build(spec, study.seed) for spec in study.lesions}
     specs = {spec.name: spec for spec in study.models}
-    for (name, seed, task), trials in groupby(pending(study, record.done()), key=_patient):
+    wanted = chain.from_iterable(rounds(study, record))
+    for (name, seed, task), trials in groupby(wanted, key=_patient):
         watcher.preparing(name, seed, task)
         bench = prepare(
             specs[name], seed, tasks[task], study.finetune,
