@@ -38,6 +38,7 @@ FLOORS = {
     "check": 9,
     "cli": 9,
     "progress": 9,
+    "rounds": 9,
     "training": 9,
     "variants": 9,
     "__main__": 9,

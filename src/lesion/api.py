@@ -8,6 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lesion import rounds
 from lesion.analysis.from_record import responses
 from lesion.errors import LesionError
 from lesion.record import FILE, Record
@@ -53,11 +54,7 @@ class Run:
         """One element per model, task and lesion, see `lesion.analysis.summary`."""
         from lesion.analysis.summary import analyse
 
-        found = responses(self.record)
-        metric = self.study.compare.metric
-        if metric:
-            found = [one._replace(metrics=_led_by(metric, one.metrics)) for one in found]
-        return analyse(found, seed=self.study.seed)
+        return analyse(responses(self.record), seed=self.study.seed)
 
     @cached_property
     def verdicts(self) -> "list[Verdict]":
@@ -65,7 +62,9 @@ class Run:
         from lesion.analysis.compare import verdicts
 
         compare = self.study.compare
-        return verdicts(self.analyses, compare.between, compare.margin, self.study.seed)
+        return verdicts(
+            self.analyses, compare.between, compare.margin, self.study.seed, compare.dose
+        )
 
     def curves(self) -> "pd.DataFrame":
         """One row per model, task, lesion and dose: every metric with its interval."""
@@ -80,9 +79,12 @@ class Run:
         return summary_frame(self.analyses)
 
     def progress(self) -> tuple[int, int]:
-        """Finished trials, and trials of the study."""
+        """Finished trials, and trials of the study (those that are known to be needed)."""
+        done = self.record.done()
+        if rounds.adaptive(self.study):
+            return len(done), len(done) + len(rounds.missing(self.study, self.record))
         wanted = set(self.study.trials())
-        return len(wanted & self.record.done()), len(wanted)
+        return len(wanted & done), len(wanted)
 
     def table(self, what: str) -> "pd.DataFrame":
         """`trials`, `curves`, `summary` or `examples` as a frame."""
@@ -176,7 +178,9 @@ def run(
     record = Record.open(folder, study)
     try:
         with one_thread(device), crew(Setting(study, tasks, device), hiring) as staff:
-            sweep.run(study, record, tasks, watcher or Quiet(), staff)
+            sweep.run(
+                study, record, tasks, watcher or Quiet(), staff, rounds.rounds(study, sweep.once)
+            )
     finally:
         record.close()
     return Run(folder)
@@ -249,12 +253,3 @@ def shipped_studies() -> dict[str, Path]:
         path.relative_to(root).with_suffix("").as_posix(): path
         for path in sorted(root.rglob("*.yaml"))
     }
-
-
-def _led_by(metric: str, metrics: Sequence[str]) -> tuple[str, ...]:
-    if metric not in metrics:
-        raise LesionError(
-            f"compare.metric: must be one of {', '.join(metrics)}. Got {metric!r}."
-            f"{hint(metric, metrics)}"
-        )
-    return (metric, *(name for name in metrics if name != metric))

@@ -96,8 +96,8 @@ def _value(value: Any, hint_: Any, rules: Mapping, path: str, problems: list[str
     if origin in (types.UnionType, typing.Union):
         if value is None and type(None) in inner:
             return None
-        hint_ = next(option for option in inner if option is not type(None))
-        return _value(value, hint_, {**rules, "short": None}, path, problems)
+        options = [option for option in inner if option is not type(None)]
+        return _value(value, _meant(value, options), {**rules, "short": None}, path, problems)
     if origin is tuple:
         if not isinstance(value, list | tuple):
             problems.append(f"{path}: must be a list. Got {show(value)}.")
@@ -112,6 +112,12 @@ def _value(value: Any, hint_: Any, rules: Mapping, path: str, problems: list[str
     if hint_ is Any:
         return value
     return _scalar(value, hint_, rules, path, problems)
+
+
+def _meant(value: Any, options: list[Any]) -> Any:
+    """Of several types, a dataclass for a mapping, and the first other one for anything else."""
+    fits = [o for o in options if dataclasses.is_dataclass(o) == isinstance(value, Mapping)]
+    return (fits or options)[0]
 
 
 _NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}

@@ -285,9 +285,25 @@ class LesionSpec:
 
 
 @dataclass(frozen=True)
+class Draws:
+    """Draws and doses added where the uncertainty is, until comparisons are narrow enough."""
+
+    start: int = field("draws to begin with", key="from", at_least=3)
+    most: int = field("draws at most", key="to", at_most=10_000)
+    until: float = field("half-width of the 95% interval of each difference of retained areas")
+
+    def __post_init__(self) -> None:
+        if not self.start <= self.most:
+            raise ValueError(f"needs from <= to. Got {self.start} and {self.most}.")
+        if not self.until > 0:
+            raise ValueError(f"until must be above 0. Got {self.until:g}.")
+
+
+@dataclass(frozen=True)
 class Compare:
     """Which curves are held against each other."""
 
     between: str = field("models or groups", "model", choices=("model", "group"))
     metric: str | None = field("metric of the comparison (default: the task's first)", None)
     margin: float = field("smallest difference of retained area that matters", 0.02, at_least=0)
+    dose: float | None = field("a dose at which curves are compared as well", None, at_least=0)

@@ -22,6 +22,7 @@ from lesion.specs import (
     RECOVERED,
     SPLITS,
     Compare,
+    Draws,
     Finetuning,
     LesionSpec,
     ModelSpec,
@@ -67,7 +68,9 @@ class Study:
         shape=shorthand.DOSES_SHAPE,
     )
     seed: int = field("seed of all damage", 0, at_least=0)
-    draws: int = field("random realisations of each lesion", 10, at_least=1, at_most=10_000)
+    draws: int | Draws = field(
+        "random realisations of each lesion, or {from, to, until}", 10, at_least=1, at_most=10_000
+    )
     finetune: Finetuning | None = field("how heads are trained (absent: not at all)", None)
     compare: Compare = field("comparison of curves", Compare())
     precision: str = field("how exactly models compute", "float32", choices=PRECISIONS)
@@ -94,10 +97,18 @@ class Study:
 
     def draws_of(self, lesion: LesionSpec) -> range:
         """The draws of a lesion: one if its ordering is not random."""
-        return range(self.draws if lesion.random else 1)
+        return range(self.most_draws if lesion.random else 1)
+
+    @property
+    def most_draws(self) -> int:
+        """Draws of a lesion whose ordering is random; where they are added as needed, at most."""
+        return self.draws.most if isinstance(self.draws, Draws) else self.draws
 
     def trials(self) -> Iterator[Trial]:
-        """Every evaluation, in the order in which they run: first intact, then doses ascending."""
+        """Every evaluation, in the order in which they run: first intact, then doses ascending.
+
+        Where draws and doses are added as needed, every one that might be.
+        """
         for model in self.models:
             for seed in self.seeds:
                 for task in self.tasks:
@@ -110,9 +121,9 @@ class Study:
     def notes(self) -> list[str]:
         """What the study asks for that will be answered differently, in sentences."""
         return [
-            f"{lesion.name}: its order is not random, so its {self.draws} draws are one."
+            f"{lesion.name}: its order is not random, so its {self.most_draws} draws are one."
             for lesion in self.lesions
-            if self.draws > 1 and not lesion.random
+            if self.most_draws > 1 and not lesion.random
         ]
 
     def fingerprint(self) -> str:

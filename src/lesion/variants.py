@@ -21,7 +21,7 @@ def quick(study: Study) -> Study:
         study,
         name=f"{study.name}-quick",
         doses=_few(study.doses),
-        draws=min(study.draws, QUICK_DRAWS),
+        draws=min(study.most_draws, QUICK_DRAWS),
         lesions=tuple(coarse(lesion) for lesion in study.lesions),
         finetune=finetune,
     )

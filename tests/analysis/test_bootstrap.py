@@ -92,7 +92,7 @@ def test_with_one_seed_and_one_draw_only_examples_vary_as_in_scipy():
         (right,), np.mean, n_resamples=20_000, method="percentile",
         rng=np.random.default_rng(0),
     )  # fmt: skip
-    lo, hi = bootstrap.interval(found.joint[:, 0])
+    lo, hi = bootstrap.interval(found.value[0], found.joint[:, 0])
     assert found.joint[:, 0].std() == pytest.approx(theirs.standard_error, rel=0.02)
     assert lo == pytest.approx(theirs.confidence_interval.low, abs=0.008)
     assert hi == pytest.approx(theirs.confidence_interval.high, abs=0.008)
@@ -157,7 +157,7 @@ def test_degrees_of_freedom_are_of_the_level_that_gives_the_variance():
     assert bootstrap.degrees({"draws": np.array(0.0)}, {"draws": 5}) == np.inf
 
 
-def test_a_two_way_interaction_is_counted_once():
+def test_a_two_way_interaction_is_counted_twice_and_not_three_times():
     rng = np.random.default_rng(0)
     draws, examples, raw, corrected = 20, 30, [], []
     for _ in range(60):
@@ -171,32 +171,47 @@ def test_a_two_way_interaction_is_counted_once():
         raw.append(joint.var() * 600)
         corrected.append(joint.var() * scale**2 * 600)
     assert np.mean(raw) == pytest.approx(3, abs=0.3)
-    assert np.mean(corrected) == pytest.approx(1.2, abs=0.2)  # never below the largest level
+    assert np.mean(corrected) == pytest.approx(2, abs=0.2)
 
 
 def test_an_interval_is_the_percentile_interval_and_wider_for_few_degrees_of_freedom():
     values = np.random.default_rng(0).normal(size=(100_000, 2))
-    lo, hi = bootstrap.interval(values)
+    lo, hi = bootstrap.interval(np.zeros(2), values)
     np.testing.assert_allclose(lo, np.quantile(values, 0.025, axis=0))
     np.testing.assert_allclose(hi, np.quantile(values, 0.975, axis=0))
-    lo, hi = bootstrap.interval(values, reach=Tails(np.array([9.0, np.inf]), np.array([1, 0.5])))
-    np.testing.assert_allclose(hi, [stats.t.ppf(0.975, 9), 1.96 / 2], atol=0.03)
-    np.testing.assert_allclose(lo, -hi, atol=0.05)
+    reach = Tails(np.array([2.0, np.inf]), np.array([1, 0.5]))
+    lo, hi = bootstrap.interval(np.zeros(2), values, reach=reach)
+    np.testing.assert_allclose(hi, [stats.t.ppf(0.975, 2), 1.96 / 2], rtol=0.02)
+    np.testing.assert_allclose(lo, -hi, rtol=0.03)
+
+
+def test_an_interval_keeps_the_skew_of_its_replicates_and_stays_in_its_limits():
+    values = np.random.default_rng(0).exponential(size=100_000)
+    lo, hi = bootstrap.interval(1.0, values, reach=Tails(5.0))
+    stretch = stats.t.ppf(0.975, 5) / stats.norm.ppf(0.975)
+    assert (lo, hi) == pytest.approx(
+        (
+            1 - stretch * (1 - np.quantile(values, 0.025)),
+            1 + stretch * (np.quantile(values, 0.975) - 1),
+        )
+    )
+    assert bootstrap.interval(1.0, values, reach=Tails(5.0), limits=(0.0, 2.0)) == (0.0, 2.0)
 
 
 def test_an_interval_never_mixes_a_number_with_not_reached():
     values = np.array([0.1] * 39 + [np.inf])
-    lo, hi = bootstrap.interval(values)
+    lo, hi = bootstrap.interval(0.1, values)
     assert lo == pytest.approx(0.1)
     assert hi == np.inf
-    assert bootstrap.interval(np.full(40, np.inf)) == (np.inf, np.inf)
+    assert bootstrap.interval(np.inf, np.full(40, np.inf), reach=Tails(3.0)) == (np.inf, np.inf)
+    assert bootstrap.interval(np.inf, values[::-1], reach=Tails(3.0))[0] == pytest.approx(0.1)
 
 
 def test_undefined_replicates_widen_an_interval_to_its_limits():
     values = np.array([0.5] * 90 + [np.nan] * 10)
-    assert bootstrap.interval(values, limits=(0.0, 9.0)) == (0.0, 9.0)
+    assert bootstrap.interval(0.5, values, limits=(0.0, 9.0)) == (0.0, 9.0)
     few = np.array([0.5] * 999 + [np.nan])
-    assert bootstrap.interval(few, limits=(0.0, 9.0)) == (0.5, 0.5)
+    assert bootstrap.interval(0.5, few, limits=(0.0, 9.0)) == (0.5, 0.5)
 
 
 def test_a_constant_model_has_an_interval_only_through_its_examples():
@@ -221,6 +236,6 @@ def test_intervals_cover_the_mean_of_crossed_effects_about_as_often_as_they_say(
         levels = {"draws": left @ values.mean(1), "examples": right @ values.mean(0)}
         members = {"draws": draws, "examples": examples}
         tails = bootstrap.tails(joint, bootstrap.variances(levels), members)
-        lo, hi = bootstrap.interval(joint, 0.95, tails)
+        lo, hi = bootstrap.interval(values.mean(), joint, 0.95, tails)
         hits += lo <= 0 <= hi
     assert 0.91 <= hits / 250 <= 0.985

@@ -1,9 +1,7 @@
 import numpy as np
 import pytest
-from scipy import stats
 
 from lesion.analysis import compare, summary
-from lesion.analysis.bootstrap import Tails
 from lesion.errors import LesionError
 
 from .simulated import classified, falling_curve, mrpc_labels
@@ -133,26 +131,9 @@ def test_a_difference_that_does_not_stand_among_the_others_cannot_be_told():
     result = compare.corrected([weak, weak._replace(p=0.6), weak._replace(p=0.7)])
     assert result[0].p_holm == pytest.approx(0.09)
     assert result[0].answer == "cannot tell"
-    assert result[0].settle == (
-        "Alone it would be a difference (p = 0.030); among 3 comparisons it is not (p = 0.090)."
+    assert result[0].settle.startswith(
+        "Alone it would be a difference (p = 0.030); among 3 comparisons it is not (p = 0.090). "
     )
-
-
-def test_the_p_value_of_a_normal_difference_is_that_of_its_z_or_t():
-    replicates = np.random.default_rng(0).normal(2.0, 1.0, 200_000)
-    assert compare.p_value(2.0, replicates) == pytest.approx(2 * stats.norm.sf(2), rel=0.03)
-    few = compare.p_value(2.0, replicates, Tails(6.0))
-    assert few == pytest.approx(2 * stats.t.sf(2, 6), rel=0.03)
-
-
-def test_a_p_value_beyond_the_replicates_is_that_of_the_standardised_difference():
-    replicates = np.random.default_rng(0).normal(6.0, 1.0, 500)
-    assert compare.p_value(6.0, replicates) == pytest.approx(2 * stats.norm.sf(6), rel=0.8)
-
-
-def test_undefined_replicates_count_against_a_difference():
-    replicates = np.array([1.0] * 90 + [np.nan] * 10)
-    assert compare.p_value(1.0, replicates) > 0.15
 
 
 def test_groups_that_do_not_exist_are_refused_and_models_without_group_are_not_compared():

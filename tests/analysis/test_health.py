@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from lesion.analysis import bootstrap, health
-from lesion.analysis.summary import weights_of
+from lesion.analysis.sampled import weights_of
 
 from .simulated import classified, falling_curve, mrpc_labels
 

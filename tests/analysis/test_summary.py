@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from lesion.analysis import curves, scores, summary
+from lesion.analysis import curves, sampled, scores, summary
 
 from .simulated import METRICS, classified, falling_curve, mrpc_labels
 
@@ -31,7 +31,7 @@ def test_area_and_d50_are_those_of_the_mean_curve_and_lie_in_their_intervals(one
     np.testing.assert_allclose(analysis.skill.value, skill)
     assert analysis.area.value == pytest.approx(np.trapezoid(skill, analysis.doses))
     assert analysis.d50.value == pytest.approx(float(curves.d50(analysis.doses, skill)))
-    for estimate in (analysis.area, analysis.d50, analysis.intact):
+    for estimate in (analysis.area, analysis.d50, analysis.intact, analysis.steepness):
         assert estimate.lo < estimate.value < estimate.hi
     assert sum(analysis.shares.values()) == pytest.approx(1)
 
@@ -50,14 +50,14 @@ def test_models_share_the_weights_of_what_they_share():
         falling_curve(np.random.default_rng(i), labels, seeds=2, model=m)
         for i, m in enumerate("AB")
     )
-    left, right = (summary.weights_of(r, 0, 50) for r in (a, b))
+    left, right = (sampled.weights_of(r, 0, 50) for r in (a, b))
     assert np.array_equal(left.examples, right.examples)
     assert np.array_equal(left.draws, right.draws)
     assert not np.array_equal(left.seeds, right.seeds)
-    elsewhere = summary.weights_of(a._replace(task="rte"), 0, 50)
+    elsewhere = sampled.weights_of(a._replace(task="rte"), 0, 50)
     assert np.array_equal(left.draws, elsewhere.draws)
     assert not np.array_equal(left.examples, elsewhere.examples)
-    assert not np.array_equal(left.draws, summary.weights_of(a._replace(lesion="x"), 0, 50).draws)
+    assert not np.array_equal(left.draws, sampled.weights_of(a._replace(lesion="x"), 0, 50).draws)
 
 
 def test_one_draw_and_one_seed_have_intervals_through_their_examples():
@@ -102,4 +102,6 @@ def test_rows_become_strict_json_with_not_reached_spelled_out():
     value = {"d50": np.inf, "lo": np.float64("nan"), "a": [np.array([1.5, -np.inf]), (True, "x")]}
     plain = summary.jsonable(value)
     assert plain == {"d50": "inf", "lo": None, "a": [[1.5, "-inf"], [True, "x"]]}
+    named = summary.jsonable({"area": summary.Estimate(0.5, 0.25, np.inf)})
+    assert named == {"area": {"value": 0.5, "lo": 0.25, "hi": "inf"}}
     json.dumps(plain, allow_nan=False)

@@ -5,12 +5,14 @@ trial's weight is the product of its level's weights: the pigeonhole bootstrap (
 for seeds x examples is the multibootstrap (Sellam et al. 2022).
 
 Three corrections keep it honest. `n - 1` of `n` members are resampled, which makes the bootstrap
-variance of a mean exactly its unbiased estimate s^2 / n (Rao & Wu 1988). The tails of an interval
-are read further out by Student's t with the degrees of freedom that the members give (expanded
-percentile interval, Hesterberg 2015; Satterthwaite 1946 over the levels). And they are read less
-far out where levels interact: the joint bootstrap counts the variance of a two-way interaction
-three times (Owen 2007), the levels one at a time count it twice in all, so that twice their sum
-less the joint variance counts it once.
+variance of a mean exactly its unbiased estimate s^2 / n (Rao & Wu 1988). The ends of an interval
+are drawn away from the observed value by the ratio of Student's t to the normal quantile, with the
+degrees of freedom that the members give (Satterthwaite 1946 over the levels); reading percentiles
+further out instead (Hesterberg 2015) would ask three models for a tail that their resamples do not
+have. And the ends are drawn in where levels interact: the joint bootstrap counts the variance of a
+two-way interaction three times (Owen 2007), the levels one at a time count it twice in all, and
+their sum is the variance that is used. Once would be right; twice errs on the safe side, by little
+where there are hundreds of examples.
 
 Models are paired by giving them the same weights: see `Weights`.
 """
@@ -58,7 +60,7 @@ class Replicates(NamedTuple):
 
 
 class Tails(NamedTuple):
-    """How far out an interval is read, in units of the percentile interval; see `tails`."""
+    """By how much an interval is longer than the plain percentile interval; see `tails`."""
 
     freedom: Array | float = np.inf  # degrees of freedom of Student's t
     scale: Array | float = 1.0  # standard error / standard deviation of the replicates
@@ -195,7 +197,7 @@ def variances(levels: Mapping[str, Array]) -> dict[str, Array]:
     return found
 
 
-def shares(spread: Mapping[str, Array]) -> dict[str, float]:
+def shares(spread: Mapping[str, Array] | Mapping[str, float]) -> dict[str, float]:
     """Each level's part of the sum of the variances; nan where there is no variance at all."""
     total = float(sum(float(v) for v in spread.values()))
     return {k: float(v) / total if total > 0 else float("nan") for k, v in spread.items()}
@@ -210,49 +212,51 @@ def degrees(spread: Mapping[str, Array], members: Mapping[str, int]) -> Array:
 
 
 def tails(joint: Array, spread: Mapping[str, Array], members: Mapping[str, int]) -> Tails:
-    """What the levels' variances (`variances`) say about the tails of joint replicates.
-
-    The corrected variance lies between the largest of the levels, which holds the interactions
-    once, and the joint one.
-    """
+    """What the levels' variances (`variances`) say about the tails of joint replicates."""
     both = variances({"joint": joint})["joint"]
     total = np.asarray(sum(spread.values()), np.float64)
-    largest = np.max(np.stack([np.asarray(v) for v in spread.values()]), axis=0)
-    once = np.clip(2 * total - both, np.minimum(largest, both), both)
-    scale = np.sqrt(np.divide(once, both, out=np.ones_like(total), where=(both > 0) & (once > 0)))
+    scale = np.sqrt(np.divide(total, both, out=np.ones_like(total), where=(both > 0) & (total > 0)))
     return Tails(degrees(spread, members), scale)
 
 
 def interval(
+    observed: Array | float,
     replicates: Array,
     level: float = 0.95,
     reach: Tails = Tails(),  # noqa: B008 -- a tuple, not to be changed by a call
     limits: tuple[float, float] = (-np.inf, np.inf),
 ) -> tuple[Array, Array]:
-    """Percentile interval over the first axis, its tails read as far out as `reach` says.
+    """Percentile interval over the first axis, each side lengthened as `reach` says.
 
-    The lower end is the quantile Phi(scale * t) where t is that of Student's distribution at
-    (1 - level) / 2; with infinite degrees of freedom and scale 1, the plain percentile.
+    Each end is observed + (percentile - observed) * scale * t / z, with the quantiles of Student's
+    and of the normal distribution at (1 - level) / 2: the skew of the replicates stays, and where
+    they are normal this is the t interval. With infinite degrees of freedom and scale 1 it is the
+    plain percentile interval; so it is where the observed value is not finite.
 
     Args:
+        observed: (...) what the replicates are of.
         replicates: (replicates, ...); infinite values are ordered like any other ("not reached").
         level: coverage asked for.
         reach: from `tails`.
-        limits: what an undefined replicate (nan) may have been: it counts as the first when the
-            lower end is read and as the second for the upper end, so that an interval with many
-            undefined replicates is as wide as the limits.
+        limits: the range of the quantity; the interval stays in it. An undefined replicate (nan)
+            counts as the first when the lower end is read and as the second for the upper end, so
+            that an interval with many undefined replicates is as wide as the limits.
 
     Returns:
         Lower and upper ends, each (...).
     """
-    from scipy.special import ndtr, stdtrit
+    from scipy.special import ndtri, stdtrit
 
+    share = np.broadcast_to((1 - level) / 2, replicates.shape[1:])
+    low = _quantile(np.where(np.isnan(replicates), limits[0], replicates), share)
+    high = -_quantile(-np.where(np.isnan(replicates), limits[1], replicates), share)
     freedom = np.minimum(np.asarray(reach.freedom, np.float64), 1e9)
-    share = ndtr(reach.scale * stdtrit(freedom, (1 - level) / 2))
-    share = np.broadcast_to(share, replicates.shape[1:])
-    low = np.where(np.isnan(replicates), limits[0], replicates)
-    high = np.where(np.isnan(replicates), limits[1], replicates)
-    return _quantile(low, share), -_quantile(-high, share)
+    stretch = reach.scale * stdtrit(freedom, (1 - level) / 2) / ndtri((1 - level) / 2)
+    centre = np.where(np.isfinite(observed), observed, 0.0)
+    stretch = np.where(np.isfinite(observed), stretch, 1.0)
+    ends = (centre + (end - centre) * stretch for end in (low, high))
+    low, high = (np.clip(end, *limits) for end in ends)
+    return low, high
 
 
 def _quantile(values: Array, share: Array) -> Array:

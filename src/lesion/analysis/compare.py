@@ -1,26 +1,34 @@
 """Which of two models, or groups of models, retains more: a verdict, or what would settle it.
 
 The quantity is delta = RA(b) - RA(a), the difference of retained areas over the doses that all of
-them measured, in the joint bootstrap of `bootstrap.py`. Replicates of models are paired through the
-weights that they share (same examples, same draws; `summary.weights_of`), so what is common to both
-cancels. With several models in a group the models are resampled too.
+them measured (`contrast.py`); the same comparison of D50, of skill at a chosen dose, and the doses
+where the curves cross, stand beside it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
 
-from lesion.analysis import bootstrap, curves
-from lesion.analysis.bootstrap import Tails
-from lesion.analysis.summary import Analysis
+from lesion.analysis import bootstrap, curves, paired
+from lesion.analysis.contrast import (
+    ALPHA,
+    Contrast,
+    Part,
+    Quantity,
+    contrast,
+    d50_contrast,
+    side_of,
+    spread_of,
+)
+from lesion.analysis.curves import Crossover
+from lesion.analysis.paired import Paired
+from lesion.analysis.settle import settling
+from lesion.analysis.summary import Analysis, Estimate
 from lesion.errors import LesionError
-from lesion.keys import generator
 
 Array = np.ndarray
-
-ALPHA = 0.05
 
 
 class Verdict(NamedTuple):
@@ -40,23 +48,25 @@ class Verdict(NamedTuple):
     outcome: str  # "b", "a", "equivalent" or "cannot tell"
     answer: str  # the verdict in words
     settle: str  # what would settle it; "" where it is settled
+    needed: dict[str, int]  # level -> how many of it would settle it, alone
     scope: str  # what it is about
     shares: dict[str, float]  # level -> part of the variance of delta
+    parts: tuple[Part, ...]  # the variance of delta, source by source
+    d50: Estimate | None  # D50(b) - D50(a); nan: neither was reached
+    dose: float | None  # a chosen dose
+    at_dose: Estimate | None  # skill(b) - skill(a) there
+    answers: Paired | None  # right answers there, example by example; of two models
+    crossovers: tuple[Crossover, ...]  # where skill(b) - skill(a) changes its sign
+    doses: tuple[float, ...]  # over which both were measured
     left_out: tuple[str, ...]  # models left out, with why
 
 
-class Side(NamedTuple):
-    """Retained area of a model, or of the mean of a group."""
-
-    area: float
-    joint: Array  # (replicates,)
-    linear: Array  # (replicates,) to first order
-    levels: dict[str, Array]  # level -> (replicates,)
-    members: dict[str, int]
-
-
 def verdicts(
-    analyses: Sequence[Analysis], between: str = "group", margin: float = 0.02, seed: int = 0
+    analyses: Sequence[Analysis],
+    between: str = "group",
+    margin: float = 0.02,
+    seed: int = 0,
+    dose: float | None = None,
 ) -> list[Verdict]:
     """Every pair of groups (or of models), on every task under every lesion, Holm-corrected.
 
@@ -65,6 +75,7 @@ def verdicts(
         between: "group" (of models that have one) or "model".
         margin: differences of retained area smaller than this do not matter.
         seed: the study's, for resampling models.
+        dose: compare at this dose as well; the nearest that both measured is taken.
     """
     if between not in ("group", "model"):
         raise LesionError(f"compare.between must be group or model. Got {between!r}.")
@@ -76,7 +87,7 @@ def verdicts(
             if (one.task, one.lesion) == (task, lesion) and name is not None:
                 sides.setdefault(name, []).append(one)
         for a, b in combinations(sides, 2):
-            found.append(compare(sides[a], sides[b], (a, b), margin, seed))
+            found.append(compare(sides[a], sides[b], (a, b), margin, seed, dose))
     return corrected(found)
 
 
@@ -86,6 +97,7 @@ def compare(
     names: tuple[str, str] | None = None,
     margin: float = 0.02,
     seed: int = 0,
+    dose: float | None = None,
 ) -> Verdict:
     """One comparison, not corrected for others; see `corrected`."""
     names = names or (a[0].model, b[0].model)
@@ -100,23 +112,31 @@ def compare(
     if len(doses) < 2:
         reason = f"{names[0]} and {names[1]} share fewer than two doses: run both over the same."
         return blank._replace(settle=reason)
-    first, second = (
-        side_of(side, doses, seed, name) for name, side in zip(names, healthy, strict=True)
-    )
-    delta, replicates = second.area - first.area, second.joint - first.joint
-    spread, reach = _spread(first, second)
-    lo, hi = (float(end) for end in bootstrap.interval(replicates, 1 - ALPHA, reach))
-    p = p_value(delta, replicates, reach)
+
+    def difference(quantity: Quantity) -> Contrast:
+        first, second = (
+            side_of([m.sampled.over(doses) for m in side], quantity, seed, name)
+            for name, side in zip(names, healthy, strict=True)
+        )
+        return contrast(first, second)
+
+    area, every = difference(curves.retained_area), difference(lambda _, skills: skills)
     raw = blank._replace(
-        delta=delta,
-        lo=lo,
-        hi=hi,
-        p=p,
-        p_holm=p,
+        delta=float(area.delta),
+        lo=float(area.lo),
+        hi=float(area.hi),
+        p=float(area.p),
+        p_holm=float(area.p),
         scope=_scope(names, healthy),
-        shares=bootstrap.shares(spread),
+        shares=bootstrap.shares(spread_of(area.parts)),
+        parts=tuple(p._replace(variance=float(p.variance)) for p in area.parts),
+        d50=d50_contrast(healthy, doses, names, area.reach, seed),
+        crossovers=_crossings(doses, every),
+        doses=tuple(doses.tolist()),
     )
-    return _answered(raw)._replace(settle=_settle(raw, spread, first, second))
+    if dose is not None:
+        raw = raw._replace(**_at(int(np.abs(doses - dose).argmin()), doses, healthy, every, seed))
+    return _settled(_answered(raw))
 
 
 def _untold(
@@ -139,80 +159,39 @@ def _untold(
         outcome="cannot tell",
         answer="cannot tell",
         settle="",
+        needed={},
         scope="",
         shares={},
+        parts=(),
+        d50=None,
+        dose=None,
+        at_dose=None,
+        answers=None,
+        crossovers=(),
+        doses=(),
         left_out=left_out,
     )
 
 
-def side_of(analyses: Sequence[Analysis], doses: Array, seed: int, name: str) -> Side:
-    """The mean retained area of some models over `doses`, each model with the same weight."""
-
-    def area(skills: Array, model: Analysis) -> Array:
-        return curves.retained_area(doses, curves.at_doses(model.doses, skills, doses))
-
-    models = len(analyses)
-    observed = np.array([float(area(m.skill.value, m)) for m in analyses])
-    joint = np.stack([area(m.skills, m) for m in analyses])  # (models, replicates)
-    linear = np.stack([area(m.linear, m) for m in analyses])
-    rng = generator(seed, "bootstrap", "models", name, models)
-    counts = bootstrap.resample(rng, models, joint.shape[1]).astype(np.float64)
-    counts = (counts / counts.sum(1, keepdims=True)).T
-    levels = {
-        level: np.mean([area(m.levels[level], m) for m in analyses], axis=0)
-        for level in bootstrap.LEVELS
-    }
-    levels["models"] = observed @ counts
-    members = {level: min(m.members[level] for m in analyses) for level in bootstrap.LEVELS}
-    # A model that was not drawn cannot make a replicate undefined.
-    joint, linear = (
-        (np.where(counts > 0, areas, 0.0) * counts).sum(0) for areas in (joint, linear)
-    )
-    return Side(float(observed.mean()), joint, linear, levels, members | {"models": models})
+def _at(
+    place: int, doses: Array, healthy: Sequence[Sequence[Analysis]], every: Contrast, seed: int
+) -> dict:
+    """The comparison at one dose: of skill, and of right answers where a side is one model."""
+    dose = float(doses[place])
+    skill = Estimate(*(float(np.asarray(end)[place]) for end in every[:3]))
+    answers = None
+    if [len(side) for side in healthy] == [1, 1]:
+        rows = [curves.at_doses(m.doses, m.right.T, doses)[:, place] for (m,) in healthy]
+        answers = paired.at_dose(dose, *rows, seed=seed)
+    return {"dose": dose, "at_dose": skill, "answers": answers}
 
 
-def _spread(first: Side, second: Side) -> tuple[dict[str, Array], Tails]:
-    """Variance of the difference by level, and how far out its interval is read.
-
-    Draws and examples are paired: one variance, of the difference. Seeds and models of the two
-    sides are independent: each side brings a variance with its own degrees of freedom.
-    """
-    sources = {
-        "draws": [second.levels["draws"] - first.levels["draws"]],
-        "examples": [second.levels["examples"] - first.levels["examples"]],
-        "seeds": [first.levels["seeds"], second.levels["seeds"]],
-        "models": [first.levels["models"], second.levels["models"]],
-    }
-    spread, parts, members = {}, {}, {}
-    for level, arrays in sources.items():
-        for i, array in enumerate(arrays):
-            key = f"{level} {i}"
-            parts[key] = bootstrap.variances({key: array})[key]
-            sizes = [side.members[level] for side in (first, second)]
-            members[key] = min(sizes) if len(arrays) == 1 else sizes[i]
-        spread[level] = np.asarray(sum(parts[f"{level} {i}"] for i in range(len(arrays))))
-    return spread, bootstrap.tails(second.linear - first.linear, parts, members)
-
-
-def p_value(delta: float, replicates: Array, reach: Tails = Tails()) -> float:  # noqa: B008
-    """Two-sided p of no difference, the one that agrees with `bootstrap.interval`.
-
-    The share of replicates beyond 0 is read as a normal deviate, put to scale and referred to
-    Student's t. Where no replicate is beyond 0, the share is below what they can show and delta /
-    its standard error is taken, if that is further out. An undefined replicate counts as beyond.
-    """
-    from scipy.special import ndtri, stdtr
-
-    with np.errstate(invalid="ignore"):
-        beyond = (replicates <= 0) if delta > 0 else (replicates >= 0)
-    count = int((beyond | np.isnan(replicates)).sum())
-    z = float(ndtri(min((count + 1) / (len(replicates) + 1), 0.5)))
-    error = float(np.std(replicates)) if np.isfinite(replicates).all() else np.inf
-    if not error:
-        return 1.0 if delta == 0 else 0.0
-    if count == 0:
-        z = min(z, -abs(delta) / error)
-    return float(2 * stdtr(np.minimum(reach.freedom, 1e9), z / reach.scale))
+def _crossings(doses: Array, every: Contrast) -> tuple[Crossover, ...]:
+    """Where skill(b) - skill(a) changes its sign; Bonferroni over doses says that it does."""
+    delta, lo, hi = (np.asarray(end) for end in every[:3])
+    sure = np.asarray(every.p) < ALPHA / len(doses)
+    strict = np.where(sure, lo, -np.inf), np.where(sure, hi, np.inf)
+    return tuple(curves.crossovers(doses, delta, (lo, hi), strict))
 
 
 def holm(p: Sequence[float] | Array) -> Array:
@@ -232,12 +211,15 @@ def corrected(found: Sequence[Verdict]) -> list[Verdict]:
     so. Equivalence needs no correction to stay honest about differences: it claims none.
     """
     adjusted = holm([v.p for v in found])
+    tested = int((~np.isnan(adjusted)).sum())
     result = []
     for verdict, p in zip(found, adjusted, strict=True):
         new = _answered(verdict._replace(p_holm=float(p)))
         if new.outcome == "cannot tell" and verdict.outcome in ("a", "b"):
+            new = _settled(new, tested)
             alone = f"Alone it would be a difference (p = {verdict.p:.3f}); among "
-            new = new._replace(settle=f"{alone}{len(found)} comparisons it is not (p = {p:.3f}).")
+            alone += f"{tested} comparisons it is not (p = {p:.3f})."
+            new = new._replace(settle=f"{alone} {new.settle}".strip())
         result.append(new)
     return result
 
@@ -254,38 +236,11 @@ def _answered(v: Verdict) -> Verdict:
     return v._replace(outcome="cannot tell", answer="cannot tell")
 
 
-def _settle(v: Verdict, spread: Mapping[str, Array], first: Side, second: Side) -> str:
-    """About how many more members of which level would make the interval narrow enough.
-
-    Narrow enough: its half-width below |delta| (a difference) or below margin - |delta|
-    (equivalence), whichever is nearer. A level's variance falls as 1 / members.
-    """
-    if _answered(v).outcome != "cannot tell":
-        return ""
-    half, total = (v.hi - v.lo) / 2, float(sum(spread.values()))
-    if not np.isfinite(half) or total <= 0:
-        return "The interval is not bounded: an intact score is too near chance."
-    target = max(abs(v.delta), v.margin - abs(v.delta))
-    allowed = total * min(1.0, target / half) ** 2
-    width = f"The interval would have to be ± {target:.3f}; it is ± {half:.3f}."
-    times = total / allowed if allowed > 0 else np.inf
-    if times > 1000:
-        return f"{width} No number of trials in reach would settle it."
-    offers = []
-    for level, variance in spread.items():
-        members = min(first.members[level], second.members[level])
-        room = allowed - (total - float(variance))
-        if variance > 0 and room > 0 and members > 1:
-            needed = int(np.ceil(members * float(variance) / room)) + 1
-            offers.append((needed / members, f"About {needed} {level} instead of {members}"))
-    if offers and min(offers)[0] <= 3 * times:
-        return f"{width} {min(offers)[1]} would settle it."
-    largest = max(spread, key=lambda level: float(spread[level]))
-    share = float(spread[largest]) / total
-    return (
-        f"{width} No source alone would settle it; about {np.ceil(times):.0f} times as many of "
-        f"every one would ({largest} give {share:.0%} of the variance)."
-    )
+def _settled(v: Verdict, comparisons: int = 1) -> Verdict:
+    if v.outcome != "cannot tell" or not v.parts:
+        return v
+    found = settling(v.delta, (v.hi - v.lo) / 2, v.margin, v.parts, comparisons)
+    return v._replace(settle=found.words, needed=found.needed)
 
 
 def _scope(names: tuple[str, str], sides: Sequence[Sequence[Analysis]]) -> str:

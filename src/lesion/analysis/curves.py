@@ -1,7 +1,9 @@
-"""What a dose-response curve says in one number: skill, retained area, D50.
+"""What a dose-response curve says in one number: skill, retained area, D50, knee, steepness.
 
 Every function works along the last axis (doses) and over any leading axes (replicates, draws).
 """
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -59,28 +61,26 @@ def retained_area(doses: Array, skills: Array) -> Array:
 def falling(values: Array) -> Array:
     """The nearest curves that never rise: antitonic least squares along the last axis.
 
-    By the min-max formula (Barlow et al. 1972; Robertson, Wright & Dykstra 1988, theorem 1.4.4),
-    fit[i] = min over j <= i of max over k >= i of mean(values[j..k]), which vectorises over curves
-    where pooling adjacent violators does not. nan anywhere in a curve makes all of it nan.
+    By `scipy.optimize.isotonic_regression` (pool adjacent violators; Barlow et al. 1972). It keeps
+    order: a curve nowhere above another is nowhere above it when both are smoothed. A value of
+    -inf counts as -1e6; nan anywhere in a curve makes all of it nan.
     """
-    values = np.asarray(values, np.float64)
-    doses = values.shape[-1]
-    fit = np.full(values.shape, np.inf)
-    for j in range(doses):
-        means = np.cumsum(values[..., j:], axis=-1) / np.arange(1, doses - j + 1)
-        highest = np.maximum.accumulate(means[..., ::-1], axis=-1)[..., ::-1]
-        np.minimum(fit[..., j:], highest, out=fit[..., j:])
-    return fit
+    from scipy.optimize import isotonic_regression
+
+    values = np.clip(np.asarray(values, np.float64), -1e6, 1e6)  # nan stays nan
+    rows = values.reshape(-1, values.shape[-1])
+    fit = np.full(rows.shape, np.nan)
+    for i in np.flatnonzero(~np.isnan(rows).any(1)):
+        fit[i] = isotonic_regression(rows[i], increasing=False).x
+    return fit.reshape(values.shape)
 
 
-def d50(doses: Array, skills: Array, level: float = 0.5) -> Array:
-    """The dose at which smoothed skill first falls to `level`: (..., doses) -> (...).
+def reached(doses: Array, smooth: Array, level: float) -> Array:
+    """The dose at which a smoothed curve first falls to `level`: (..., doses) -> (...).
 
-    Skill is smoothed by `falling`, then interpolated linearly between doses. inf: not reached at
-    any measured dose. nan: skill is undefined. A skill of -inf counts as lost altogether.
+    Linear between doses. inf: not reached at any measured dose; nan: the curve is undefined.
     """
     doses = np.asarray(doses, np.float64)
-    smooth = falling(np.maximum(skills, -1e6))  # nan stays nan
     below = smooth <= level
     after = below.argmax(-1)
     before = np.maximum(after - 1, 0)
@@ -91,6 +91,73 @@ def d50(doses: Array, skills: Array, level: float = 0.5) -> Array:
     found = doses[before] + step * (doses[after] - doses[before])
     found = np.where(below.any(-1), found, np.inf)
     return np.where(np.isnan(smooth).any(-1), np.nan, found)
+
+
+def d50(doses: Array, skills: Array, level: float = 0.5) -> Array:
+    """The dose at which monotone-smoothed skill first falls to `level`; see `reached`."""
+    return reached(doses, falling(skills), level)
+
+
+def steepness(doses: Array, smooth: Array) -> Array:
+    """Skill lost for each unit of dose between three quarters and one quarter: (...).
+
+    0.5 / (D25 - D75) of a smoothed curve, where Dp is the dose at which p% are left. nan: a quarter
+    is not reached, or left already at the first dose.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        width = reached(doses, smooth, 0.25) - reached(doses, smooth, 0.75)
+        return np.where(np.isfinite(width) & (width > 0), 0.5 / width, np.nan)
+
+
+def knee(doses: Array, smooth: Array) -> Array:
+    """The measured dose where a smoothed curve stands highest above its chord: (...).
+
+    The chord joins its first and last values (Kneedle: Satopaa et al. 2011). The first dose where
+    the curve is nowhere above it: what is lost is lost at once. nan: the curve is undefined.
+    """
+    doses = np.asarray(doses, np.float64)
+    share = (doses - doses[0]) / ((doses[-1] - doses[0]) or 1.0)
+    chord = smooth[..., :1] + (smooth[..., -1:] - smooth[..., :1]) * share
+    above = np.round(smooth - chord, 12)  # a straight line has no knee but the first dose
+    place = np.where(np.isnan(above), 0.0, above).argmax(-1)
+    return np.where(np.isnan(above).any(-1), np.nan, doses[place])
+
+
+class Crossover(NamedTuple):
+    """Where a difference of curves changes its sign, and the doses where it may do so."""
+
+    dose: float
+    lo: float
+    hi: float
+    before: int  # sign of the difference below it
+
+
+def crossovers(
+    doses: Array, value: Array, band: tuple[Array, Array], sure: tuple[Array, Array]
+) -> list[Crossover]:
+    """Where two curves cross, each with an interval.
+
+    A crossing lies between two doses at which the difference is surely of opposite signs. Its
+    interval ends where the band of the difference leaves 0: the doses at which a test at the
+    band's level would not tell the curves apart (as for a median survival: Brookmeyer & Crowley
+    1982).
+
+    Args:
+        doses: (doses,) ascending.
+        value: (doses,) the difference.
+        band: its pointwise interval, which makes the interval of the crossing.
+        sure: a wider one, corrected for the number of doses, which says that there is a crossing.
+    """
+    sign = np.where(sure[0] > 0, 1, np.where(sure[1] < 0, -1, 0))
+    places = np.flatnonzero(sign)
+    found = []
+    for i, j in zip(places[:-1], places[1:], strict=True):
+        if sign[i] != sign[j]:
+            x, down = doses[i : j + 1], int(sign[i])
+            ends = (down * curve[i : j + 1] for curve in (band[0], value, band[1]))
+            first, middle, last = sorted(float(reached(x, falling(end), 0.0)) for end in ends)
+            found.append(Crossover(middle, first, last, down))
+    return found
 
 
 def common_doses(*grids: Array) -> Array:

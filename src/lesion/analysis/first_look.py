@@ -5,7 +5,7 @@ import numpy as np
 from lesion.analysis import health
 from lesion.analysis.bootstrap import replicate
 from lesion.analysis.responses import Responses
-from lesion.analysis.summary import weights_of
+from lesion.analysis.sampled import weights_of
 
 
 def first_look(

@@ -40,7 +40,7 @@ def diagnosis_frame(analyses: Sequence[Analysis]) -> pd.DataFrame:
     """One row per diagnosis."""
     import pandas as pd
 
-    columns = ["name", "model", "task", "lesion", "dose", "severity", "message"]
+    columns = ["name", "model", "task", "lesion", "dose", "severity", "message", "evidence"]
     rows = [d._asdict() for a in analyses for d in a.diagnoses]
     return pd.DataFrame(rows, columns=columns)
 

@@ -1,12 +1,16 @@
 """What a record holds, as the arrays that the analysis takes."""
 
+from collections import Counter
+from collections.abc import Sequence
 from itertools import product
 
 import numpy as np
 
 from lesion.analysis.responses import Responses
+from lesion.errors import LesionError
 from lesion.record import Record
-from lesion.specs import LesionSpec, ModelSpec
+from lesion.schema import hint
+from lesion.specs import Draws, LesionSpec, ModelSpec
 from lesion.study import INTACT, Trial
 
 
@@ -14,26 +18,52 @@ def responses(record: Record) -> list[Responses]:
     """One element per model, task and lesion that has a finished draw.
 
     A draw counts when all its doses are there; of an unfinished run, the seeds and draws are kept
-    that make the largest complete table.
+    that make the largest complete table. Where draws and doses are added as needed, the doses are
+    those that most draws have. The study's metric of comparison comes first.
     """
     study, done = record.study, record.done()
     found = []
     for model, task, lesion in product(study.models, study.tasks, study.lesions):
-        seeds, draws = _complete(record, model, task.name, lesion, done)
+        doses = study.doses_of(lesion)
+        if isinstance(study.draws, Draws):
+            doses = _shared(record, model, task.name, lesion, done)
+        seeds, draws = _complete(record, model, task.name, lesion, doses, done)
         if draws:
-            found.append(_table(record, model, task.name, lesion, seeds, draws))
+            found.append(table(record, model, task.name, lesion, seeds, draws, doses))
     return found
 
 
-def _complete(
+def _shared(
     record: Record, model: ModelSpec, task: str, lesion: LesionSpec, done: set[Trial]
+) -> tuple[float, ...]:
+    """The doses of the largest table of draws 0, 1, ... of every seed."""
+    study, depth = record.study, Counter[float]()
+    for dose in study.doses_of(lesion):
+        for draw in study.draws_of(lesion):
+            wanted = {
+                Trial(model.name, seed, task, lesion.name, dose, draw) for seed in study.seeds
+            }
+            if not wanted <= done:
+                break
+            depth[dose] += 1
+    sizes = {n: n * sum(d >= n for d in depth.values()) for n in set(depth.values())}
+    best = max(sizes, key=lambda n: (sizes[n], n), default=1)
+    return tuple(dose for dose, draws in depth.items() if draws >= best)
+
+
+def _complete(
+    record: Record,
+    model: ModelSpec,
+    task: str,
+    lesion: LesionSpec,
+    doses: Sequence[float],
+    done: set[Trial],
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     study = record.study
 
     def finished(seed: int, draw: int) -> bool:
-        return all(
-            Trial(model.name, seed, task, lesion.name, dose, draw) in done
-            for dose in study.doses_of(lesion)
+        return bool(doses) and all(
+            Trial(model.name, seed, task, lesion.name, dose, draw) in done for dose in doses
         )
 
     draws_of = {
@@ -50,17 +80,20 @@ def _complete(
     return best
 
 
-def _table(
+def table(
     record: Record,
     model: ModelSpec,
     task: str,
     lesion: LesionSpec,
-    seeds: tuple[int, ...],
-    draws: tuple[int, ...],
+    seeds: Sequence[int],
+    draws: Sequence[int],
+    doses: Sequence[float],
 ) -> Responses:
+    """Finished trials of one model, task and lesion, at doses above 0."""
     about = record.task(task)
     assert about is not None, "a task is recorded before its first trial"
-    doses = (0.0, *record.study.doses_of(lesion))
+    about["metrics"] = _led_by(record.study.compare.metric, about["metrics"])
+    doses = (0.0, *doses)
     first = record.outputs(Trial(model.name, seeds[0], task, INTACT, 0.0, 0))
     outputs = np.empty((len(seeds), len(draws), len(doses), *first.shape), np.float32)
     for s, seed in enumerate(seeds):
@@ -75,7 +108,18 @@ def _table(
         lesion=lesion.name,
         doses=np.array(doses),
         outputs=outputs,
-        seeds=seeds,
-        draws=draws,
+        seeds=tuple(seeds),
+        draws=tuple(draws),
         **about,
     )
+
+
+def _led_by(metric: str | None, metrics: Sequence[str]) -> tuple[str, ...]:
+    if metric is None:
+        return tuple(metrics)
+    if metric not in metrics:
+        raise LesionError(
+            f"compare.metric: must be one of {', '.join(metrics)}. Got {metric!r}."
+            f"{hint(metric, metrics)}"
+        )
+    return (metric, *(name for name in metrics if name != metric))

@@ -69,8 +69,9 @@ def learned(main: Replicates) -> tuple[Array, bool]:
     """
     gain = main.intact - main.chances[:, None]
     gain = gain if main.higher else -gain
-    each, _ = bootstrap.interval(gain)
-    mean, _ = bootstrap.interval(gain.mean(1))
+    observed = (1 if main.higher else -1) * (main.cells[:, 0, 0] - main.chance)
+    each, _ = bootstrap.interval(observed, gain)
+    mean, _ = bootstrap.interval(observed.mean(), gain.mean(1))
     return each > 0, bool(mean > 0)
 
 
@@ -85,7 +86,7 @@ def _never_learned(r: Responses, main: Replicates) -> Diagnosis | None:
     if each.all() and together:
         return None
     intact = main.cells[:, 0, 0]
-    lo, hi = bootstrap.interval(main.intact)
+    lo, hi = bootstrap.interval(intact, main.intact)
     weak = ~each if together else np.ones_like(each)
     numbers = ", ".join(f"{intact[i]:.3f} [{lo[i]:.3f}, {hi[i]:.3f}]" for i in np.flatnonzero(weak))
     dead = [int(r.seeds[i]) for i in np.flatnonzero(~each)]
@@ -96,7 +97,10 @@ def _never_learned(r: Responses, main: Replicates) -> Diagnosis | None:
         f"clearly {side} the {main.chance:.3f} of the best constant answer."
     )
     severity = "warning" if together else "exclude"
-    evidence = {"intact": intact.tolist(), "chance": main.chance, "seeds": dead}
+    evidence = {
+        "intact": intact.tolist(), "lo": lo.tolist(), "hi": hi.tolist(), "chance": main.chance,
+        "seeds": dead,
+    }  # fmt: skip
     return _make(r, "never learned", message, 0.0, severity, **evidence)
 
 
@@ -148,7 +152,12 @@ def _constant(r: Responses, answers: Array) -> Diagnosis | None:
         f"dose {int(chosen.sum())} of {stuck[:, :, first].size} trials do so for at least 99% of "
         f"the examples ({split})."
     )
-    evidence = {"classes": _named(r, chosen), "shares": answers[:, :, first].tolist()}
+    evidence = {
+        "classes": _named(r, chosen),
+        "trials": int(chosen.sum()),
+        "share": float(answers[:, :, first].max(-1)[stuck[:, :, first]].mean()),
+        "answers": answers[:, :, first].tolist(),
+    }
     return _make(r, "constant", message, dose, "note" if first else "warning", **evidence)
 
 
@@ -163,8 +172,13 @@ def _bimodal(r: Responses, answers: Array) -> Diagnosis | None:
                 f"{r.task} in different trials ({_split(r, chosen)}; {trials} in all): the mean of "
                 f"such trials is the score of none."
             )
-            classes = _named(r, chosen)
-            return _make(r, "bimodal", message, float(dose), "warning", classes=classes)
+            evidence = {
+                "classes": _named(r, chosen),
+                "trials": trials,
+                "share": second / trials,
+                "answers": answers[:, :, t].tolist(),
+            }
+            return _make(r, "bimodal", message, float(dose), "warning", **evidence)
     return None
 
 

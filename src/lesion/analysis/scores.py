@@ -66,6 +66,7 @@ class Metric(NamedTuple):
     chance: Callable[[Array, int], Array] | None
     higher: bool  # higher is better
     about: str
+    limits: tuple[float, float] = (-np.inf, np.inf)  # lowest and highest value
 
 
 def _finite(outputs: Array) -> Array:
@@ -179,6 +180,7 @@ METRICS: dict[str, Metric] = {
         lambda prior, best: prior[:, best],
         True,
         "share of right answers; chance: share of the most frequent class",
+        (0.0, 1.0),
     ),
     "balanced_accuracy": Metric(
         "answer",
@@ -186,6 +188,7 @@ METRICS: dict[str, Metric] = {
         lambda prior, best: 1 / (prior > 0).sum(1),
         True,
         "mean recall of the classes that occur; chance: 1 / classes",
+        (0.0, 1.0),
     ),
     "f1": Metric(
         "answer",
@@ -193,6 +196,7 @@ METRICS: dict[str, Metric] = {
         _f1_chance,
         True,
         "two classes: F1 of the second; more: mean over classes; chance: the best constant answer",
+        (0.0, 1.0),
     ),
     "mcc": Metric(
         "answer",
@@ -200,6 +204,7 @@ METRICS: dict[str, Metric] = {
         lambda prior, best: np.zeros(len(prior)),
         True,
         "Matthews correlation, R_K for more classes (Gorodkin 2004); chance: 0",
+        (-1.0, 1.0),
     ),
     "cross_entropy": Metric(
         "loss",
@@ -207,6 +212,7 @@ METRICS: dict[str, Metric] = {
         _entropy,
         False,
         "mean loss in nats; chance: entropy of the labels' prior",
+        (0.0, np.inf),
     ),
     "bits_per_byte": Metric(
         "spent",

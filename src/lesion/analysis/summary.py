@@ -1,20 +1,15 @@
-"""From responses to what is reported: curves with bands, retained area, D50, shares, diagnoses.
-
-Resampling weights are addressed by what they resample (`lesion.keys`): the examples of a task, the
-draws of a lesion, the seeds of a model. So models are paired through what they share, nothing
-changes for one model when another is added, and the same seed gives the same intervals anywhere.
-"""
+"""From responses to what is reported: curves with bands, area, D50, knee, shares, diagnoses."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from lesion.analysis import bootstrap, curves, health
+from lesion.analysis import bootstrap, curves, health, scores
 from lesion.analysis.bootstrap import Replicates, Tails, Weights
 from lesion.analysis.health import Diagnosis
 from lesion.analysis.responses import Responses
-from lesion.keys import generator
+from lesion.analysis.sampled import Sampled, area_of, sampled, weights_of
 
 Array = np.ndarray
 
@@ -55,12 +50,13 @@ class Analysis(NamedTuple):
     intact: Estimate
     area: Estimate
     d50: Estimate
+    knee: Estimate
+    steepness: Estimate
     shares: dict[str, float]  # level -> part of the variance of the area
     diagnoses: tuple[Diagnosis, ...]
-    skills: Array  # (replicates, doses) joint bootstrap of skill
-    linear: Array  # (replicates, doses) the same to first order: its variances add up
-    levels: dict[str, Array]  # level -> (replicates, doses) linear, only that level resampled
-    members: dict[str, int]  # level -> how many there are
+    sampled: Sampled  # the replicates of skill
+    halves: Array  # (replicates,) joint bootstrap of D50
+    right: Array  # (doses, examples) share of trials that answered rightly
 
     @property
     def excluded(self) -> tuple[str, ...]:
@@ -75,30 +71,14 @@ def analyse(
     return [_one(r, weights_of(r, seed, replicates), level) for r in responses]
 
 
-def weights_of(responses: Responses, seed: int, replicates: int = 2000) -> Weights:
-    """Resampling weights, the same for whatever shares examples, draws or seeds."""
-    r, examples = responses, len(responses.labels)
-
-    def drawn(members: int, *address: str | int) -> Array:
-        return bootstrap.resample(generator(seed, "bootstrap", *address), members, replicates)
-
-    return Weights(
-        seeds=drawn(len(r.seeds), "seeds", r.task, r.model, *r.seeds),
-        draws=drawn(len(r.draws), "draws", r.lesion, *r.draws),  # the same damage on every task
-        examples=drawn(examples, "examples", r.task, examples),
-    )
-
-
 def _one(responses: Responses, drawn: Weights, level: float) -> Analysis:
     r = responses
     found = bootstrap.replicate(r, drawn)
     main = found[r.metrics[0]]
-    observed, joint, linear, alone = skills(main)
-    spread = bootstrap.variances({k: curves.retained_area(r.doses, s) for k, s in alone.items()})
+    skill = sampled(r.doses, main)
+    area, smooth = area_of(skill), curves.falling(skill.joint)
     scored = {name: _curve(replicates, level) for name, replicates in found.items()}
-    area, halves = curves.retained_area(r.doses, joint), curves.d50(r.doses, joint)
-    reach = bootstrap.tails(curves.retained_area(r.doses, linear), spread, main.members)
-    limits = (float(r.doses[0]), np.inf)
+    band = _band(skill, level)
     plain = scored[main.metric]
     return Analysis(
         model=r.model,
@@ -106,56 +86,66 @@ def _one(responses: Responses, drawn: Weights, level: float) -> Analysis:
         task=r.task,
         lesion=r.lesion,
         metric=main.metric,
-        doses=np.asarray(r.doses, np.float64),
+        doses=skill.doses,
         seeds=tuple(r.seeds),
         draws=tuple(r.draws),
         examples=len(r.labels),
         curves=scored,
-        skill=Curve("skill", True, 0.0, observed, *_band(joint, linear, alone, main, level)),
+        skill=Curve("skill", True, 0.0, skill.value, *band),
         intact=Estimate(float(plain.value[0]), float(plain.lo[0]), float(plain.hi[0])),
-        area=_estimate(curves.retained_area(r.doses, observed), area, level, reach),
-        d50=_estimate(curves.d50(r.doses, observed), halves, level, reach, limits),
-        shares=bootstrap.shares(spread),
+        area=_estimate(area.value, area.joint, level, area.reach),
+        d50=half_lost(skill.doses, skill.value, *band),
+        **_shape(skill.doses, skill.value, smooth, level, area.reach),
+        shares=area.shares,
         diagnoses=health.diagnose(r, main),
-        skills=joint,
-        linear=linear,
-        levels=alone,
-        members=main.members,
+        sampled=skill,
+        halves=curves.reached(skill.doses, smooth, 0.5),
+        right=_right(r),
     )
 
 
-def skills(main: Replicates) -> tuple[Array, Array, Array, dict[str, Array]]:
-    """Skill as observed (doses,), in every replicate, the same to first order, and by level.
+def _right(r: Responses) -> Array:
+    outputs = np.moveaxis(r.outputs, (4, 3), (0, 1))  # (columns, examples, seeds, draws, doses)
+    flat = outputs.reshape(*outputs.shape[:2], -1)
+    correct = scores.KINDS[r.kind].correct(flat, r.labels)
+    return correct.reshape(outputs.shape[1:]).mean((1, 2)).T
 
-    Skill is a ratio of means: the mean score of all seeds and draws against the mean intact score,
-    not the mean of ratios, which one nearly dead seed could send anywhere.
+
+def half_lost(doses: Array, value: Array, lo: Array, hi: Array) -> Estimate:
+    """D50, and the doses at which the band of skill holds a half.
+
+    The interval of a median survival time, taken over (Brookmeyer & Crowley 1982): it covers as
+    often as the band does, and "not reached" needs no special case. Smoothing keeps the order of
+    the three curves, and with it that of the three doses.
     """
-    chance = np.asarray(main.chance)
-    observed = curves.skill(main.value, chance, main.value[0], main.higher)
-    gain = float(main.value[0] - main.chance)
+    value, lo, hi = (curves.d50(doses, curve) for curve in (value, lo, hi))
+    return Estimate(float(value), float(lo), float(hi))
 
-    def linear(score: Array, chance: Array) -> Array:
-        return curves.linear_skill(score, chance, score[:, 0], observed, gain)
 
-    fixed = np.full(len(main.joint), main.chance)
-    alone = {
-        level: linear(score, main.chances if level == "examples" else fixed)
-        for level, score in main.levels.items()
-    }
-    joint = curves.skill(main.joint, main.chances, main.joint[:, 0], main.higher)
-    return observed, joint, linear(main.joint, main.chances), alone
+def _shape(
+    doses: Array, observed: Array, replicates: Array, level: float, reach: Tails
+) -> dict[str, Estimate]:
+    """Knee and steepness of the smoothed curve; `replicates` are smoothed already."""
+    smooth, found = curves.falling(observed), {}
+    for name, of, limits in (
+        ("knee", curves.knee, (float(doses[0]), float(doses[-1]))),
+        ("steepness", curves.steepness, (0.0, np.inf)),
+    ):
+        values = of(doses, smooth), of(doses, replicates)
+        found[name] = _estimate(*values, level, reach, limits)
+    return found
 
 
 def _curve(found: Replicates, level: float) -> Curve:
-    band = _band(found.joint, found.joint, found.levels, found, level)
+    reach = bootstrap.tails(found.joint, bootstrap.variances(found.levels), found.members)
+    limits = scores.METRICS[found.metric].limits
+    band = bootstrap.interval(found.value, found.joint, level, reach, limits)
     return Curve(found.metric, found.higher, found.chance, found.value, *band)
 
 
-def _band(
-    joint: Array, linear: Array, alone: dict[str, Array], found: Replicates, level: float
-) -> tuple[Array, Array]:
-    reach = bootstrap.tails(linear, bootstrap.variances(alone), found.members)
-    return bootstrap.interval(joint, level, reach)
+def _band(skill: Sampled, level: float) -> tuple[Array, Array]:
+    reach = bootstrap.tails(skill.linear, bootstrap.variances(skill.levels), skill.members)
+    return bootstrap.interval(skill.value, skill.joint, level, reach)
 
 
 def _estimate(
@@ -165,7 +155,7 @@ def _estimate(
     reach: Tails,
     limits: tuple[float, float] = (-np.inf, np.inf),
 ) -> Estimate:
-    lo, hi = bootstrap.interval(replicates, level, reach, limits)
+    lo, hi = bootstrap.interval(value, replicates, level, reach, limits)
     return Estimate(float(value), float(lo), float(hi))
 
 
@@ -190,7 +180,13 @@ def summary_row(analysis: Analysis) -> dict:
     """The one row of a model, task and lesion."""
     a = analysis
     row: dict = _who(a) | {"metric": a.metric}
-    for name, estimate in (("intact", a.intact), ("retained_area", a.area), ("d50", a.d50)):
+    for name, estimate in (
+        ("intact", a.intact),
+        ("retained_area", a.area),
+        ("d50", a.d50),
+        ("knee", a.knee),
+        ("steepness", a.steepness),
+    ):
         row[name], row[f"{name}_lo"], row[f"{name}_hi"] = estimate
         if name == "intact":
             row["chance"] = a.curves[a.metric].chance
@@ -209,7 +205,12 @@ def _counts(a: Analysis) -> dict:
 
 
 def jsonable(value: object) -> object:
-    """The same value with what JSON lacks replaced: nan -> None, inf -> "inf", -inf -> "-inf"."""
+    """The same value with what JSON lacks replaced: nan -> None, inf -> "inf", -inf -> "-inf".
+
+    Named tuples become mappings.
+    """
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        value = value._asdict()
     if isinstance(value, dict):
         return {str(k): jsonable(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
