@@ -44,7 +44,7 @@ def test_the_same_generator_gives_the_same_replicates_and_another_gives_others()
     assert not np.array_equal(first, other)
 
 
-@pytest.mark.parametrize("name", list(scores.METRICS))
+@pytest.mark.parametrize("name", scores.available("classify"))
 def test_replicates_are_means_of_trial_scores_under_weights_written_as_loops(name):
     rng = np.random.default_rng(2)
     labels = mrpc_labels(40)
