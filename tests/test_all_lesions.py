@@ -26,10 +26,10 @@ def test_every_unit_order_effect_and_distraction_is_in_it():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [STUDY, "mrpc-recovery"])
-def test_it_runs_in_quick_form_on_a_stand_in(name, tmp_path, tiny_bert, monkeypatch):
+def test_it_runs_in_quick_form_on_a_stand_in(name, tmp_path, tiny_deep, monkeypatch):
     monkeypatch.setenv("LESION_CACHE", str(tmp_path / "cache"))
     labs.write_glue(tmp_path / "glue")
-    study = on_models(quick(find_study(name)), str(tiny_bert))
+    study = on_models(quick(find_study(name)), str(tiny_deep))
     run = lesion.run(study, tmp_path / "run", data=tmp_path / "glue")
     done, total = run.progress()
     assert done == total > 0
