@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
+BENCH ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-slow test-gpu check format bench clean
@@ -44,10 +45,10 @@ format: $(STAMP)  ## repair what can be repaired by itself
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(STAMP)  ## measure the speed
-	@set -e; found=; for script in benchmarks/bench_*.py; do \
-		if test -f "$$script"; then found=yes; echo "== $$script"; $(BIN)/python "$$script"; fi; done; \
-	test -n "$$found" || { echo "benchmarks/ holds no bench_*.py yet." >&2; exit 1; }
+bench: $(STAMP)  ## measure the speed (an hour; BENCH=--quick for minutes, --data GLUE for MRPC)
+	@set -e; for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+	@for script in limit against_article; do echo "== benchmarks/$$script.py $(BENCH)"; \
+		$(BIN)/python benchmarks/$$script.py $(BENCH) || exit 1; done
 
 clean:  ## remove the environment and every tool's cache
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

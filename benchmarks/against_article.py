@@ -248,7 +248,7 @@ def main() -> None:
     parser.add_argument("--case", nargs="+", choices=list(CASES), default=list(CASES))
     options = parser.parse_args()
     examples, rounds = (32, 1) if options.quick else (408, 3)
-    doses = (0.25, 0.75) if options.quick else (0.1, 0.3, 0.5, 0.7, 0.9)
+    doses = (0.25, 0.75) if options.quick else (1 / 6, 1 / 2, 5 / 6)
     with crews(examples, options.data) as crew:
         compare(crew, options.case, doses, options.rounds or rounds)
 

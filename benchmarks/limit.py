@@ -24,7 +24,7 @@ from lesion.damage.lesion import Lesion
 from lesion.engine.forward import Scorer
 
 FINE = tuple(n / 20 for n in range(1, 21))  # the article's
-COARSE = (0.1, 0.3, 0.5, 0.7, 0.9)
+COARSE = (1 / 6, 1 / 2, 5 / 6)
 
 
 class Product(NamedTuple):

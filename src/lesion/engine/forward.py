@@ -101,8 +101,7 @@ class Scorer:
         """Kept outputs of one batch, float32 (rows, columns)."""
         if self._passage is None or not self._is_plain():
             return self._own(batch)
-        ((numbers, states, finite),) = self._passage.run(batch)
-        return self._heard(numbers, states, finite)[0]
+        return self._heard([batch], *self._passage.alone(batch))[0]
 
     def _is_plain(self) -> bool:
         """Whether nothing was hung into the model that its modules alone do not tell."""

@@ -1,0 +1,68 @@
+"""The last layer of an encoder, only where the head reads.
+
+A classifier reads one token of each row, and a hidden word is one token. There a query is made;
+keys and values are not made for every token: with W the key matrix of a head, q · Wx is (qW) · x,
+and the weighted sum of values is the value of the weighted sum.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch.nn import functional
+
+from lesion.engine.encoders import Encoder
+from lesion.engine.packing import Pack
+
+
+def last_layer(
+    encoder: Encoder, packs: Sequence[Pack], states: Sequence[torch.Tensor]
+) -> torch.Tensor:
+    """What the last layer says at the places that are read: (rows * reads, width).
+
+    Args:
+        states: what the layer below says about all tokens of each pack, (tokens, width).
+    """
+    attention, mlp = encoder.layers[-1]
+    heads, width = attention.heads, states[0].shape[1]
+    here = torch.cat([one[pack.reads] for one, pack in zip(states, packs, strict=True)])
+    query = functional.linear(here, attention.query.weight, attention.query.bias)
+    size = query.shape[1] // heads
+    query = query.view(-1, heads, size) * size**-0.5
+    keys = attention.key.weight.view(heads, size, width)
+    asked = torch.bmm(query.transpose(0, 1), keys).transpose(0, 1)  # (reads, heads, width)
+    constant = (query * attention.key.bias.view(heads, size)).sum(2)
+    counts = [len(pack.reads) for pack in packs]
+    questions = zip(states, packs, asked.split(counts), constant.split(counts), strict=True)
+    seen = torch.cat([_seen(encoder, *one) for one in questions])
+    values = attention.value.weight.view(heads, size, width).transpose(1, 2)
+    said = torch.bmm(seen.transpose(0, 1), values).transpose(0, 1).flatten(1)
+    found = attention.norm(attention.output(said.add_(attention.value.bias)).add_(here))
+    return mlp.norm(mlp.outer(mlp.activation(mlp.inner(found))).add_(found))
+
+
+def _seen(
+    encoder: Encoder,
+    states: torch.Tensor,
+    pack: Pack,
+    asked: torch.Tensor,
+    constant: torch.Tensor,
+) -> torch.Tensor:
+    """What each head attends to from each place, in states: (reads, heads, width)."""
+    reads, heads, width = pack.places.shape[1], asked.shape[1], asked.shape[2]
+    parts, row = [], 0
+    for stretch in pack.stretches:
+        mine = slice(row * reads, (row + stretch.rows) * reads)
+        tokens = states[stretch.tokens].view(stretch.rows, stretch.length, width)
+        questions = asked[mine].reshape(stretch.rows, reads * heads, width)
+        scores = torch.bmm(questions, tokens.transpose(1, 2))
+        scores = scores.view(stretch.rows, reads, heads, -1)
+        scores += constant[mine].view(stretch.rows, reads, heads, 1)
+        if encoder.bias:
+            bias = encoder.bias(stretch.length)[0]  # (heads, length, length)
+            scores += bias[:, pack.places[row : row + stretch.rows]].permute(1, 2, 0, 3)
+        if stretch.mask is not None:
+            scores.masked_fill_(~stretch.mask[:, None, None, :], -torch.inf)
+        weights = scores.softmax(-1).view(stretch.rows, reads * heads, -1)
+        parts.append(torch.bmm(weights, tokens).view(-1, heads, width))
+        row += stretch.rows
+    return torch.cat(parts)
