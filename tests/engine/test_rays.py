@@ -1,5 +1,7 @@
 """A cluster of several nodes on this machine, by Ray's own utility; one of them is lost."""
 
+import time
+
 import pytest
 
 import lesion
@@ -12,7 +14,7 @@ from tests import labs
 @pytest.fixture
 def small(tmp_path, tiny_bert):
     data = labs.write_pairs(tmp_path / "pairs.tsv")
-    return parse_study(labs.study(tiny_bert, data, draws=6))
+    return parse_study(labs.study(tiny_bert, data, draws=60))
 
 
 def test_without_ray_a_user_is_told_what_to_install(small, tmp_path, monkeypatch):
@@ -25,14 +27,14 @@ def test_without_ray_a_user_is_told_what_to_install(small, tmp_path, monkeypatch
 
 
 @pytest.fixture
-def cluster(monkeypatch):
-    """A head without processors, and three nodes of one each."""
+def cluster():
+    """A head without processors, and two nodes of one each."""
     pytest.importorskip("ray")
     from ray.cluster_utils import Cluster
 
-    monkeypatch.setenv("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
-    nodes = [made.add_node(num_cpus=1, resources={"bench": 1}) for _ in range(3)]
+    quick = {"include_dashboard": False, "_system_config": {"enable_worker_prestart": False}}
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **quick})
+    nodes = [made.add_node(num_cpus=1, resources={"bench": 1}) for _ in range(2)]
     made.wait_for_nodes()
     yield made, nodes
     made.shutdown()
@@ -44,12 +46,20 @@ def test_a_lost_node_costs_only_its_unfinished_draws(cluster, small, tmp_path):
     made, nodes = cluster
 
     class Loss(Quiet):
-        seen, notes = 0, ()
+        """Takes a node away as soon as two draws are seen to go on at once."""
+
+        seen, notes, under_way = 0, (), frozenset()
 
         def measured(self, measured):
             self.seen += 1
-            if self.seen == 4:
-                made.remove_node(nodes[0], allow_graceful=False)
+            draw = frozenset([(measured.trial.lesion, measured.trial.draw)])
+            if nodes and measured.trial.lesion:
+                time.sleep(0.5)  # gives the second worker the time to come
+                last = measured.trial.dose == 1
+                self.under_way = self.under_way - draw if last else self.under_way | draw
+                if len(self.under_way) == 2:
+                    made.remove_node(nodes.pop(0), allow_graceful=False)
+                    nodes.clear()
 
         def note(self, sentence):
             self.notes = (*self.notes, sentence)
@@ -64,6 +74,7 @@ def test_a_lost_node_costs_only_its_unfinished_draws(cluster, small, tmp_path):
         assert run.record.rows(table) == alone.record.rows(table)
     assert len(watcher.notes) == 1
     assert watcher.notes[0].startswith("A worker was lost with its node, or killed there")
+    assert not nodes
     assert watcher.seen == run.progress()[1]  # what was told before was not done again
 
 

@@ -20,7 +20,7 @@ def specs(folder) -> dict[str, TaskSpec]:
     """A task of every kind and origin that needs no network."""
     table = str(labs.write_pairs(folder / "pairs.tsv"))
     (folder / "minimal.jsonl").write_text('{"sentence_good": "a b", "sentence_bad": "a c"}\n')
-    (folder / "text.txt").write_text("the cat sat on the mat .\n" * 8)
+    (folder / "text.txt").write_text("the cat sat on the mat and saw the dog run away .\n" * 8)
     return {
         "files": TaskSpec("files", train=table, dev=table, text=("s1", "s2"), label="same"),
         "glue": TaskSpec("mrpc"),
