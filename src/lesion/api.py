@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lesion.analysis.compare import Verdict
+    from lesion.analysis.dissociation import Dissociation
     from lesion.analysis.summary import Analysis
     from lesion.engine.sweep import Watcher
     from lesion.engine.work import Measured
@@ -65,6 +66,13 @@ class Run:
         return verdicts(
             self.analyses, compare.between, compare.margin, self.study.seed, compare.dose
         )
+
+    @cached_property
+    def dissociations(self) -> "list[Dissociation]":
+        """Lesion x task interactions, where the study has two of each."""
+        from lesion.analysis.dissociation import dissociations
+
+        return dissociations(self.analyses)
 
     def curves(self) -> "pd.DataFrame":
         """One row per model, task, lesion and dose: every metric with its interval."""
@@ -113,6 +121,7 @@ class Run:
             "summary": [summary_row(one) for one in self.analyses],
             "diagnoses": [d._asdict() for one in self.analyses for d in one.diagnoses],
             "verdicts": [verdict._asdict() for verdict in self.verdicts],
+            "dissociations": [one._asdict() for one in self.dissociations],
         })  # type: ignore[return-value]  # fmt: skip
 
     def write_report(self) -> list[Path]:

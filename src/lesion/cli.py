@@ -308,7 +308,7 @@ def _print_answer(found: "Run") -> None:
     for table in summary_tables(found.analyses):
         out.print(table)
         out.print()
-    for line in findings(found.analyses, found.verdicts):
+    for line in findings(found.analyses, found.verdicts, found.dissociations):
         out.print(line)
 
 

@@ -59,8 +59,8 @@ def test_seeds_nested_in_several_models_are_not_counted_twice():
 
 
 def test_the_seeds_of_one_model_are_its_only_replication_and_count():
-    found = contrast.contrast(area([flat(0.4, seeds=0.05, members=(3, 8, 99))], "a"),
-                              area([flat(0.4, seeds=0.05, rng=1, members=(3, 8, 99))], "b"))  # fmt: skip
+    sides = [area([flat(0.4, seeds=0.05, rng=n, members=(3, 8, 99))]) for n in (0, 1)]
+    found = contrast.contrast(*sides)
     half = stats.t.ppf(0.975, 4) * np.hypot(0.05, 0.05)
     assert (found.lo, found.hi) == pytest.approx((-half, half), rel=0.05)
 

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -64,7 +66,7 @@ def test_draws_are_added_until_the_interval_is_narrow_enough(world):
 
 def test_plans_only_grow_and_never_more_than_double(world):
     plans = world.finish(Aim(GRID, 5, 40, 0.05))
-    for old, new in zip(plans[:-1], plans[1:], strict=True):
+    for old, new in pairwise(plans):
         assert set(old.doses) <= set(new.doses)
         assert old.draws <= new.draws <= 2 * old.draws
 

@@ -3,6 +3,7 @@
 Every function works along the last axis (doses) and over any leading axes (replicates, draws).
 """
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -151,7 +152,7 @@ def crossovers(
     sign = np.where(sure[0] > 0, 1, np.where(sure[1] < 0, -1, 0))
     places = np.flatnonzero(sign)
     found = []
-    for i, j in zip(places[:-1], places[1:], strict=True):
+    for i, j in pairwise(places):
         if sign[i] != sign[j]:
             x, down = doses[i : j + 1], int(sign[i])
             ends = (down * curve[i : j + 1] for curve in (band[0], value, band[1]))

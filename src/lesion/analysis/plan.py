@@ -5,7 +5,9 @@ and the next one is a pure function of what the last one gave, so that an interr
 number of workers come to the same trials.
 
 Draws are added while the interval of some comparison is too wide, as many as its variance shares
-say are missing, at most doubling at a time. Doses are added where they could matter for the area:
+say are missing and two more, at most doubling at a time. Whoever stops as soon as an interval looks
+narrow stops too often where it is narrow by chance; going past the mark leaves few chances to (Hall
+1983). Doses are added where they could matter for the area:
 within a segment of width h over which a falling curve drops by d, the area is known to h d / 2 on
 either side; taken as uniform, these errors have the variance (h d)^2 / 12 each. The worst segments
 are halved until the root of their sum is a quarter of the half-width that is asked for: most doses
@@ -27,6 +29,7 @@ from lesion.analysis.settle import times_needed
 Array = np.ndarray
 
 COARSE = 9  # doses of the first plan
+SPARE = 2  # draws beyond those that seem to be missing
 GRID_SHARE = 0.25  # of the half-width asked for that the doses may cost
 
 
@@ -114,8 +117,8 @@ def _draws(now: int, one: Contrast, aim: Aim) -> int:
     if half <= aim.until or now >= aim.most:
         return now
     times = times_needed(one.parts, half, aim.until, {"draws"}) if np.isfinite(half) else None
-    wanted = 2 * now if times is None else min(int(np.ceil(now * times)), 2 * now)
-    return min(max(wanted, now + 1), aim.most)
+    wanted = 2 * now if times is None else min(int(np.ceil(now * times)) + SPARE, 2 * now)
+    return min(wanted, aim.most)
 
 
 def _halved(skill: Sampled, aim: Aim) -> list[float]:

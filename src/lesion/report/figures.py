@@ -40,6 +40,14 @@ LABELS = {
     "skill": "skill (1 intact, 0 chance)",
 }
 DOSE = "dose: fraction of units destroyed"
+# What is wrong with a curve, and the sign that says so at the dose where it begins.
+SIGNS = {
+    "never learned": "X",
+    "constant": "s",
+    "bimodal": "D",
+    "improves under damage": "^",
+    "not finite": "P",
+}
 
 STYLE = {
     "font.family": "DejaVu Sans",  # carried by matplotlib: the same on every machine
@@ -70,6 +78,7 @@ def curve_figure(
     metric: str | Sequence[str],
     summary: pd.DataFrame | None = None,
     doses: Mapping[str, str] | None = None,
+    diagnoses: pd.DataFrame | None = None,
 ) -> Figure:
     """Dose-response curves of one task: a column a lesion, a row a metric, a line a model.
 
@@ -83,6 +92,8 @@ def curve_figure(
         metric: a metric, "skill", or several: one row each.
         summary: from `analysis.frames.summary_frame`; without it there are no D50 ticks.
         doses: lesion -> label of its dose axis, such as "dose: fraction of weights destroyed".
+        diagnoses: from `analysis.frames.diagnosis_frame`; each that has a dose is a sign on its
+            curve there, and models left out of verdicts are said to be.
     """
     from matplotlib import style
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -92,7 +103,8 @@ def curve_figure(
     metrics = (metric,) if isinstance(metric, str) else tuple(metric)
     data = _of_task(curves, task, metrics)
     lesions = list(dict.fromkeys(data["lesion"]))
-    looks = _looks(data)
+    found = None if diagnoses is None else diagnoses[diagnoses["task"] == task]
+    looks = _looks(data, set() if found is None else _left_out(found))
     with style.context(["default", STYLE]):  # whatever the user's matplotlibrc says
         size = (max(5.2, 1.2 + 3.7 * len(lesions)), 1.1 + 2.9 * len(metrics))
         figure = Figure(
@@ -108,12 +120,15 @@ def curve_figure(
                 _draw_panel(axes, panel, name, looks)
                 if summary is not None:
                     _draw_d50(axes, _rows(summary, task, lesion), looks)
+                if found is not None:
+                    _draw_signs(axes, panel, name, found[found["lesion"] == lesion], looks)
             row[0].set_ylabel(LABELS.get(name, name.replace("_", " ")))
         for axes, lesion in zip(grid[0], lesions, strict=True):
             axes.set_title(lesion, loc="left", fontsize=10.5, fontweight="bold", color=INK)
         for axes, lesion in zip(grid[-1], lesions, strict=True):
             axes.set_xlabel((doses or {}).get(lesion, DOSE))
-        _legend(figure, task, looks, None if summary is None else _main(summary, task))
+        signs = [] if found is None else [name for name in SIGNS if name in set(found["name"])]
+        _legend(figure, task, looks, None if summary is None else _main(summary, task), signs)
     return figure
 
 
@@ -142,17 +157,19 @@ def write_figures(
 
     MCC is there because the accuracy of a collapsed model is that of the class it fell on.
     """
-    from lesion.analysis.frames import curve_frame, summary_frame
+    from lesion.analysis.frames import curve_frame, diagnosis_frame, summary_frame
     from lesion.report.grid import WIDEST, side_by_side
 
     curves, summary = curve_frame(analyses), summary_frame(analyses)
+    diagnoses = diagnosis_frame(analyses)
     written = []
     for task in dict.fromkeys(a.task for a in analyses):
         first = next(a for a in analyses if a.task == task)
         metrics = dict.fromkeys((first.metric, *(m for m in first.curves if m == "mcc")))
         path = Path(folder) / (re.sub(r"[^\w.-]+", "-", task).strip("-.") or "task")
         if len({a.lesion for a in analyses if a.task == task}) <= WIDEST:
-            written += save(curve_figure(curves, task, tuple(metrics), summary, doses), path)
+            figure = curve_figure(curves, task, tuple(metrics), summary, doses, diagnoses)
+            written += save(figure, path)
             continue
         for metric in metrics:
             target = path if metric == first.metric else path.with_name(f"{path.name}-{metric}")
@@ -177,7 +194,12 @@ def _rows(summary: pd.DataFrame, task: str, lesion: str) -> pd.DataFrame:
     return summary[(summary["task"] == task) & (summary["lesion"] == lesion)]
 
 
-def _looks(data: pd.DataFrame) -> dict[str, dict[str, Any]]:
+def _left_out(diagnoses: pd.DataFrame) -> set[str]:
+    """Models that a diagnosis leaves out of verdicts."""
+    return set(diagnoses.loc[diagnoses["severity"] == "exclude", "model"])
+
+
+def _looks(data: pd.DataFrame, left_out: set[str]) -> dict[str, dict[str, Any]]:
     """model -> colour and dash: with groups, a colour a group and a dash a model in it."""
     who = data[["model", "group"]].drop_duplicates("model")
     named = who["group"].dropna()
@@ -194,7 +216,8 @@ def _looks(data: pd.DataFrame) -> dict[str, dict[str, Any]]:
         looks[model] = {
             "color": PALETTE[hue % len(PALETTE)],
             "linestyle": DASHES[dash % len(DASHES)],
-            "label": f"{model} ({group})" if grouped and isinstance(group, str) else model,
+            "label": (f"{model} ({group})" if grouped and isinstance(group, str) else model)
+            + (", left out" if model in left_out else ""),
         }
     return looks
 
@@ -231,13 +254,26 @@ def _draw_d50(axes: Axes, summary: pd.DataFrame, looks: Mapping[str, Any]) -> No
                       color=looks[model]["color"], solid_capstyle="butt", zorder=5)  # fmt: skip
 
 
+def _draw_signs(
+    axes: Axes, panel: pd.DataFrame, metric: str, diagnoses: pd.DataFrame, looks: Mapping[str, Any]
+) -> None:
+    for found in diagnoses.dropna(subset="dose")[::-1].itertuples():  # the gravest on top
+        here = panel[(panel["model"] == found.model) & np.isclose(panel["dose"], found.dose)]
+        if found.name in SIGNS and len(here):
+            axes.plot(here["dose"], _drawable(here, metric), SIGNS[found.name], markersize=6.5,
+                      color="white", markeredgecolor=looks[found.model]["color"],
+                      markeredgewidth=1.4, clip_on=False, zorder=6)  # fmt: skip
+
+
 def _main(summary: pd.DataFrame, task: str) -> str:
     """The metric that the D50s are of."""
     name = str(summary.loc[summary["task"] == task, "metric"].iloc[0])
     return LABELS.get(name, name).split(" (")[0]
 
 
-def _legend(figure: Figure, task: str, looks: Mapping[str, Any], d50_of: str | None) -> None:
+def _legend(
+    figure: Figure, task: str, looks: Mapping[str, Any], d50_of: str | None, signs: Sequence[str]
+) -> None:
     from matplotlib.lines import Line2D
 
     inks = sorted(looks.values(), key=lambda look: PALETTE.index(look["color"]))
@@ -246,6 +282,11 @@ def _legend(figure: Figure, task: str, looks: Mapping[str, Any], d50_of: str | N
     if d50_of is not None:
         handles.append(Line2D([], [], color=SOFT, linestyle="", marker="|", markersize=8,
                               markeredgewidth=2.6, label=f"D50 of {d50_of}"))  # fmt: skip
+    handles += [
+        Line2D([], [], color="white", linestyle="", marker=SIGNS[name], markersize=6.5,
+               markeredgecolor=SOFT, markeredgewidth=1.4, label=name)
+        for name in signs
+    ]  # fmt: skip
     letters = sum(len(str(handle.get_label())) + 7 for handle in handles)
     room = figure.get_figwidth() * 12  # about so many letters fit in a row
     columns = max(1, min(len(handles), int(len(handles) * room / letters)))

@@ -9,6 +9,7 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from lesion.analysis.compare import Verdict
+    from lesion.analysis.dissociation import Dissociation
     from lesion.analysis.summary import Analysis, Estimate
 
 BLOCKS = "▁▂▃▄▅▆▇█"
@@ -38,11 +39,14 @@ def _task_table(task: str, analyses: "Sequence[Analysis]") -> Table:
     table.add_column("", no_wrap=True)
     for heading in ("intact", "skill", "retained area", "D50", "draws"):
         table.add_column(heading, justify="left" if heading == "skill" else "right", no_wrap=True)
+    sick = any(one.diagnoses for one in analyses)
+    if sick:
+        table.add_column("health")
     for lesion in dict.fromkeys(one.lesion for one in analyses):
         table.add_row(Text(lesion, style="bold"))
         for one in analyses:
             if one.lesion == lesion:
-                table.add_row(*_cells(one))
+                table.add_row(*_cells(one), *([_health(one)] if sick else []))
     return table
 
 
@@ -58,8 +62,18 @@ def _cells(one: "Analysis") -> tuple[Text | str, ...]:
     )
 
 
-def findings(analyses: "Sequence[Analysis]", verdicts: "Sequence[Verdict]") -> list[Text]:
-    """Diagnoses and verdicts, a paragraph each."""
+def _health(one: "Analysis") -> Text:
+    """Short diagnoses; what leaves a model out of verdicts stands out."""
+    style = "yellow" if one.excluded else "dim"
+    return Text(", ".join(str(found) for found in one.diagnoses), style=style)
+
+
+def findings(
+    analyses: "Sequence[Analysis]",
+    verdicts: "Sequence[Verdict]",
+    dissociations: "Sequence[Dissociation]" = (),
+) -> list[Text]:
+    """Diagnoses, verdicts and dissociations, a paragraph each."""
     diagnoses = dict.fromkeys(
         (found.name, found.message, found.severity) for one in analyses for found in one.diagnoses
     )
@@ -68,6 +82,7 @@ def findings(analyses: "Sequence[Analysis]", verdicts: "Sequence[Verdict]") -> l
         for name, message, severity in diagnoses
     ]
     lines += [_sentence(verdict) for verdict in verdicts]
+    lines += [_dissociation(one) for one in dissociations]
     scopes = dict.fromkeys(verdict.scope for verdict in verdicts if verdict.scope)
     return lines + [Text(scope, style="dim") for scope in scopes]
 
@@ -77,11 +92,42 @@ def _sentence(verdict: "Verdict") -> Text:
     if np.isfinite(verdict.delta):
         text.append(
             f" (difference of retained area {verdict.delta:+.3f} "
-            f"[{verdict.lo:+.3f}, {verdict.hi:+.3f}])"
+            f"[{verdict.lo:+.3f}, {verdict.hi:+.3f}], p = {verdict.p_holm:.3f})"
         )
+    text.append(_beside(verdict))
     if verdict.left_out:
         text.append(f" Left out: {'; '.join(verdict.left_out)}.")
     return text.append(f" {verdict.settle}" if verdict.settle else "")
+
+
+def _beside(verdict: "Verdict") -> str:
+    """What stands beside the difference of areas: one dose, and crossings."""
+    parts = []
+    if verdict.at_dose is not None:
+        value, lo, hi = verdict.at_dose
+        text = f" At dose {verdict.dose:g}: difference of skill {value:+.3f} [{lo:+.3f}, {hi:+.3f}]"
+        if verdict.answers is not None:
+            text += f", of right answers {verdict.answers.delta:+.3f} "
+            text += f"({verdict.answers.method}: p = {verdict.answers.p:.3f})"
+        parts.append(text + ".")
+    for crossing in verdict.crossovers:
+        above = verdict.b if crossing.before > 0 else verdict.a
+        parts.append(
+            f" The curves cross at dose {crossing.dose:.2f} [{crossing.lo:.2f}, {crossing.hi:.2f}]; "
+            f"below it {above} keeps more."
+        )
+    return "".join(parts)
+
+
+def _dissociation(one: "Dissociation") -> Text:
+    value, lo, hi = one.interaction
+    text = Text.assemble((f"{one.model}, {' x '.join(one.lesions)}: ", "dim"), (one.answer, "bold"))
+    if np.isfinite(value):
+        text.append(
+            f" (at equal severity, {one.tasks[0]} less {one.tasks[1]} differs by {value:+.3f} "
+            f"[{lo:+.3f}, {hi:+.3f}] between the lesions)"
+        )
+    return text
 
 
 def _estimate(estimate: "Estimate") -> str:
