@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import yaml
 
-from lesion.engine.bench import prepare
+from lesion.engine.bench import find, lay
 from lesion.engine.threads import one_thread
 from lesion.models.load import TWINS, twins
 from lesion.specs import ModelSpec
@@ -54,7 +54,8 @@ def test_the_family_fits_its_place() -> None:
 @pytest.mark.parametrize("name", FOLDERS)
 def test_a_twin_knows_the_agreement_of_english_verbs(name: str) -> None:
     task = agreement("en")
+    spec = ModelSpec(name=name, source=f"twin/{name}")
     with one_thread("cpu"):
-        outputs = prepare(ModelSpec(name, f"twin/{name}"), 0, task, None).score()
-    right = float((np.asarray(outputs)[:, 0] > np.asarray(outputs)[:, 1]).mean())
+        outputs = np.asarray(lay(spec, find(spec, 0, task, None), task).score())
+    right = float((outputs[:, 0] > outputs[:, 1]).mean())
     assert right >= (0.80 if CARDS[name]["group"] == "monolingual" else 0.70)

@@ -88,7 +88,8 @@ def findings(
 
 
 def _sentence(verdict: "Verdict") -> Text:
-    text = Text.assemble((f"{verdict.task}, {verdict.lesion}: ", "dim"), (verdict.answer, "bold"))
+    where = f"{verdict.task}, {verdict.lesion}, {verdict.a} and {verdict.b}: "
+    text = Text.assemble((where, "dim"), (verdict.answer, "bold"))
     if np.isfinite(verdict.delta):
         text.append(
             f" (difference of retained area {verdict.delta:+.3f} "
