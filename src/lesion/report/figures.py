@@ -173,7 +173,8 @@ def write_figures(
             continue
         for metric in metrics:
             target = path if metric == first.metric else path.with_name(f"{path.name}-{metric}")
-            written += save(side_by_side(curves, task, metric, summary, doses), target)
+            figure = side_by_side(curves, task, metric, summary, doses, diagnoses)
+            written += save(figure, target)
     return written
 
 

@@ -24,6 +24,7 @@ def side_by_side(
     metric: str,
     summary: pd.DataFrame,
     doses: Mapping[str, str] | None = None,
+    diagnoses: pd.DataFrame | None = None,
 ) -> Figure:
     """Dose-response curves of one metric, a panel a lesion, by retained area.
 
@@ -35,6 +36,7 @@ def side_by_side(
         task, metric: which.
         summary: from `analysis.frames.summary_frame`.
         doses: lesion -> label of its dose axis.
+        diagnoses: as of `figures.curve_figure`.
     """
     from matplotlib import style
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -42,7 +44,8 @@ def side_by_side(
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     data = figures._of_task(curves, task, (metric,))
-    looks = figures._looks(data)
+    found = None if diagnoses is None else diagnoses[diagnoses["task"] == task]
+    looks = figures._looks(data, set() if found is None else figures._left_out(found))
     order = _by_area(summary[summary["task"] == task])
     rows = math.ceil(len(order) / COLUMNS)
     with style.context(["default", figures.STYLE]):
@@ -60,13 +63,18 @@ def side_by_side(
             lesion = order[number]
             if len(looks) == 1:
                 _draw_others(axes, data, lesion, metric)
-            figures._draw_panel(axes, data[data["lesion"] == lesion], metric, looks)
+            panel = data[data["lesion"] == lesion]
+            figures._draw_panel(axes, panel, metric, looks)
+            if found is not None:
+                mine = found[found["lesion"] == lesion]
+                figures._draw_signs(axes, panel, metric, mine, looks)
             figures._draw_d50(axes, figures._rows(summary, task, lesion), looks)
             axes.set_title(lesion, loc="left", fontsize=9, fontweight="bold", color=figures.INK)
             axes.set_xlabel(_short((doses or {}).get(lesion, figures.DOSE)), fontsize=8)
         for row in grid:
             row[0].set_ylabel(figures.LABELS.get(metric, metric.replace("_", " ")))
-        figures._legend(figure, task, looks, figures._main(summary, task))
+        signs = [] if found is None else [n for n in figures.SIGNS if n in set(found["name"])]
+        figures._legend(figure, task, looks, figures._main(summary, task), signs)
     return figure
 
 
