@@ -156,3 +156,61 @@ def test_every_pair_on_every_lesion_is_one_comparison():
         for lesion in ("weights", "neurons")
         for names in (("A", "B"), ("A", "C"), ("B", "C"))
     ]
+
+
+def test_at_a_chosen_dose_skill_and_right_answers_are_compared():
+    found = pair((0.3, 0.6), doses=6)
+    verdict = compare.verdicts(found, "model", dose=0.41)[0]
+    place = 2
+    assert verdict.dose == pytest.approx(0.4)
+    skills = [a.skill.value[place] for a in found]
+    assert verdict.at_dose.value == pytest.approx(skills[1] - skills[0])
+    assert verdict.at_dose.lo < verdict.at_dose.value < verdict.at_dose.hi
+    accuracy = [a.curves["accuracy"].value[place] for a in found]
+    assert verdict.answers.delta == pytest.approx(accuracy[1] - accuracy[0], abs=1e-6)
+    assert verdict.answers.method == "sign flips"
+    groups = pair((0.3, 0.35, 0.6), "ABC", "xxy")
+    verdict = compare.verdicts(groups, "group", dose=0.4)[0]
+    assert verdict.at_dose is not None
+    assert verdict.answers is None
+
+
+def test_a_single_draw_is_compared_by_mcnemar():
+    verdict = compare.verdicts(pair((0.3, 0.6), draws=1), "model", dose=0.4)[0]
+    assert verdict.answers.method == "exact McNemar"
+
+
+def test_the_difference_of_d50_stands_beside_that_of_the_areas():
+    found = pair((0.3, 0.6))
+    verdict = compare.verdicts(found, "model")[0]
+    assert verdict.d50.value == pytest.approx(found[1].d50.value - found[0].d50.value)
+    assert 0 < verdict.d50.lo < verdict.d50.value < verdict.d50.hi
+
+
+def test_where_neither_loses_half_there_is_no_difference_of_d50():
+    found = pair((3.0, 3.2))
+    assert np.isnan(compare.compare(found[:1], found[1:]).d50.value)
+    apart = pair((0.4, 3.0))
+    assert compare.compare(apart[:1], apart[1:]).d50.value == np.inf
+
+
+def test_a_model_that_falls_late_and_steeply_crosses_one_that_falls_slowly():
+    labels = np.arange(400) % 2
+    steep = falling_curve(np.random.default_rng(0), labels, middle=0.5, doses=21, spread=0.01)
+    thresholds = np.random.default_rng(1).uniform(0, 1, 400)
+    lost = np.linspace(0, 1, 21)[:, None] > thresholds
+    whole = steep.outputs[:, :, :1].argmax(-1)
+    slow = classified(np.where(lost, 1, np.broadcast_to(whole, (1, 8, 21, 400))), labels, model="B")
+    verdict = compare.verdicts(summary.analyse([steep, slow], replicates=500), "model")[0]
+    (found,) = verdict.crossovers
+    assert found.lo < 0.5 < found.hi
+    assert found.before == -1  # below it, B has already lost more
+
+
+def test_equal_grids_and_a_part_of_one_give_the_same_d50_where_both_were_measured():
+    wide = falling_curve(np.random.default_rng(0), LABELS, middle=0.3, model="B", doses=6)
+    half = wide._replace(outputs=wide.outputs[:, :, :4], doses=wide.doses[:4])
+    a, b = summary.analyse([wide, half], replicates=300)
+    verdict = compare.compare([a], [b])
+    assert verdict.doses == pytest.approx((0, 0.2, 0.4, 0.6))
+    assert verdict.d50.value == pytest.approx(0, abs=0.05)

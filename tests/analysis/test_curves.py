@@ -104,3 +104,49 @@ def test_common_doses_are_those_of_every_grid():
     np.testing.assert_allclose(shared, [0, 0.3, 1])
     values = np.arange(22).reshape(2, 11)
     assert curves.at_doses(fine, values, shared).tolist() == [[0, 3, 10], [11, 14, 21]]
+
+
+def test_steepness_is_half_the_skill_over_the_doses_between_its_quarters():
+    doses = np.linspace(0, 1, 11)
+    line = 1 - doses
+    cliff = np.where(doses < 0.45, 1.0, 0.0)  # falls between 0.4 and 0.5
+    found = curves.steepness(doses, np.stack([line, cliff]))
+    np.testing.assert_allclose(found, [1, 10])
+    assert np.isnan(curves.steepness(doses, 1 - doses / 2))  # a quarter is not reached
+    assert np.isnan(curves.steepness(doses, 0.1 - 0 * doses))  # nor is three quarters above
+
+
+def test_the_knee_is_where_a_curve_stands_highest_above_its_chord():
+    doses = np.linspace(0, 1, 11)
+    shoulder = np.interp(doses, [0, 0.6, 0.7, 1], [1, 0.95, 0.2, 0])
+    at_once = (1 - doses) ** 4
+    found = curves.knee(doses, np.stack([shoulder, at_once, 1 - doses]))
+    np.testing.assert_allclose(found, [0.6, 0.0, 0.0])
+    assert np.isnan(curves.knee(doses, np.full(11, np.nan)))
+
+
+def crossing(value, half=0.1, sure=0.2):
+    doses = np.linspace(0, 1, 11)
+    value = np.asarray(value, float)
+    return curves.crossovers(doses, value, (value - half, value + half),
+                             (value - sure, value + sure))  # fmt: skip
+
+
+def test_a_crossover_lies_where_the_difference_changes_its_sign_within_its_band():
+    (found,) = crossing(0.5 - np.linspace(0, 1, 11))
+    assert found.dose == pytest.approx(0.5)
+    assert (found.lo, found.hi) == pytest.approx((0.4, 0.6))
+    assert found.before == 1
+    (turned,) = crossing(np.linspace(0, 1, 11) - 0.5)
+    assert turned[:3] == pytest.approx(found[:3])
+    assert turned.before == -1
+
+
+def test_curves_that_are_not_surely_apart_on_both_sides_do_not_cross():
+    assert crossing(0.15 - 0.3 * np.linspace(0, 1, 11)) == []
+    assert crossing(np.linspace(0.5, 0.0, 11)) == []
+
+
+def test_curves_may_cross_twice():
+    waves = np.cos(2 * np.pi * np.linspace(0, 1, 11))
+    assert [round(found.dose, 2) for found in crossing(waves)] == [0.25, 0.75]

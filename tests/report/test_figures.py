@@ -136,3 +136,25 @@ def test_drawing_leaves_matplotlibs_settings_as_they_were_and_needs_no_pyplot(tm
         "assert 'matplotlib.pyplot' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_diagnoses_are_signs_on_their_curves_and_the_legend_says_who_is_left_out():
+    curves, summary = frames(lesions=("weights",))
+    columns = ["name", "model", "task", "lesion", "dose", "severity"]
+    found = pd.DataFrame(
+        [
+            ("never learned", "B", "mrpc", "weights", 0.0, "exclude"),
+            ("constant", "A", "mrpc", "weights", 0.75, "note"),
+            ("no effect", "A", "mrpc", "weights", None, "warning"),
+            ("constant", "A", "rte", "weights", 0.25, "note"),
+        ],
+        columns=columns,
+    )
+    figure = figures.curve_figure(curves, "mrpc", "accuracy", summary, None, found)
+    signs = {line.get_marker(): line for line in figure.axes[0].lines}
+    assert signs["s"].get_xdata().tolist() == [0.75]
+    assert signs["s"].get_ydata() == pytest.approx([0.6])
+    assert signs["X"].get_xdata().tolist() == [0.0]
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert {"A", "B, left out", "constant", "never learned"} <= set(labels)
+    assert "no effect" not in labels

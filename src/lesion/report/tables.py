@@ -41,7 +41,9 @@ def _task_table(task: str, analyses: "Sequence[Analysis]") -> Table:
         table.add_column(heading, justify="left" if heading == "skill" else "right", no_wrap=True)
     sick = any(one.diagnoses for one in analyses)
     if sick:
-        table.add_column("health")
+        table.add_column("")
+        table.caption = "✗ left out of verdicts, ! warning, · note: see below"
+        table.caption_justify = "left"
     for lesion in dict.fromkeys(one.lesion for one in analyses):
         table.add_row(Text(lesion, style="bold"))
         for one in analyses:
@@ -63,9 +65,10 @@ def _cells(one: "Analysis") -> tuple[Text | str, ...]:
 
 
 def _health(one: "Analysis") -> Text:
-    """Short diagnoses; what leaves a model out of verdicts stands out."""
-    style = "yellow" if one.excluded else "dim"
-    return Text(", ".join(str(found) for found in one.diagnoses), style=style)
+    """The gravest of a model's diagnoses, as a sign."""
+    graves = {found.severity for found in one.diagnoses}
+    signs = {"exclude": ("✗", "yellow"), "warning": ("!", "yellow"), "note": ("·", "dim")}
+    return Text(*next((sign for grave, sign in signs.items() if grave in graves), ("", "")))
 
 
 def findings(
