@@ -210,6 +210,15 @@ def test_a_model_with_hooks_is_run_as_a_whole(bert):
     assert np.array_equal(score(), before)
 
 
+def test_in_another_precision_a_model_is_run_as_a_whole(bert):
+    model, tokenizer = bert
+    score, plain = (Scorer(model, tokenizer, Small(), fast=fast) for fast in (True, False))
+    before = score()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert np.array_equal(score(), plain(), equal_nan=True)
+    assert np.array_equal(score(), before)
+
+
 def test_the_note_says_why_a_model_is_run_as_a_whole(tmp_path, bert):
     model, tokenizer = built("gpt2", tmp_path / "gpt2")
     assert Scorer(model, tokenizer, Small()).note == (
