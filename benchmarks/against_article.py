@@ -11,7 +11,8 @@ is the same for every dose, tokenising and what Lesion computes once a lesion (t
 damage), is not timed. Prints trials a second of each, the ratios with their spread over rounds, the
 largest difference of a logit, and peak memory.
 
-    python benchmarks/against_article.py [--quick] [--data GLUE] [--rounds N] [--case NAME ...]
+    python benchmarks/against_article.py [--quick] [--data GLUE] [--rounds N] [--examples N]
+                                         [--case NAME ...]
 """
 
 import argparse
@@ -245,11 +246,12 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="few examples and doses, one round")
     parser.add_argument("--data", type=Path, help="folder with GLUE's MRPC")
     parser.add_argument("--rounds", type=int)
+    parser.add_argument("--examples", type=int)
     parser.add_argument("--case", nargs="+", choices=list(CASES), default=list(CASES))
     options = parser.parse_args()
     examples, rounds = (32, 1) if options.quick else (408, 3)
     doses = (0.25, 0.75) if options.quick else (1 / 6, 1 / 2, 5 / 6)
-    with crews(examples, options.data) as crew:
+    with crews(options.examples or examples, options.data) as crew:
         compare(crew, options.case, doses, options.rounds or rounds)
 
 

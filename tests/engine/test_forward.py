@@ -1,24 +1,21 @@
 """The contract of scoring, over all families: the model's own forward, example by example."""
 
-from functools import partial
-
 import numpy as np
 import pytest
 import torch
 from transformers import AutoTokenizer
 
 from lesion.damage.lesion import Lesion
-from lesion.engine import forward, passage
+from lesion.engine import forward
 from lesion.engine.encoders import KINDS
 from lesion.engine.forward import Scorer
 from lesion.engine.packing import pack
 from lesion.models.inputs import collate, language_of
 from lesion.models.load import load_model
-from lesion.tasks.base import Encoded
-from lesion.tasks.classify import has_token_types
 from lesion.tasks.masked import at
 from tests import families
 from tests.conftest import SENTENCES
+from tests.engine.small import CPU, Small, built
 
 EVERY_TIME = ("bert", "xlm", "mpnet", "gpt2")
 CLASSIFIERS = [
@@ -29,7 +26,6 @@ MASKED = [
     name if name in EVERY_TIME else pytest.param(name, marks=pytest.mark.slow)
     for name in families.MASKED
 ]
-TEXTS = [*zip(SENTENCES[:8], SENTENCES[4:], strict=True)]
 LESIONS = (
     *(Lesion(units) for units in ("weights", "neurons", "heads", "layers", "dimensions")),
     Lesion("neurons", tensors=("weight",)),
@@ -44,44 +40,12 @@ LESIONS = (
 DOSES = (0.3, 0.8, 1.0)
 
 
-class Small:
-    """Pairs of sentences; with head mlm a token of each is read."""
-
-    name, kind, metrics, classes, language, digest = "small", "", (), ("0", "1"), "en", ""
-
-    def __init__(self, head: str = "classification") -> None:
-        self.head = head
-
-    def encode(self, tokenizer, config):
-        made = tokenizer(*map(list, zip(*TEXTS, strict=True)))
-        names = ["input_ids"]
-        if "token_type_ids" in made and has_token_types(config):
-            names.append("token_type_ids")
-        rows = [
-            dict(zip(names, row, strict=True)) for row in zip(*map(made.get, names), strict=True)
-        ]
-        if self.head == "mlm":
-            rows = [{**row, "read": [1 + n % 4]} for n, row in enumerate(rows)]
-        return Encoded(rows)
-
-    def read(self, logits, rows):
-        return logits.flatten(1)
-
-    def gather(self, outputs, encoded):
-        return outputs
-
-
-def built(name: str, folder, head: str = "classification"):
-    path = families.build(name, folder, head)
-    return load_model(str(path), head=head), AutoTokenizer.from_pretrained(path)
-
-
 def alone(model, tokenizer, task) -> np.ndarray:
     """The model's own forward, one example at a time."""
     language = language_of(model.config, "en")
     found = []
     for row in task.encode(tokenizer, model.config).rows:
-        inputs = collate([row], tokenizer, language, torch.device("cpu"))
+        inputs = collate([row], tokenizer, language, CPU)
         with torch.no_grad():
             logits = model(**inputs).logits
         found.append(task.read(at(logits, [row]) if "read" in row else logits, [row])[0].numpy())
@@ -129,57 +93,6 @@ def bert(tmp_path):
     return built("bert", tmp_path)
 
 
-HISTORY = (
-    Lesion("neurons", layers="last"),
-    Lesion(layers=1),
-    Lesion(parts=("mlp_in",), layers="last"),
-    Lesion("words", parts=("embeddings",)),
-    Lesion(parts=("classifier",)),
-    Lesion("neurons", layers=(1, 2)),
-)
-
-
-@pytest.mark.parametrize("kept", [2**28, 20_000, 0])
-@pytest.mark.parametrize("wave", [2**27, 4000])
-def test_bits_do_not_depend_on_what_was_scored_before(bert, kept, wave, monkeypatch):
-    """Whole or resumed, with or without what is kept: a fresh scorer knows nothing."""
-    monkeypatch.setattr(passage, "WAVE_BYTES", wave)
-    monkeypatch.setattr(passage, "KEPT_BYTES", kept)
-    model, tokenizer = bert
-    score = Scorer(model, tokenizer, Small(), batch_tokens=60)
-    for lesion in HISTORY:
-        for draw in (0, 1):
-            with lesion.opened(model, draw) as wound:
-                for dose in (0.2, 0.4, 0.8):
-                    wound.deepen(dose)
-                    fresh = Scorer(model, tokenizer, Small(), batch_tokens=60)
-                    assert np.array_equal(score(), fresh()), (lesion, draw, dose)
-    assert np.array_equal(score(), Scorer(model, tokenizer, Small(), batch_tokens=60)())
-
-
-def test_layers_below_the_damage_are_computed_once(bert, monkeypatch):
-    model, tokenizer = bert
-    score, steps = Scorer(model, tokenizer, Small()), []
-    own = passage.Passage._step
-    monkeypatch.setattr(
-        passage.Passage, "_step", lambda self, step, *a: steps.append(step) or own(self, step, *a)
-    )
-    score()
-    assert steps == [0, 1, 2, 3, 4], "embeddings, two blocks for two layers; the top has its own"
-    with Lesion(layers="last").opened(model) as wound:
-        for dose in (0.2, 0.4, 0.6):
-            steps.clear()
-            wound.deepen(dose)
-            score()
-    assert steps == []
-    with Lesion(layers=1, parts=("mlp_in",)).opened(model) as wound:
-        for dose in (0.2, 0.4):
-            steps.clear()
-            wound.deepen(dose)
-            score()
-    assert steps == [4], "the attention of the damaged layer is kept too"
-
-
 def test_one_batch_alone_is_what_it_is_among_all(bert):
     model, tokenizer = bert
     score = Scorer(model, tokenizer, Small(), batch_tokens=60)
@@ -210,19 +123,13 @@ def test_a_model_with_hooks_is_run_as_a_whole(bert):
     assert np.array_equal(score(), before)
 
 
-def test_the_note_says_why_a_model_is_run_as_a_whole(tmp_path, bert):
-    model, tokenizer = built("gpt2", tmp_path / "gpt2")
-    assert Scorer(model, tokenizer, Small()).note == (
-        "gpt2 with a classification head has no fast forward"
-    )
+def test_in_another_precision_a_model_is_run_as_a_whole(bert):
     model, tokenizer = bert
-    assert Scorer(model, tokenizer, Small()).note == ""
-    half = partial(Scorer, model.half(), tokenizer, Small())
-    assert half().note == "the fast forward is for float32"
-    model.float().config.is_decoder = True
-    assert Scorer(model, tokenizer, Small()).note == (
-        "BertForSequenceClassification has options that the fast forward does not know"
-    )
+    score, plain = (Scorer(model, tokenizer, Small(), fast=fast) for fast in (True, False))
+    before = score()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert np.array_equal(score(), plain(), equal_nan=True)
+    assert np.array_equal(score(), before)
 
 
 def test_a_xlm_without_its_language_is_another_model(tiny_xlm):

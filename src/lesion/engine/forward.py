@@ -104,8 +104,8 @@ class Scorer:
         return self._heard([batch], *self._passage.alone(batch))[0]
 
     def _is_plain(self) -> bool:
-        """Whether nothing was hung into the model that its modules alone do not tell."""
-        return not any(
+        """Whether its modules alone tell what the model does: no hooks, no other precision."""
+        return not torch.is_autocast_enabled(self._device.type) and not any(
             one.training or one._forward_hooks or one._forward_pre_hooks
             for one in self._model.modules()
         )

@@ -1,0 +1,45 @@
+"""A task of a few pairs of sentences, and tiny models for it."""
+
+import torch
+from transformers import AutoTokenizer
+
+from lesion.models.load import load_model
+from lesion.tasks.base import Encoded
+from lesion.tasks.classify import has_token_types
+from tests import families
+from tests.conftest import SENTENCES
+
+TEXTS = [*zip(SENTENCES[:8], SENTENCES[4:], strict=True)]
+CPU = torch.device("cpu")
+
+
+class Small:
+    """Pairs of sentences; with head mlm a token of each is read."""
+
+    name, kind, metrics, classes, language, digest = "small", "", (), ("0", "1"), "en", ""
+
+    def __init__(self, head: str = "classification") -> None:
+        self.head = head
+
+    def encode(self, tokenizer, config):
+        made = tokenizer(*map(list, zip(*TEXTS, strict=True)))
+        names = ["input_ids"]
+        if "token_type_ids" in made and has_token_types(config):
+            names.append("token_type_ids")
+        rows = [
+            dict(zip(names, row, strict=True)) for row in zip(*map(made.get, names), strict=True)
+        ]
+        if self.head == "mlm":
+            rows = [{**row, "read": [1 + n % 4]} for n, row in enumerate(rows)]
+        return Encoded(rows)
+
+    def read(self, logits, rows):
+        return logits.flatten(1)
+
+    def gather(self, outputs, encoded):
+        return outputs
+
+
+def built(name: str, folder, head: str = "classification"):
+    path = families.build(name, folder, head)
+    return load_model(str(path), head=head), AutoTokenizer.from_pretrained(path)
