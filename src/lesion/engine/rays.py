@@ -6,6 +6,7 @@ cache (LESION_CACHE) and model folders lie where all of them see them, or come f
 """
 
 import contextlib
+import os
 import queue
 import threading
 import traceback
@@ -13,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from lesion.engine.workers import THREADS
 from lesion.errors import LesionError
 
 if TYPE_CHECKING:
@@ -24,19 +26,30 @@ NAMES = {"cpu": "num_cpus", "gpu": "num_gpus", "memory": "memory"}  # others are
 
 
 class Seat:
-    """The actor: a worker's thread, and what it has to say."""
+    """The actor: a worker's thread, and what it has to say.
 
-    def __init__(self, setting: "Setting") -> None:
+    Args:
+        setting: a box with a reference to what it must know, which loads torch when it is opened:
+            threads are counted before that.
+    """
+
+    def __init__(self, setting: list[Any]) -> None:
+        for name in THREADS:
+            os.environ[name] = "1"
         self._jobs: queue.SimpleQueue = queue.SimpleQueue()
         self._said: queue.SimpleQueue = queue.SimpleQueue()
         threading.Thread(target=self._live, args=(setting,), daemon=True).start()
 
-    def _live(self, setting: "Setting") -> None:
+    def _live(self, setting: list[Any]) -> None:
+        import ray
+
         from lesion.engine.crew import Failed
-        from lesion.engine.worker import serve
 
         try:
-            serve(setting, self._jobs.get, self._said.put)
+            known = ray.get(setting[0])
+            from lesion.engine.worker import serve
+
+            serve(known, self._jobs.get, self._said.put)
         except Exception:
             self._said.put(Failed(traceback.format_exc(), by_user=False))
 
@@ -79,11 +92,7 @@ class Nodes:
         self._resources = {"cpu": 1.0, **resources}
         own = {name: of for name, of in self._resources.items() if name not in NAMES}
         known = {NAMES[name]: of for name, of in self._resources.items() if name in NAMES}
-        threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-        self._seat = self._ray.remote(Seat).options(
-            **known, resources=own, max_restarts=0,
-            runtime_env={"env_vars": {**threads, "TOKENIZERS_PARALLELISM": "false"}},
-        )  # fmt: skip
+        self._seat = self._ray.remote(Seat).options(**known, resources=own, max_restarts=0)
         self._setting = self._ray.put(setting)
         self._numbers = count()
         self._actors: dict[int, Any] = {}
@@ -110,7 +119,7 @@ class Nodes:
     def hire(self) -> "Hand":
         """Ask for an actor; it starts when the cluster has room."""
         hand = next(self._numbers)
-        self._actors[hand] = self._seat.remote(self._setting)
+        self._actors[hand] = self._seat.remote([self._setting])
         self._listen(hand)
         return hand
 
