@@ -34,6 +34,11 @@ def test_a_study_says_from_to_and_until(small):
     assert rounds.aim_of(small, small.lesions[0])[1:] == (3, 6, 0.001)
     assert rounds.aim_of(small, small.lesions[1])[1:] == (1, 1, 0.001)
     assert not rounds.adaptive(replace(small, draws=5))
+    assert small.notes() == [
+        "pruning: its order is not random, so its 6 draws are one.",
+        "Draws and doses are added as needed, at most 6 draws each. Counts of trials are those at "
+        "most.",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -89,6 +94,7 @@ def test_an_interrupted_adaptive_run_ends_up_equal_to_an_uninterrupted_one(small
 def test_a_finished_adaptive_run_runs_nothing_again(small, tmp_path, monkeypatch):
     run = lesion.run(small, tmp_path / "run")
     assert rounds.missing(run.study, run.record) == []
+    assert lesion.api.missing_trials(small, tmp_path / "run") == 0
     before = rows(run)
     assert rows(lesion.run(small, tmp_path / "run")) == before
 

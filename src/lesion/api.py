@@ -196,11 +196,13 @@ def run(
 
 
 def missing_trials(study: Study, folder: str | Path) -> int:
-    """How many trials of a study a folder does not hold yet."""
+    """How many trials of a study a folder does not hold yet (at most, where added as needed)."""
     if not (Path(folder) / FILE).is_file():
         return sum(1 for _ in study.trials())
     record = Record(folder)
     try:
+        if rounds.adaptive(study) and not rounds.missing(study, record):
+            return 0
         return sum(1 for _ in pending(study, record.done()))
     finally:
         record.close()

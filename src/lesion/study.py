@@ -120,11 +120,15 @@ class Study:
 
     def notes(self) -> list[str]:
         """What the study asks for that will be answered differently, in sentences."""
-        return [
+        asked = [
             f"{lesion.name}: its order is not random, so its {self.most_draws} draws are one."
             for lesion in self.lesions
             if self.most_draws > 1 and not lesion.random
         ]
+        if isinstance(self.draws, Draws):
+            most = f"Draws and doses are added as needed, at most {self.most_draws} draws each."
+            asked.append(f"{most} Counts of trials are those at most.")
+        return asked
 
     def fingerprint(self) -> str:
         """Digest of everything that decides the scores, whatever folder the files lie in."""

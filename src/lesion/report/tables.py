@@ -116,10 +116,8 @@ def _beside(verdict: "Verdict") -> str:
         parts.append(text + ".")
     for crossing in verdict.crossovers:
         above = verdict.b if crossing.before > 0 else verdict.a
-        parts.append(
-            f" The curves cross at dose {crossing.dose:.2f} [{crossing.lo:.2f}, {crossing.hi:.2f}]; "
-            f"below it {above} keeps more."
-        )
+        where = f"{crossing.dose:.2f} [{crossing.lo:.2f}, {crossing.hi:.2f}]"
+        parts.append(f" The curves cross at dose {where}; below it {above} keeps more.")
     return "".join(parts)
 
 
