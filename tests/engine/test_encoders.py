@@ -23,8 +23,10 @@ def test_an_encoder_knows_what_its_embeddings_read(name, below, tmp_path):
 
 def test_layers_that_share_their_weights_are_the_same_modules(tmp_path):
     model, _ = built("albert", tmp_path)
-    first, _, last = encoder_of(model, "classification").layers
-    assert first == last
+    (attention, mlp), _, (other, another) = encoder_of(model, "classification").layers
+    assert attention == other
+    assert mlp.inner is another.inner
+    assert mlp.outer is another.outer
 
 
 def why(model, head: str = "classification") -> str:

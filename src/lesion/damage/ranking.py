@@ -6,7 +6,8 @@ position). What will be asked next is sorted along with it, as far as there is r
 """
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -107,7 +108,8 @@ class Listed:
         return int(np.searchsorted(self._keys, np.uint32(border)))
 
 
-class Matched(NamedTuple):
+@dataclass(frozen=True)
+class Matched:
     """As many units as one ordering takes of a population among others, but those of another."""
 
     targeted: Ordering

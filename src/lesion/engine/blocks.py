@@ -89,15 +89,14 @@ def ready(block: Attention | Mlp, tokens: int, bias: Bias | None = None) -> Run:
         tokens: how many it will be run on.
         bias: length -> what is added to the scores, (1, heads, length, length).
     """
+    norm = block.norm
     if isinstance(block, Attention):
         attention = lean_attention(block, tokens)
-        return lambda states, pack: block.norm(
+        return lambda states, pack: norm(
             attention.output(attended(attention, states, pack, bias)).add_(states)
         )
-    mlp = lean_mlp(block, tokens)
-    return lambda states, pack: block.norm(
-        mlp.outer(block.activation(mlp.inner(states))).add_(states)
-    )
+    mlp, activation = lean_mlp(block, tokens), block.activation
+    return lambda states, pack: norm(mlp.outer(activation(mlp.inner(states))).add_(states))
 
 
 def attended(
@@ -152,17 +151,18 @@ def lean_attention(block: Attention, tokens: int) -> LeanAttention:
     heard = ~dead_rows(block.output.weight)
     values = ~dead_rows(block.value.weight).view(block.heads, size) & heard.any()
     heads = values.any(1).nonzero().flatten()
-    value, chosen = Map(block.value.weight, block.value.bias), None
+    value = Map(block.value.weight, block.value.bias)
+    chosen: torch.Tensor | None = None
     if _worth(_kept(values) * len(heads), values.numel(), tokens):
         chosen = _chosen(values, heads)
         value = _rows(block.value, chosen)
     else:
         heads = torch.arange(block.heads, device=heads.device)
     keys = _scoring(block).view(block.heads, size)
-    query, key = (Map(one.weight, one.bias) for one in (block.query, block.key))
+    query, key = [Map(one.weight, one.bias) for one in (block.query, block.key)]
     if chosen is not None or _worth(_kept(keys) * block.heads, keys.numel(), tokens):
         scoring = _chosen(keys, heads)
-        query, key = (_rows(one, scoring) for one in (block.query, block.key))
+        query, key = [_rows(one, scoring) for one in (block.query, block.key)]
     output = _output(block.output, heard, chosen, block.value.bias, tokens)
     return LeanAttention(query, key, value, output, heads, size**-0.5)
 
@@ -228,7 +228,8 @@ def _output(
         inputs: int64, the units that are left; None for all.
         constant: (units,), what each unit says if its row is dead.
     """
-    weight, bias, spread = linear.weight, linear.bias, None
+    weight, bias = linear.weight, linear.bias
+    spread: torch.Tensor | None = None
     if inputs is not None:
         bias = bias + weight @ constant.index_fill(0, inputs, 0)
     chosen = _padded(alive, more=1)  # a dead one among them stands for all that are left out

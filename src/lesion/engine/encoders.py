@@ -6,6 +6,7 @@ the stream and normalised, then a head. Where a family keeps its modules is said
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -179,12 +180,12 @@ def encoder_of(model: nn.Module, head: str) -> Encoder | str:
     if any(layer is None for layer in layers):
         return f"{type(model).__name__} has modules that the fast forward does not know"
     return Encoder(
-        embed=lambda inputs: kind.embed(base, inputs),
+        embed=partial(kind.embed, base),
         below=tuple(module for module in modules if module is not None),
         layers=tuple(layer for layer in layers if layer is not None),
-        head=lambda states: kind.heads[head](model, states),
+        head=partial(kind.heads[head], model),
         columns=config.num_labels if head == "classification" else config.vocab_size,
-        bias=(lambda length: kind.bias(base, length)) if kind.bias else None,  # type: ignore[misc]
+        bias=partial(kind.bias, base) if kind.bias else None,
     )
 
 

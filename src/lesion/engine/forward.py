@@ -68,7 +68,7 @@ class Scorer:
         self._device = next(self._model.parameters()).device
         self._language = language_of(config, task.language)
         self._reads = max((len(row.get("read", [0])) for row in self._rows), default=1)
-        self._passage = None
+        self._passage: Passage | None = None
         if self._encoder is not None:
             padded = self._device.type != "cpu"
             packs = [

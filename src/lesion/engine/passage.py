@@ -14,7 +14,7 @@ from itertools import chain
 import torch
 from torch import nn
 
-from lesion.engine.blocks import ready
+from lesion.engine.blocks import Attention, Mlp, ready
 from lesion.engine.encoders import Encoder
 from lesion.engine.last import last_layer
 from lesion.engine.packing import Pack
@@ -67,7 +67,8 @@ class Passage:
 
     def alone(self, number: int) -> tuple[torch.Tensor, bool]:
         """The same of one pack; nothing is kept."""
-        packs, states = [self._packs[number]], []
+        packs = [self._packs[number]]
+        states: States = []
         for step in range(self._steps - 1):
             states = self._step(step, packs, states)
         return last_layer(self._encoder, packs, states), _finite(states)
@@ -117,7 +118,7 @@ def _modules_of(encoder: Encoder, step: int) -> list[nn.Module]:
         return list(encoder.below)
     pairs = encoder.layers[(step - 1) // 2]
     last = (step - 1) // 2 == len(encoder.layers) - 1
-    blocks = pairs if last else (pairs[(step - 1) % 2],)
+    blocks: Sequence[Attention | Mlp] = pairs if last else [pairs[(step - 1) % 2]]
     return [one for one in chain(*blocks) if isinstance(one, nn.Module)]
 
 
