@@ -154,7 +154,7 @@ class Cut:
 
 def _slim(ranking: Ranking, single: bool, spill: Spill) -> Ranking:
     """What is needed of a ranking: a population that is ordered alone needs no keys."""
-    keys = ranking.keys[:0] if single else ranking.keys
+    keys = np.empty(0, np.uint32) if single else ranking.keys  # a slice would keep them all
     return Ranking(spill.put(np.asarray(ranking.units)), keys)
 
 
