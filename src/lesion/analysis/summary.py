@@ -149,7 +149,7 @@ def _band(skill: Sampled, level: float) -> tuple[Array, Array]:
 
 
 def _estimate(
-    value: Array,
+    value: Array | float,
     replicates: Array,
     level: float,
     reach: Tails,
