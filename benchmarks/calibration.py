@@ -3,7 +3,7 @@
     python benchmarks/calibration.py [--studies 1000] [--only single group family adaptive]
 
 Everything measured goes through the functions that analyse a run. Rates stand with their Monte
-Carlo standard error. The table in docs/statistics.md was printed by this script.
+Carlo standard error. What docs/statistics.md says of them was measured by this script.
 """
 
 import argparse

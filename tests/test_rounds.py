@@ -36,8 +36,8 @@ def test_a_study_says_from_to_and_until(small):
     assert not rounds.adaptive(replace(small, draws=5))
     assert small.notes() == [
         "pruning: its order is not random, so its 6 draws are one.",
-        "Draws and doses are added as needed, at most 6 draws each. Counts of trials are those at "
-        "most.",
+        "Draws and doses are added as needed; trials are counted as if all of them were (6 draws "
+        "each).",
     ]
 
 

@@ -126,8 +126,10 @@ class Study:
             if self.most_draws > 1 and not lesion.random
         ]
         if isinstance(self.draws, Draws):
-            most = f"Draws and doses are added as needed, at most {self.most_draws} draws each."
-            asked.append(f"{most} Counts of trials are those at most.")
+            asked.append(
+                "Draws and doses are added as needed; trials are counted as if all of them were "
+                f"({self.most_draws} draws each)."
+            )
         return asked
 
     def fingerprint(self) -> str:

@@ -260,9 +260,12 @@ def interval(
 
 
 def _quantile(values: Array, share: Array) -> Array:
-    """Linear quantile that never mixes a finite and an infinite neighbour: it takes the lower."""
+    """The (n + 1) share-th of n values (Davison & Hinkley 1997), linear between neighbours.
+
+    It never mixes a finite and an infinite neighbour: it takes the lower.
+    """
     values = np.sort(values, axis=0)
-    place = share * (len(values) - 1)
+    place = np.clip(share * (len(values) + 1) - 1, 0, len(values) - 1)
     under = np.floor(place).astype(np.intp)
     low = np.take_along_axis(values, under[None], 0)[0]
     high = np.take_along_axis(values, np.minimum(under + 1, len(values) - 1)[None], 0)[0]

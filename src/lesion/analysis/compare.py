@@ -180,8 +180,13 @@ def _at(
     dose = float(doses[place])
     skill = Estimate(*(float(np.asarray(end)[place]) for end in every[:3]))
     answers = None
-    if [len(side) for side in healthy] == [1, 1]:
-        rows = [curves.at_doses(m.doses, m.right.T, doses)[:, place] for (m,) in healthy]
+    rows = [
+        curves.at_doses(m.doses, m.right.T, doses)[:, place]
+        for side in healthy
+        for m in side
+        if m.right is not None
+    ]
+    if [len(side) for side in healthy] == [1, 1] and len(rows) == 2:
         answers = paired.at_dose(dose, *rows, seed=seed)
     return {"dose": dose, "at_dose": skill, "answers": answers}
 

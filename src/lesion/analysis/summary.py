@@ -56,7 +56,7 @@ class Analysis(NamedTuple):
     diagnoses: tuple[Diagnosis, ...]
     sampled: Sampled  # the replicates of skill
     halves: Array  # (replicates,) joint bootstrap of D50
-    right: Array  # (doses, examples) share of trials that answered rightly
+    right: Array | None  # (doses, examples) share of trials that answered rightly; None: no answers
 
     @property
     def excluded(self) -> tuple[str, ...]:
@@ -104,11 +104,13 @@ def _one(responses: Responses, drawn: Weights, level: float) -> Analysis:
     )
 
 
-def _right(r: Responses) -> Array:
+def _right(r: Responses) -> Array | None:
+    if "accuracy" not in scores.available(r.kind):
+        return None
     outputs = np.moveaxis(r.outputs, (4, 3), (0, 1))  # (columns, examples, seeds, draws, doses)
     flat = outputs.reshape(*outputs.shape[:2], -1)
-    correct = scores.KINDS[r.kind].correct(flat, r.labels)
-    return correct.reshape(outputs.shape[1:]).mean((1, 2)).T
+    right = scores.KINDS[r.kind].correct(flat, r.labels)
+    return np.asarray(right).reshape(outputs.shape[1:]).mean((1, 2)).T
 
 
 def half_lost(doses: Array, value: Array, lo: Array, hi: Array) -> Estimate:
@@ -149,7 +151,7 @@ def _band(skill: Sampled, level: float) -> tuple[Array, Array]:
 
 
 def _estimate(
-    value: Array,
+    value: Array | float,
     replicates: Array,
     level: float,
     reach: Tails,
