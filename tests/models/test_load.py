@@ -76,7 +76,11 @@ def test_without_a_hub_or_a_cache_the_remedy_is_told():
     [
         ("/nowhere/model", "/nowhere/model: no such folder. Give a model folder or a hub id."),
         ("./nowhere", "./nowhere: no such folder. Give a model folder or a hub id."),
-        ("twin/nn-0", "twin/nn-0: there is no twin of this name. None is installed."),
+        (
+            "twin/nn-0",
+            "twin/nn-0: there is no twin of this name. There are en-0, en-1, en-2, enfr-0, enfr-1, "
+            "enfr-2, enfrdees-0, enfrdees-1, enfrdees-2. Did you mean en-0?",
+        ),
         (
             "python:no_such_package/model",
             "python:no_such_package/model: the Python package no_such_package is not installed. "

@@ -24,6 +24,13 @@ GROUPS = {
 }
 
 
+KNOWN = {
+    "monolingual": 0.80,
+    "bilingual": 0.75,
+    "multilingual": 0.65,
+}  # smallest share of right pairs
+
+
 def test_every_group_has_three_seeds_of_its_languages() -> None:
     found = sorted((card["group"], card["seed"], card["language"]) for card in CARDS.values())
     assert found == sorted(
@@ -58,4 +65,4 @@ def test_a_twin_knows_the_agreement_of_english_verbs(name: str) -> None:
     with one_thread("cpu"):
         outputs = np.asarray(lay(spec, find(spec, 0, task, None), task).score())
     right = float((outputs[:, 0] > outputs[:, 1]).mean())
-    assert right >= (0.80 if CARDS[name]["group"] == "monolingual" else 0.70)
+    assert right >= KNOWN[CARDS[name]["group"]]
