@@ -187,7 +187,7 @@ def _at(
         if m.right is not None
     ]
     if [len(side) for side in healthy] == [1, 1] and len(rows) == 2:
-        answers = paired.at_dose(dose, *rows, seed=seed)
+        answers = paired.at_dose(dose, rows[0], rows[1], seed)
     return {"dose": dose, "at_dose": skill, "answers": answers}
 
 
