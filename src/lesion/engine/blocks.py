@@ -114,9 +114,13 @@ def attended(
     parts = []
     for stretch in pack.stretches:
         shape = (stretch.rows, stretch.length, heads, wide)
-        mine = [one[stretch.tokens].view(shape).transpose(1, 2) for one in (query, key, value)]
+        asked, known, told = (
+            one[stretch.tokens].view(shape).transpose(1, 2) for one in (query, key, value)
+        )
         added = _added(stretch.mask, bias(stretch.length)[:, lean.heads] if bias else None)
-        found = functional.scaled_dot_product_attention(*mine, attn_mask=added, scale=lean.scale)
+        found = functional.scaled_dot_product_attention(
+            asked, known, told, attn_mask=added, scale=lean.scale
+        )
         parts.append(found.transpose(1, 2)[..., :said].reshape(-1, heads * said))
     return torch.cat(parts) if len(parts) > 1 else parts[0]
 
@@ -228,7 +232,8 @@ def _output(
         inputs: int64, the units that are left; None for all.
         constant: (units,), what each unit says if its row is dead.
     """
-    weight, bias = linear.weight, linear.bias
+    weight: torch.Tensor = linear.weight
+    bias: torch.Tensor = linear.bias
     spread: torch.Tensor | None = None
     if inputs is not None:
         bias = bias + weight @ constant.index_fill(0, inputs, 0)
