@@ -105,11 +105,12 @@ def _one(responses: Responses, drawn: Weights, level: float) -> Analysis:
 
 
 def _right(r: Responses) -> Array | None:
-    if "accuracy" not in scores.available(r.kind):
+    correct = scores.KINDS[r.kind].correct
+    if correct is None:
         return None
     outputs = np.moveaxis(r.outputs, (4, 3), (0, 1))  # (columns, examples, seeds, draws, doses)
     flat = outputs.reshape(*outputs.shape[:2], -1)
-    right = scores.KINDS[r.kind].correct(flat, r.labels)
+    right = correct(flat, r.labels)
     return np.asarray(right).reshape(outputs.shape[1:]).mean((1, 2)).T
 
 
