@@ -101,13 +101,13 @@ class RetrainedWound:
         self.undo()
         receipt = self._wound.deepen(dose)
         self._before = [tensor.detach().clone() for tensor in self._tensors()]
-        key = (self._damage.seed, *self._address, float(dose))
-        order = _order(len(self._rows), key)
+        seed, key = self._damage.seed, (*self._address, float(dose))
+        order = _order(len(self._rows), seed, key)
         size = self._damage.recipe.batch_size or Finetuning().batch_size
         batches = (self._batch(list(islice(order, size))) for _ in count())
         with preserved_randomness():
             # dropout draws from torch's global generator
-            torch.manual_seed(int(priorities(1, *key, "dropout")[0]))  # noqa: TID251
+            torch.manual_seed(int(priorities(1, seed, *key, "dropout")[0]))  # noqa: TID251
             train(self._model, batches, self._damage.recipe, self._wound.holder())
         return receipt
 
@@ -177,7 +177,9 @@ def slope(step: int, steps: int, warmup: float) -> float:
     return (steps - step) / max(1, steps - rising)
 
 
-def _order(examples: int, key: tuple) -> Iterator[int]:
+def _order(examples: int, seed: int, key: tuple) -> Iterator[int]:
     """The numbers of the training examples, again and again, every time in another order."""
     for epoch in count():
-        yield from np.argsort(priorities(examples, *key, "epoch", epoch), kind="stable").tolist()
+        yield from np.argsort(
+            priorities(examples, seed, *key, "epoch", epoch), kind="stable"
+        ).tolist()
