@@ -115,10 +115,11 @@ def test_a_study_takes_the_examples_from_the_training_split(tmp_path, tiny_bert)
 
 
 def test_pairs_have_no_training_examples(tmp_path, tiny_bert):
+    from lesion.damage.originals import COPIES
     from lesion.engine.bench import Bench, opened
     from lesion.tasks.agreement import agreement
 
-    bench = Bench(None, load_model(str(tiny_bert)), agreement("en"), None)
+    bench = Bench(None, load_model(str(tiny_bert)), agreement("en"), None, COPIES)
     with pytest.raises(LesionError) as caught:
         opened(Lesion(order="fisher"), bench, 0)
     assert str(caught.value) == (

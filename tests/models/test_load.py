@@ -79,7 +79,7 @@ def test_without_a_hub_or_a_cache_the_remedy_is_told():
         (
             "twin/nn-0",
             "twin/nn-0: there is no twin of this name. There are en-0, en-1, en-2, enfr-0, enfr-1, "
-            "enfr-2, enfrdees-0, enfrdees-1, enfrdees-2. Did you mean en-0?",
+            "enfr-2, enfrdees-0, enfrdees-1, enfrdees-2. Did you mean 'en-0'?",
         ),
         (
             "python:no_such_package/model",

@@ -83,7 +83,10 @@ def test_the_table_marks_what_is_wrong_with_a_model_and_the_findings_say_it():
 def test_a_verdict_says_its_interval_and_what_stands_beside_it():
     pair = [responses("one", at)._replace(model=name) for name, at in (("A", 0.5), ("B", 0.75))]
     text = printed(*findings([], verdicts(analyse(pair), "model", dose=0.5)), width=600)
-    assert "task, one: B retains more (difference of retained area +0.250 [+0.250, +0.250]" in text
+    assert (
+        "task, one, A and B: B retains more (difference of retained area +0.250 [+0.250, +0.250]"
+        in text
+    )
     assert "At dose 0.5: difference of skill +1.000 [+1.000, +1.000]" in text
     assert "of right answers +0.500 (exact McNemar: p = 0.000)." in text
 
