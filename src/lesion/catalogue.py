@@ -1,5 +1,7 @@
 """What there is: everything that a study may name, with one line each."""
 
+from pathlib import Path
+
 from lesion import words
 from lesion.errors import LesionError
 
@@ -19,8 +21,19 @@ def _models() -> dict[str, dict[str, str]]:
     families = {
         name: f"any checkpoint with model_type {name}, from a hub or a folder" for name in FAMILIES
     }
-    built_in = {f"twin/{name}": "built in: see its README.md" for name in twins()}
+    built_in = {f"twin/{name}": _about_twin(folder) for name, folder in twins().items()}
     return {"families": families, **({"twins": built_in} if built_in else {})}
+
+
+def _about_twin(folder: Path) -> str:
+    """Group, languages and what its card says of held-out text."""
+    from lesion.pretraining.card import read_card
+
+    card = read_card(folder)
+    scores = ", ".join(
+        f"{name} {card['held_out'][name]['accuracy']:.2f}" for name in card["language"]
+    )
+    return f"{card['group']}, seed {card['seed']}; held-out masked top-1: {scores}"
 
 
 def _tasks() -> dict[str, dict[str, str]]:

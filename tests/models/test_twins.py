@@ -4,19 +4,16 @@ import hashlib
 
 import numpy as np
 import pytest
-import yaml
 
 from lesion.engine.bench import find, lay
 from lesion.engine.threads import one_thread
 from lesion.models.load import TWINS, twins
+from lesion.pretraining.card import read_card
 from lesion.specs import ModelSpec
 from lesion.tasks.agreement import agreement
 
 FOLDERS = twins()
-CARDS = {
-    name: yaml.safe_load((folder / "README.md").read_text(encoding="utf-8").split("---\n")[1])
-    for name, folder in FOLDERS.items()
-}
+CARDS = {name: read_card(folder) for name, folder in FOLDERS.items()}
 GROUPS = {
     "monolingual": ["en"],
     "bilingual": ["en", "fr"],
