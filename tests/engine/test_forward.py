@@ -67,7 +67,9 @@ def check(model, tokenizer, task, lesions) -> None:
 
 @pytest.mark.parametrize("name", CLASSIFIERS)
 def test_classes_are_those_of_the_models_own_forward(name, tmp_path):
-    check(*built(name, tmp_path), Small(), LESIONS)
+    shared = name == "albert"  # its layers share their weights: none can be damaged alone
+    lesions = [one for one in LESIONS if one.layers == "all" or not shared]
+    check(*built(name, tmp_path), Small(), lesions)
 
 
 @pytest.mark.parametrize("name", MASKED)
