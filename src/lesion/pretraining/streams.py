@@ -76,11 +76,9 @@ class Sentences(NamedTuple):
     starts: np.ndarray  # (sentences + 1,), int64: where each begins in `ids`
     verbs: np.ndarray  # (sentences,), int64: which of a sentence's tokens is its verb
 
-    def rows(self, chosen: np.ndarray) -> np.ndarray:
+    def rows(self, chosen: np.ndarray, length: int) -> np.ndarray:
         """Sentences of one length, (chosen, length)."""
-        first = self.starts[chosen]
-        length = self.starts[chosen[0] + 1] - first[0]
-        return self.ids[first[:, None] + np.arange(length)]
+        return self.ids[self.starts[chosen][:, None] + np.arange(length)]
 
 
 def sentences(room: Room, language: str) -> Sentences:
@@ -109,6 +107,7 @@ class Lesson(NamedTuple):
     """What one step reads of a primer: sentences of one length, in one language."""
 
     language: int
+    length: int  # tokens of each, without [CLS] and [SEP]
     chosen: np.ndarray  # (sentences,), int64
 
 
@@ -147,23 +146,22 @@ class Batches:
             epochs = int(each // framed[-1])
             last = order[: np.searchsorted(framed, each - epochs * framed[-1], side="right")]
             order = np.concatenate([*[order] * epochs, last])
-            for length in np.unique(lengths[order]):
+            for length in map(int, np.unique(lengths[order])):
                 same = order[lengths[order] == length]
-                rows = self.config.batch * self.config.sequence_length // int(length + 2)
-                yield from (Lesson(place, same[i : i + rows]) for i in range(0, len(same), rows))
+                rows = self.config.batch * self.config.sequence_length // (length + 2)
+                for start in range(0, len(same), rows):
+                    yield Lesson(place, length, same[start : start + rows])
 
     def _plan(self) -> None:
         """Ordinary batches and lessons in one keyed order; what each reads."""
         ordinary = self.config.ordinary_steps
         self.steps = ordinary + len(self.lessons)
-        draw = priorities(self.steps, self.seed, "steps")
-        self.order = np.argsort(draw, kind="stable") if self.lessons else np.arange(ordinary)
-        sizes = np.full(self.steps, self.config.batch * self.config.sequence_length)
-        for place, lesson in enumerate(self.lessons):
-            made = self.primers[lesson.language]
-            length = made.starts[lesson.chosen[0] + 1] - made.starts[lesson.chosen[0]] + 2
-            sizes[ordinary + place] = len(lesson.chosen) * length
-        self.tokens = np.concatenate([[0], np.cumsum(sizes[self.order])])
+        self.order = np.arange(ordinary)
+        if self.lessons:
+            self.order = np.argsort(priorities(self.steps, self.seed, "steps"), kind="stable")
+        whole = self.config.batch * self.config.sequence_length
+        sizes = [whole] * ordinary + [len(one.chosen) * (one.length + 2) for one in self.lessons]
+        self.tokens = np.concatenate([[0], np.cumsum(np.array(sizes)[self.order])])
 
     def rows(self, step: int, steps: int = 1) -> np.ndarray:
         """The sequences of `steps` batches of ordinary text; unframed, uint16."""
@@ -183,7 +181,7 @@ class Batches:
             rows = corpus.framed(self.rows(int(self.order[step])))
         else:
             lesson = self.lessons[place]
-            rows = corpus.framed(self.primers[lesson.language].rows(lesson.chosen))
+            rows = corpus.framed(self.primers[lesson.language].rows(lesson.chosen, lesson.length))
         draw = priorities(rows.size, self.seed, "mask", step).reshape(rows.shape)
         if place >= 0:  # the verb is always hidden
             verbs = self.primers[lesson.language].verbs[lesson.chosen]
