@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from lesion.api import Quiet
+
 WORDS = ("cat", "dog", "sailor", "book", "bird", "town", "house", "friend")
 
 
@@ -66,3 +68,17 @@ def write_prose(path: Path, lines: int = 40) -> Path:
     sentences = (f"the {WORDS[n * 3 % 8]} sat on the {WORDS[n % 8]} ." for n in range(lines))
     path.write_text("\n".join(sentences) + "\n", encoding="utf-8")
     return path
+
+
+def crash_after(trials: int) -> Quiet:
+    """A watcher that interrupts a run when so many trials are in its record."""
+
+    class Crash(Quiet):
+        left = trials
+
+        def measured(self, measured: object) -> None:
+            self.left -= 1
+            if not self.left:
+                raise KeyboardInterrupt
+
+    return Crash()

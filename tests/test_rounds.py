@@ -74,16 +74,8 @@ def test_rounds_begin_coarse_and_end_with_a_complete_table(small, tmp_path):
 
 
 def test_an_interrupted_adaptive_run_ends_up_equal_to_an_uninterrupted_one(small, tmp_path):
-    class Crash(lesion.api.Quiet):
-        left = 40
-
-        def measured(self, measured):
-            self.left -= 1
-            if not self.left:
-                raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        lesion.run(small, tmp_path / "broken", watcher=Crash())
+        lesion.run(small, tmp_path / "broken", watcher=labs.crash_after(40))
     broken = lesion.Run(tmp_path / "broken")
     done, total = broken.progress()
     assert done == 40 < total

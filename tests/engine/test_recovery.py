@@ -60,17 +60,9 @@ def test_recovery_runs_beside_the_lesion_from_the_same_damage(tmp_path, tiny_ber
 
 
 def test_an_interrupted_recovery_ends_up_equal_to_an_uninterrupted_one(tmp_path, tiny_bert):
-    class Crash(lesion.api.Quiet):
-        left = 7
-
-        def measured(self, measured):
-            self.left -= 1
-            if not self.left:
-                raise KeyboardInterrupt
-
     study = written(tmp_path, tiny_bert)
     with pytest.raises(KeyboardInterrupt):
-        lesion.run(study, tmp_path / "broken", watcher=Crash())
+        lesion.run(study, tmp_path / "broken", watcher=labs.crash_after(7))
     assert lesion.Run(tmp_path / "broken").progress() == (7, 9)
     resumed = rows(lesion.run(study, tmp_path / "broken"))
     assert resumed == rows(lesion.run(study, tmp_path / "whole"))

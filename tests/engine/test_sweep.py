@@ -47,16 +47,8 @@ def test_every_trial_is_what_the_lesion_and_the_scorer_give_alone(fixture, tmp_p
 
 
 def test_an_interrupted_run_ends_up_equal_to_an_uninterrupted_one(small, tmp_path):
-    class Crash(lesion.api.Quiet):
-        left = 4
-
-        def measured(self, measured):
-            self.left -= 1
-            if not self.left:
-                raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        lesion.run(small, tmp_path / "broken", watcher=Crash())
+        lesion.run(small, tmp_path / "broken", watcher=labs.crash_after(4))
     assert lesion.Run(tmp_path / "broken").progress() == (4, 10)
     resumed = lesion.run(small, tmp_path / "broken")
     assert rows(resumed) == rows(lesion.run(small, tmp_path / "whole"))
@@ -79,12 +71,8 @@ def test_a_changed_study_is_refused_with_the_difference(small, tmp_path):
 
 
 def test_changed_data_under_the_same_name_is_refused(small, tmp_path):
-    class Crash(lesion.api.Quiet):
-        def measured(self, measured):
-            raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        lesion.run(small, tmp_path / "run", watcher=Crash())
+        lesion.run(small, tmp_path / "run", watcher=labs.crash_after(1))
     labs.write_pairs(tmp_path / "pairs.tsv", examples=20)
     with pytest.raises(LesionError, match="pairs: its examples changed since this run began"):
         lesion.run(small, tmp_path / "run")
