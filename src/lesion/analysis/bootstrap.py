@@ -24,6 +24,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lesion.analysis import scores
+from lesion.analysis.kinds import weighted_mean
 from lesion.analysis.responses import Responses
 
 Array = np.ndarray
@@ -176,7 +177,7 @@ def _contracted(values: Array, seeds: Array, draws: Array) -> Array:
 
 
 def _even(counts: Array, values: Array) -> Array:
-    return scores.weighted_mean(counts.astype(np.float64), values)
+    return weighted_mean(counts.astype(np.float64), values)
 
 
 def variances(levels: Mapping[str, Array]) -> dict[str, Array]:

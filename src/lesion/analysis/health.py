@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lesion.analysis import bootstrap, scores
+from lesion.analysis import bootstrap, kinds, scores
 from lesion.analysis.bootstrap import Replicates
 from lesion.analysis.responses import Responses
 
@@ -127,7 +127,7 @@ def _not_finite(r: Responses) -> Diagnosis | None:
 
 def _answers(r: Responses) -> Array | None:
     """Shares of each class in each trial, (seeds, draws, doses, classes); None without classes."""
-    answer = scores.KINDS[r.kind].answer
+    answer = kinds.KINDS[r.kind].answer
     if answer is None:
         return None
     columns = r.outputs.shape[-1]
@@ -202,7 +202,7 @@ def _split(r: Responses, chosen: Array) -> str:
 def _no_effect(r: Responses) -> Diagnosis | None:
     if len(r.doses) < 2:
         return None
-    kind = scores.KINDS[r.kind]
+    kind = kinds.KINDS[r.kind]
     flat = np.moveaxis(r.outputs, (4, 3), (0, 1)).reshape(r.outputs.shape[-1], len(r.labels), -1)
     if kind.answer:
         answers = kind.answer(flat)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lesion.analysis import bootstrap, curves, health, scores
+from lesion.analysis import bootstrap, curves, health, kinds, scores
 from lesion.analysis.bootstrap import Replicates, Tails, Weights
 from lesion.analysis.health import Diagnosis
 from lesion.analysis.responses import Responses
@@ -105,7 +105,7 @@ def _one(responses: Responses, drawn: Weights, level: float) -> Analysis:
 
 
 def _right(r: Responses) -> Array | None:
-    correct = scores.KINDS[r.kind].correct
+    correct = kinds.KINDS[r.kind].correct
     if correct is None:
         return None
     outputs = np.moveaxis(r.outputs, (4, 3), (0, 1))  # (columns, examples, seeds, draws, doses)
