@@ -57,12 +57,11 @@ def products(scorer: Scorer, model: nn.Module) -> list[Product]:
     rows = [len(row["input_ids"]) for row in scorer._rows]
     tokens, batch = sum(rows), min(sum(rows), scorer._batch_tokens)
     layers = config.num_hidden_layers - 1
-    found = [Product(batch, width, width, 4 * tokens * layers)]
-    found += [Product(batch, width, inner, tokens * layers)]
-    found += [Product(batch, inner, width, tokens * layers)]
-    if hasattr(model, "cls"):
-        found.append(Product(64, width, config.vocab_size, len(rows)))
-    return found
+    return [
+        Product(batch, width, width, 4 * tokens * layers),
+        Product(batch, width, inner, tokens * layers),
+        Product(batch, inner, width, tokens * layers),
+    ]
 
 
 def ideal(needed: list[Product]) -> float:

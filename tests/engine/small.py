@@ -14,12 +14,12 @@ CPU = torch.device("cpu")
 
 
 class Small:
-    """Pairs of sentences; with head mlm a token of each is read."""
+    """Pairs of sentences; with head mlm a token of each is read, of all words or of `words`."""
 
     name, kind, metrics, classes, language, digest = "small", "", (), ("0", "1"), "en", ""
 
-    def __init__(self, head: str = "classification") -> None:
-        self.head = head
+    def __init__(self, head: str = "classification", words: tuple[int, ...] = ()) -> None:
+        self.head, self.words = head, words
 
     def encode(self, tokenizer, config):
         made = tokenizer(*map(list, zip(*TEXTS, strict=True)))
@@ -31,6 +31,8 @@ class Small:
         ]
         if self.head == "mlm":
             rows = [{**row, "read": [1 + n % 4]} for n, row in enumerate(rows)]
+        if self.words:
+            rows = [{**row, "words": [n, *self.words]} for n, row in enumerate(rows)]
         return Encoded(rows)
 
     def read(self, logits, rows):

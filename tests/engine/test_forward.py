@@ -48,7 +48,9 @@ def alone(model, tokenizer, task) -> np.ndarray:
         inputs = collate([row], tokenizer, language, CPU)
         with torch.no_grad():
             logits = model(**inputs).logits
-        found.append(task.read(at(logits, [row]) if "read" in row else logits, [row])[0].numpy())
+        logits = at(logits, [row]) if "read" in row else logits
+        logits = logits[..., row["words"]] if "words" in row else logits
+        found.append(task.read(logits, [row])[0].numpy())
     return np.array(found)
 
 
@@ -75,6 +77,15 @@ def test_classes_are_those_of_the_models_own_forward(name, tmp_path):
 @pytest.mark.parametrize("name", MASKED)
 def test_hidden_words_are_those_of_the_models_own_forward(name, tmp_path):
     check(*built(name, tmp_path, "mlm"), Small("mlm"), LESIONS[:2])
+
+
+@pytest.mark.parametrize("name", MASKED)
+def test_words_that_are_asked_are_those_among_all(name, tmp_path):
+    model, tokenizer = built(name, tmp_path, "mlm")
+    check(model, tokenizer, Small("mlm", words=(7, 5)), LESIONS[:1])
+    chosen, every = (Scorer(model, tokenizer, Small("mlm", words))() for words in ((7, 5), ()))
+    picked = [row[[number, 7, 5]] for number, row in enumerate(every)]
+    assert np.abs(chosen - picked).max() <= 1e-5
 
 
 def test_a_padded_layout_as_on_a_gpu_gives_the_same(tmp_path, monkeypatch):

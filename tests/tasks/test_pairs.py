@@ -71,8 +71,11 @@ def scored(task, model, tokenizer, language=None):
     inputs = ("input_ids", "token_type_ids")
     visible = [{key: row[key] for key in inputs if key in row} for row in encoded.rows]
     logits = model(**collate(visible, tokenizer, language, torch.device("cpu"))).logits
-    outputs = task.read(at(logits, encoded.rows), encoded.rows)
-    return task.gather(outputs.numpy(), encoded)
+    logits = at(logits, encoded.rows)
+    if "words" in encoded.rows[0]:
+        words = torch.tensor([row["words"] for row in encoded.rows])
+        logits = logits.gather(2, words[:, None])
+    return task.gather(task.read(logits, encoded.rows).numpy(), encoded)
 
 
 @torch.inference_mode()
@@ -156,12 +159,23 @@ def test_word_scoring_reads_both_one_token_forms_from_one_row(bert):
     task = Pairs("mine", Given([good], [bad]), scoring="word")
     (row,) = task.encode(tokenizer, model.config).rows
     assert row["read"] == [2]
-    assert tokenizer.convert_ids_to_tokens(row["target"]) == ["cat", "dog"]
+    assert tokenizer.convert_ids_to_tokens(row["words"]) == ["cat", "dog"]
     expected = [
         guess(model, tokenizer, tokenizer(text)["input_ids"], [2], 2) for text in (good, bad)
     ]
-    found = scored(task, model, tokenizer)
-    np.testing.assert_allclose(found[0], expected, rtol=0, atol=1e-4)
+    ((left, right),) = scored(task, model, tokenizer)
+    assert left - right == pytest.approx(expected[0] - expected[1], abs=1e-4)
+
+
+def test_where_one_pair_needs_more_rows_all_give_log_probabilities(bert):
+    model, tokenizer = bert
+    pairs = Given(["the cat sat .", "the cat sat ."], ["the dog sat .", "the cats sat ."])
+    found = scored(Pairs("mine", pairs, scoring="word"), model, tokenizer)
+    one = Given(pairs.good[:1], pairs.bad[:1])
+    alone = scored(Pairs("mine", one, scoring="word"), model, tokenizer)
+    ids = tokenizer("the cat sat .")["input_ids"]
+    assert found[0, 0] == pytest.approx(guess(model, tokenizer, ids, [2], 2), abs=1e-4)
+    np.testing.assert_allclose(np.diff(found[0]), np.diff(alone[0]), rtol=0, atol=1e-4)
 
 
 def test_word_scoring_of_forms_with_several_tokens_is_from_left_to_right(bert):

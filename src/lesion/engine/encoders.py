@@ -22,14 +22,14 @@ Head = Callable[[Any, torch.Tensor], torch.Tensor]
 
 
 class Encoder(NamedTuple):
-    """A model as embeddings, layers and a head; all read the live parameters.
+    """A model as embeddings, layers, a head and an output layer; all read the live parameters.
 
     Attributes:
         embed: padded inputs -> (rows, tokens, width).
         below: the modules whose parameters `embed` and `bias` read.
         layers: the two blocks of each.
-        head: (rows, reads, width) -> logits (rows, classes) or (rows, reads, words).
-        columns: logits of a row and read.
+        head: (rows, reads, width) -> logits (rows, classes), or what `output` takes.
+        output: the layer of a masked model that has a row for each word; None for a classifier.
         bias: length -> what is added to the scores, (1, heads, length, length); None for nothing.
     """
 
@@ -37,8 +37,23 @@ class Encoder(NamedTuple):
     below: tuple[nn.Module, ...]
     layers: tuple[tuple[Attention, Mlp], ...]
     head: Callable[[torch.Tensor], torch.Tensor]
-    columns: int
+    output: nn.Linear | None
     bias: Callable[[int], torch.Tensor] | None
+
+    def logits(self, states: torch.Tensor, words: torch.Tensor | None = None) -> torch.Tensor:
+        """(rows, reads, width) -> (rows, classes) or (rows, reads, words).
+
+        Args:
+            states: what the last layer says at the places that are read.
+            words: int64 (rows, n), those that are asked of each row; None for all.
+        """
+        found = self.head(states)
+        if self.output is None:
+            return found
+        if words is None:
+            every: torch.Tensor = self.output(found)
+            return every
+        return found @ self.output.weight[words].mT + self.output.bias[words][:, None]
 
 
 class Kind(NamedTuple):
@@ -46,7 +61,8 @@ class Kind(NamedTuple):
 
     Attributes:
         embed: base model, inputs -> embedded tokens.
-        heads: kind of head -> model, states at the places that are read -> logits.
+        heads: kind of head -> model, states at the places that are read -> logits of classes, or
+            what the output layer of a masked model takes.
         activation: configuration -> that of the MLP.
         bias: base model, length -> what is added to the scores.
         plain: configuration -> whether the model is such an encoder, without special options.
@@ -92,9 +108,13 @@ def _distilbert_classes(model: Any, states: torch.Tensor) -> torch.Tensor:
 
 
 def _distilbert_words(model: Any, states: torch.Tensor) -> torch.Tensor:
-    found = model.vocab_layer_norm(model.activation(model.vocab_transform(states)))
-    words: torch.Tensor = model.vocab_projector(found)
-    return words
+    found: torch.Tensor = model.vocab_layer_norm(model.activation(model.vocab_transform(states)))
+    return found
+
+
+def _roberta_words(model: Any, states: torch.Tensor) -> torch.Tensor:
+    found: torch.Tensor = model.lm_head.layer_norm(functional.gelu(model.lm_head.dense(states)))
+    return found
 
 
 def _albert_classes(model: Any, states: torch.Tensor) -> torch.Tensor:
@@ -103,18 +123,24 @@ def _albert_classes(model: Any, states: torch.Tensor) -> torch.Tensor:
     return found
 
 
+def _albert_words(model: Any, states: torch.Tensor) -> torch.Tensor:
+    head = model.predictions
+    found: torch.Tensor = head.LayerNorm(head.activation(head.dense(states)))
+    return found
+
+
 _BERT = Kind(
     _embeddings,
     {
         "classification": lambda model, states: model.classifier(model.bert.pooler(states)),
-        "mlm": lambda model, states: model.cls(states),
+        "mlm": lambda model, states: model.cls.predictions.transform(states),
     },
 )
 _ROBERTA = Kind(
     _embeddings,
     {
         "classification": lambda model, states: model.classifier(states),
-        "mlm": lambda model, states: model.lm_head(states),
+        "mlm": _roberta_words,
     },
 )
 KINDS: dict[str, Kind] = {
@@ -125,9 +151,7 @@ KINDS: dict[str, Kind] = {
         _widened,
         {
             "classification": lambda model, states: model.classifier(states),
-            "mlm": lambda model, states: model.generator_lm_head(
-                model.generator_predictions(states)
-            ),
+            "mlm": lambda model, states: model.generator_predictions(states),
         },
     ),
     "distilbert": Kind(
@@ -139,7 +163,7 @@ KINDS: dict[str, Kind] = {
         lambda base, inputs: base.encoder.embedding_hidden_mapping_in(_embeddings(base, inputs)),
         {
             "classification": _albert_classes,
-            "mlm": lambda model, states: model.predictions(states),
+            "mlm": _albert_words,
         },
         plain=lambda config: config.inner_group_num == 1,
     ),
@@ -148,7 +172,7 @@ KINDS: dict[str, Kind] = {
         _xlm_embeddings,
         {
             "classification": lambda model, states: model.sequence_summary(states),
-            "mlm": lambda model, states: model.pred_layer(states)[0],
+            "mlm": lambda model, states: states,
         },
         activation=lambda config: functional.gelu if config.gelu_activation else functional.relu,
         plain=lambda config: (
@@ -177,14 +201,15 @@ def encoder_of(model: nn.Module, head: str) -> Encoder | str:
     below = (path for part in ("embeddings", "norms") for path in body[part] if "{n}" not in path)
     modules = (_module(base, path) for path in below)
     layers = tuple(_layer(base, config, kind, number) for number in range(_depth(config)))
-    if any(layer is None for layer in layers):
+    output = model.get_output_embeddings() if head == "mlm" else None  # type: ignore[operator]
+    if any(layer is None for layer in layers) or type(output) not in (nn.Linear, type(None)):
         return f"{type(model).__name__} has modules that the fast forward does not know"
     return Encoder(
         embed=partial(kind.embed, base),
         below=tuple(module for module in modules if module is not None),
         layers=tuple(layer for layer in layers if layer is not None),
         head=partial(kind.heads[head], model),
-        columns=config.num_labels if head == "classification" else config.vocab_size,
+        output=output,
         bias=partial(kind.bias, base) if kind.bias else None,
     )
 

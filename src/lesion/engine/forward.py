@@ -117,13 +117,16 @@ class Scorer:
         """
         assert self._encoder is not None
         rows = [row for number in numbers for row in self._rows_of(self._batches[number])]
-        states = states.view(len(rows), self._reads, -1)
-        step = max(1, LOGITS // (self._reads * self._encoder.columns))
+        states, words = states.view(len(rows), self._reads, -1), _words(rows, states.device)
+        output = self._encoder.output
+        columns = output.out_features if output is not None and words is None else 1
+        step = max(1, LOGITS // (self._reads * columns))
         parts = [
             self._task.read(
-                self._encoder.head(states[start : start + step]), rows[start : start + step]
+                self._encoder.logits(states[part], None if words is None else words[part]),
+                rows[part],
             )
-            for start in range(0, len(rows), step)
+            for part in (slice(start, start + step) for start in range(0, len(rows), step))
         ]
         outputs = torch.cat(parts).float()
         if not (finite and bool(outputs.isfinite().all())):
@@ -137,7 +140,17 @@ class Scorer:
         logits = self._model(**collate(rows, self.tokenizer, self._language, self._device)).logits
         if "read" in rows[0]:
             logits = at(logits, rows)
+        words = _words(rows, logits.device)
+        if words is not None:
+            logits = logits.gather(2, words[:, None].expand(-1, logits.shape[1], -1))
         return self._task.read(logits, rows).float().cpu().numpy()
 
     def _rows_of(self, batch: Sequence[int]) -> list[Row]:
         return [self._rows[row] for row in batch]
+
+
+def _words(rows: Sequence[Row], device: torch.device) -> torch.Tensor | None:
+    """The words that a task asks of each row, int64 (rows, n); None where it asks for all."""
+    if "words" not in rows[0]:
+        return None
+    return torch.tensor([row["words"] for row in rows], device=device)

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 Row = dict[str, list[int]]
 """One forward row without padding: `input_ids` and, where the model has them, `token_type_ids`.
-Masked tasks add `read` and `target`, which are not for the model: see `lesion.tasks.masked`."""
+Masked tasks add `read`, `target` and `words`, which are not for the model: see
+`lesion.tasks.masked`."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,8 @@ class Task(Protocol):
     def read(self, logits: torch.Tensor, rows: list[Row]) -> torch.Tensor:
         """What is kept of a batch's logits: (rows, columns).
 
-        Where rows have `read`, the logits are (rows, reads, vocabulary), those of these places.
+        Where rows have `read`, the logits are (rows, reads, vocabulary), those of these places;
+        where they have `words`, (rows, reads, words), those of these words.
         """
         ...
 

@@ -1,8 +1,9 @@
 """Rows with hidden words, for the tasks of masked language models.
 
-A row has, besides the model's inputs, two lists that the model does not see: `read`, the places
-whose logits are needed, and `target`, the token ids whose probability is. So the output layer,
-which costs as much as several layers of a small model, is computed at these places only.
+A row has, besides the model's inputs, lists that the model does not see: `read`, the places whose
+logits are needed, and `target`, the token ids whose probability is. So the output layer, which
+costs as much as several layers of a small model, is computed at these places only; and where every
+row of a task has `words`, for these token ids only, as many in every row.
 """
 
 from __future__ import annotations

@@ -59,7 +59,8 @@ class PairSource(Protocol):
 class Pairs:
     """Minimal pairs for a masked language model. They are read when first asked for.
 
-    The outputs of a pair are two sums of log-probabilities in nats, [good, bad]. `labels` and
+    The outputs of a pair are two sums of log-probabilities in nats, [good, bad]; with scoring
+    "word" less what both have in common, so that only their difference counts. `labels` and
     `classes` name each pair's paradigm (the construction, for the built-in agreement), so that
     scores can be told apart by it: `outputs[task.labels == k]` are those of `task.classes[k]`.
 
@@ -69,7 +70,8 @@ class Pairs:
         scoring: "pll" scores every token of both sentences (PLL-word-l2r), a forward row each.
             "word" scores only the words in which they differ, each given all the other words, in
             the same way: log P(is | ...) against log P(are | ...), as Goldberg (2019) does.
-            Where the sentences differ in one word of one token, that is one row for the pair.
+            Where the sentences differ in one word of one token, that is one row for the pair;
+            where all do, only these two tokens are asked of the output layer, as logits.
         examples: evaluate only the first so many pairs; None: all.
         language: of the texts, for models that must be told.
     """
@@ -125,7 +127,11 @@ class Pairs:
             chosen = self._words(left, right, example)
             for side, (sentence, words) in enumerate(zip((left, right), chosen, strict=True)):
                 hidden += [Hidden(example, side, sentence, word) for word in words]
-        return hidden_rows(hidden, tokenizer)
+        found = hidden_rows(hidden, tokenizer)
+        if self.scoring == "word" and all(len(row["target"]) == 2 for row in found.rows):
+            for row in found.rows:
+                row["words"] = row["target"]
+        return found
 
     def _words(self, good: Sentence, bad: Sentence, example: int) -> tuple[list[int], list[int]]:
         """Which words of the two sentences are scored."""
@@ -144,10 +150,12 @@ class Pairs:
         """Log-probabilities of the targets: (rows, reads, vocabulary) -> (rows, 2), float32.
 
         `logits` are those at the places in `row["read"]`, one a row. A row with one target
-        repeats it.
+        repeats it. Logits of a row's two words are kept as they are.
         """
         import torch
 
+        if "words" in rows[0]:
+            return logits[:, 0].float()
         targets = torch.tensor(
             [[row["target"][0], row["target"][-1]] for row in rows], device=logits.device
         )
