@@ -70,6 +70,24 @@ def write_prose(path: Path, lines: int = 40) -> Path:
     return path
 
 
+class Watcher(Quiet):
+    """Remembers what it was told, and may do something after so many trials."""
+
+    def __init__(self, after: int = -1, act=lambda: None) -> None:
+        self.after, self.act, self.notes, self.prepared = after, act, [], []
+
+    def preparing(self, *patient):
+        self.prepared.append(patient)
+
+    def note(self, sentence):
+        self.notes.append(sentence)
+
+    def measured(self, measured):
+        self.after -= 1
+        if not self.after:
+            self.act()
+
+
 def crash_after(trials: int) -> Quiet:
     """A watcher that interrupts a run when so many trials are in its record."""
 

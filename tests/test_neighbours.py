@@ -92,6 +92,8 @@ def test_daras_passes_check(data, gpt2):
         for task in ("imdb", "mrpc")
     ]
     assert all(row[4] != "?" for row in found.rows)
+    why = "GPT-2 on imdb is scored by its own forward: gpt2 with a causal head has no fast forward."
+    assert why in found.lines
 
 
 def test_prasanna_ranks_all_weights_and_biases_of_the_six_matrices_together():

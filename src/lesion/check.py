@@ -42,6 +42,7 @@ def plan(study: Study, data: str | Path | None = None, workers: int | None = Non
     from lesion.damage.lesion import build
     from lesion.engine.estimate import TRAINING
     from lesion.engine.hiring import Hiring, wanted
+    from lesion.engine.work import Patient, Slow
 
     tasks = load_tasks(study, data)
     lesions = [build(lesion, study.seed) for lesion in study.lesions]
@@ -58,6 +59,8 @@ def plan(study: Study, data: str | Path | None = None, workers: int | None = Non
             rows.append((*row, "?", "?", "?"))
             lines.append(str(error))
             continue
+        if found.slow:
+            lines.append(str(Slow(Patient(spec.name, 0, name), found.slow)))
         seconds = found.seconds * (trials + TRAINING * trained / len(task.labels))
         rows.append((*row, f"{found.seconds:.2f}", duration(seconds), _gigabytes(memory)))
         total, most = total + seconds, max(most, memory)

@@ -44,45 +44,11 @@ Workers = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-class Kind(StrEnum):
-    """What `list` can list."""
-
-    models = "models"
-    tasks = "tasks"
-    lesions = "lesions"
-    studies = "studies"
-
-
-class What(StrEnum):
-    """What `export` can export."""
-
-    trials = "trials"
-    curves = "curves"
-    summary = "summary"
-    examples = "examples"
-
-
-class Engine(StrEnum):
-    """Who does the work of `run`."""
-
-    local = "local"
-    ray = "ray"
-
-
-class Precision(StrEnum):
-    """How exactly models compute."""
-
-    float32 = "float32"
-    tf32 = "tf32"
-    bf16 = "bf16"
-
-
-class Format(StrEnum):
-    """The formats of `export`."""
-
-    csv = "csv"
-    parquet = "parquet"
-    json = "json"
+Kind = StrEnum("Kind", ["models", "tasks", "lesions", "studies"])
+What = StrEnum("What", ["trials", "curves", "summary", "examples"])
+Engine = StrEnum("Engine", ["local", "ray"])
+Precision = StrEnum("Precision", ["float32", "tf32", "bf16"])
+Format = StrEnum("Format", ["csv", "parquet", "json"])
 
 
 @app.command()

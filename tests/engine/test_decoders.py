@@ -45,7 +45,10 @@ def test_a_fine_tuned_decoder_is_damaged_and_scored_as_by_hand(name, tmp_path, m
     ]
     finetune = {"epochs": 1, "batch_size": 8, "learning_rate": 1e-3}
     study = labs.study(source, data, lesions=lesions, finetune=finetune, doses=[0, 1], draws=1)
-    run = lesion.run(parse_study(study), tmp_path / "run")
+    watcher = labs.Watcher()
+    run = lesion.run(parse_study(study), tmp_path / "run", watcher=watcher)
+    why = f"{name} with a classification head has no fast forward."
+    assert watcher.notes == [f"tiny on pairs is scored by its own forward: {why}"]
     (folder,) = (tmp_path / "cache" / "finetuned").iterdir()
     tokenizer = AutoTokenizer.from_pretrained(folder)
     pairs = [line.split("\t")[:2] for line in data.read_text().splitlines()[1:]]

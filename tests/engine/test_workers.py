@@ -18,24 +18,6 @@ from lesion.study import parse_study
 from tests import labs
 
 
-class Watcher(Quiet):
-    """Remembers what it was told, and may do something after so many trials."""
-
-    def __init__(self, after: int = -1, act=lambda: None) -> None:
-        self.after, self.act, self.notes, self.prepared = after, act, [], []
-
-    def preparing(self, *patient):
-        self.prepared.append(patient)
-
-    def note(self, sentence):
-        self.notes.append(sentence)
-
-    def measured(self, measured):
-        self.after -= 1
-        if not self.after:
-            self.act()
-
-
 def children() -> list[int]:
     """Worker processes of this one, by their command line."""
     listed = subprocess.run(
@@ -64,7 +46,7 @@ def tables(run) -> list:
 def test_the_record_is_the_same_bit_for_bit_whatever_the_number_of_workers(
     workers, small, alone, tmp_path
 ):
-    watcher = Watcher()
+    watcher = labs.Watcher()
     several = lesion.run(small, tmp_path / "several", workers=workers, watcher=watcher)
     assert tables(several) == tables(alone)
     assert several.progress() == (2 * (1 + 4 * 3 + 3),) * 2
@@ -73,7 +55,7 @@ def test_the_record_is_the_same_bit_for_bit_whatever_the_number_of_workers(
 
 
 def test_a_killed_worker_is_replaced_and_its_draw_done_again(small, alone, tmp_path):
-    watcher = Watcher(after=4, act=lambda: os.kill(children()[0], signal.SIGKILL))
+    watcher = labs.Watcher(after=4, act=lambda: os.kill(children()[0], signal.SIGKILL))
     broken = lesion.run(small, tmp_path / "broken", workers=2, watcher=watcher)
     assert tables(broken) == tables(alone)
     (note,) = watcher.notes
@@ -95,7 +77,7 @@ def test_an_interrupt_ends_the_workers_and_the_record_can_be_finished(small, alo
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        lesion.run(small, tmp_path / "run", workers=2, watcher=Watcher(after=5, act=interrupt))
+        lesion.run(small, tmp_path / "run", workers=2, watcher=labs.Watcher(after=5, act=interrupt))
     assert not children()
     assert lesion.Run(tmp_path / "run").progress()[0] == 5
     assert tables(lesion.run(small, tmp_path / "run", workers=1)) == tables(alone)

@@ -33,6 +33,7 @@ class Cost(NamedTuple):
         process: bytes of a process with its libraries and inputs, without weights.
         scoring: bytes that scoring takes for a while.
         training: seconds of fine-tuning one head; 0 where there is none.
+        slow: why it is scored by its own forward; "" where it is not.
     """
 
     seconds: float
@@ -40,6 +41,7 @@ class Cost(NamedTuple):
     process: int
     scoring: int
     training: float = 0.0
+    slow: str = ""
 
     @property
     def weights(self) -> int:
@@ -85,6 +87,7 @@ def cost(
         process,
         max(_resident("VmHWM", 0) - before, 0),
         training,
+        scorer.note,
     )
     return found, model
 

@@ -8,7 +8,18 @@ from typing import Any, Protocol
 from lesion.damage.lesion import Damage
 from lesion.engine.bench import Bench, opened
 from lesion.engine.precision import computing
-from lesion.engine.work import Agenda, Began, Event, Found, Lost, Measured, Patient, Tell, Trained
+from lesion.engine.work import (
+    Agenda,
+    Began,
+    Event,
+    Found,
+    Lost,
+    Measured,
+    Patient,
+    Slow,
+    Tell,
+    Trained,
+)
 from lesion.models.load import Checkpoint
 from lesion.study import INTACT, Study, Trial, pending
 from lesion.tasks.base import Task
@@ -88,6 +99,7 @@ def _clerk(
 ) -> Tell:
     """Whoever writes down what the crew tells."""
     sources = {spec.name: spec.source for spec in study.models}
+    said: set[str] = set()
 
     def tell(event: Event) -> None:
         match event:
@@ -103,6 +115,9 @@ def _clerk(
                 watcher.preparing(*patient)
             case Trained(step, steps):
                 watcher.finetuning(step, steps)
+            case Slow() if str(event) not in said:  # every worker says it
+                said.add(str(event))
+                watcher.note(str(event))
             case Lost(cause, job):
                 on = f" on {job}; it is done again" if job else ""
                 watcher.note(f"A worker {cause}{on}.")

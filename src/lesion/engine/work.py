@@ -67,6 +67,21 @@ class Found(NamedTuple):
     checkpoint: Checkpoint
 
 
+class Slow(NamedTuple):
+    """A patient is scored by its model's own forward.
+
+    Attributes:
+        why: what the fast forward lacks for it.
+    """
+
+    patient: Patient
+    why: str
+
+    def __str__(self) -> str:
+        model, _, task = self.patient
+        return f"{model} on {task} is scored by its own forward: {self.why}."
+
+
 class Measured(NamedTuple):
     """What one trial gave.
 
@@ -90,7 +105,7 @@ class Lost(NamedTuple):
     job: Job | None
 
 
-Event = Began | Trained | Found | Measured | Lost
+Event = Began | Trained | Found | Slow | Measured | Lost
 Tell = Callable[[Event], None]
 
 

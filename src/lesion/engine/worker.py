@@ -19,7 +19,7 @@ from lesion.damage.lesion import Damage, build
 from lesion.engine.bench import Bench, check_device, find, lay
 from lesion.engine.crew import Failed, Finished, Ready
 from lesion.engine.sweep import measure
-from lesion.engine.work import Agenda, Began, Found, Job, Patient, Tell, Trained
+from lesion.engine.work import Agenda, Began, Found, Job, Patient, Slow, Tell, Trained
 from lesion.errors import LesionError
 from lesion.models.load import Checkpoint, check_here
 from lesion.study import Study
@@ -67,7 +67,7 @@ class Worker:
             tell(Began(job.patient))
             tell(Found(job.patient, self._find(job.patient, tell)))
             return
-        bench = self._lay(job.patient, job.checkpoint)
+        bench = self._lay(job.patient, job.checkpoint, tell)
         for measured in measure(bench, self._lesions, job.trials):
             tell(measured)
 
@@ -79,7 +79,7 @@ class Worker:
             device=setting.device, progress=lambda step, steps: tell(Trained(step, steps)),
         )  # fmt: skip
 
-    def _lay(self, patient: Patient, checkpoint: Checkpoint) -> Bench:
+    def _lay(self, patient: Patient, checkpoint: Checkpoint, tell: Tell) -> Bench:
         if self._bench is None or self._patient != patient:
             self._patient = self._bench = None  # never two models at once
             setting, spec = self._setting, self._specs[patient.model]
@@ -90,6 +90,8 @@ class Worker:
                 device=setting.device, precision=setting.study.precision,
             )  # fmt: skip
             self._patient = patient
+            if self._bench.score.note:
+                tell(Slow(patient, self._bench.score.note))
         return self._bench
 
 
