@@ -23,7 +23,7 @@ class Ordering(Protocol):
         """How many units can be taken."""
 
     def between(self, start: int, stop: int) -> np.ndarray:
-        """The units from one place of the ordering to another, int64."""
+        """The units from one place of the ordering to another, whole numbers."""
 
     def below(self, border: int) -> int:
         """How many units have a smaller key, from 0 to 2**32."""
@@ -46,7 +46,7 @@ class Ranking:
 
     @property
     def units(self) -> np.ndarray:
-        """All of them in their order, int64."""
+        """All of them in their order, whole numbers."""
         return self.between(0, self.count)
 
     def share(self, room: int) -> None:
@@ -54,11 +54,11 @@ class Ranking:
         self._room = room
 
     def between(self, start: int, stop: int) -> np.ndarray:
-        """The units from one place of the ordering to another, int64."""
+        """The units from one place of the ordering to another, whole numbers."""
         if not self._start <= start <= stop <= self._start + len(self._window):
             self._look(start, stop)
         first = start - self._start
-        return self._window[first : first + stop - start].astype(np.int64)
+        return self._window[first : first + stop - start]
 
     def below(self, border: int) -> int:
         """How many units have a smaller key, from 0 to 2**32."""
@@ -98,7 +98,7 @@ class Listed:
         self._units, self._keys = units, keys
 
     def between(self, start: int, stop: int) -> np.ndarray:
-        """The units from one place of the ordering to another, int64."""
+        """The units from one place of the ordering to another, whole numbers."""
         return self._units[start:stop]
 
     def below(self, border: int) -> int:
@@ -121,7 +121,7 @@ class Matched:
         return self.targeted.count
 
     def between(self, start: int, stop: int) -> np.ndarray:
-        """The units from one place of the ordering to another, int64."""
+        """The units from one place of the ordering to another, whole numbers."""
         return self.drawn.between(start, stop)
 
     def below(self, border: int) -> int:
@@ -151,15 +151,21 @@ def selected(keys: np.ndarray, start: int, stop: int) -> np.ndarray:
     """
     if start >= stop:
         return np.empty(0, np.uint32)
+    if stop - start == len(keys):
+        return _sorted(keys, np.arange(len(keys), dtype=np.uint64))
     low, high = np.uint32(0), np.uint32(2**32 - 1)
     if start:
         low = np.partition(keys, start)[start]
     if stop < len(keys):
         high = np.partition(keys, stop - 1)[stop - 1]
     positions = np.flatnonzero((keys - low) <= (high - low))
-    mine, before = keys[positions], int(np.count_nonzero(keys < low))
-    packed = mine.astype(np.uint64)
+    before = int(np.count_nonzero(keys < low))
+    return _sorted(keys[positions], positions.astype(np.uint64))[start - before : stop - before]
+
+
+def _sorted(keys: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    packed = keys.astype(np.uint64)
     packed <<= np.uint64(32)
-    packed |= positions.astype(np.uint64)
+    packed |= positions
     packed.sort()
-    return packed[start - before : stop - before].astype(np.uint32)
+    return packed.astype(np.uint32)

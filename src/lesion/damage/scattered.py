@@ -31,7 +31,7 @@ class Scattered:
     _below: dict[tuple[int, int], int] = field(default_factory=dict)
 
     def between(self, start: int, stop: int) -> np.ndarray:
-        """The units from one place of the ordering to another, int64."""
+        """The units from one place of the ordering to another, whole numbers."""
         return permuted(np.arange(start, stop), self.count, self.seed, *self.address)
 
     def below(self, border: int) -> int:

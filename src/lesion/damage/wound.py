@@ -71,11 +71,15 @@ class Cut:
         self._recipe, self._settings = recipe, recipe.settings
         self._values: dict[tuple[int, int], torch.Tensor] = {}
         self._memories: dict[int, Memory] = {}
-        self._groups = recipe.scope(populations)
-        self._rankings: dict[int, Ordering] = {}
-        for group in self._groups:
-            ranked = _ranked([populations[number] for number in group], recipe)
-            self._rankings |= zip(group, ranked, strict=True)
+        self._groups: list[tuple[list[int], Sequence[Ordering]]] = [
+            (group, _ranked([populations[number] for number in group], recipe))
+            for group in recipe.scope(populations)
+        ]
+        self._rankings = {
+            number: ranking
+            for group, ranked in self._groups
+            for number, ranking in zip(group, ranked, strict=True)
+        }
         share_room(self._rankings.values())
         self._hashes = [hashlib.blake2b(digest_size=16) for _ in populations]
 
@@ -99,8 +103,7 @@ class Cut:
         """Units asked for at a dose, and the number to be dead in each population."""
         share = float(dose != 0) if self._recipe.by_strength else dose
         asked, goal = 0, [0] * len(self.populations)
-        for group in self._groups:
-            rankings = [self._rankings[number] for number in group]
+        for group, rankings in self._groups:
             total = round(share * sum(ranking.count for ranking in rankings))
             for number, count in zip(group, counts(rankings, total), strict=True):
                 goal[number] = count
@@ -119,9 +122,9 @@ class Cut:
         """Bring population `number` to `count` dead units."""
         for start in range(self.gone[number], count, CHUNK):
             fresh = self._rankings[number].between(start, min(start + CHUNK, count))
-            self._write(number, fresh, intact)
-            wide = self.populations[number].count > 2**32
-            self._hashes[number].update(fresh.astype("<u8" if wide else "<u4").tobytes())
+            self._write(number, fresh.astype(np.int64), intact)
+            stored = "<u8" if self.populations[number].count > 2**32 else "<u4"
+            self._hashes[number].update(np.ascontiguousarray(fresh, stored).data)
         self.gone[number] = max(count, self.gone[number])
 
     def _write(self, number: int, fresh: np.ndarray, intact: dict[int, torch.Tensor]) -> None:
@@ -158,12 +161,14 @@ class Cut:
         """For every tensor that was hit: what writes its destroyed entries as they are now."""
         for number, (population, gone) in enumerate(zip(self.populations, self.gone, strict=True)):
             if gone and population.cells is not None:
-                units = self._rankings[number].between(0, gone)
-                yield self._memories[number].holder(units)
+                yield self._memories[number].holder(self._dead(number))
             elif gone:
-                units = self._rankings[number].between(0, gone)
+                units = self._dead(number)
                 for span in population.spans:
                     yield span.holder(torch.from_numpy(units).to(span.tensor.device))
+
+    def _dead(self, number: int) -> np.ndarray:
+        return self._rankings[number].between(0, self.gone[number]).astype(np.int64)
 
     def digest(self) -> bytes:
         """Of every population's address, count and destroyed units in their order."""

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lesion.pretraining.learning import Score
-from lesion.report.figures import PALETTE, STYLE
+from lesion.report.figures import empty_figure
+from lesion.report.panels import PALETTE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,14 +21,10 @@ def learning_figure(scores: Sequence[Score]) -> Figure:
     Args:
         scores: rows of a learning table; twins are named `GROUP-SEED`.
     """
-    from matplotlib import style
-    from matplotlib.figure import Figure
-
     languages = list(dict.fromkeys(score.language for score in scores))
     groups = list(dict.fromkeys(score.twin.rpartition("-")[0] for score in scores))
     colours = dict(zip(groups, PALETTE * len(groups), strict=False))
-    with style.context(["default", STYLE]):
-        figure = Figure(figsize=(1.2 + 3 * len(languages), 5.4), layout="constrained")
+    with empty_figure((1.2 + 3 * len(languages), 5.4)) as figure:
         grid = figure.subplots(2, len(languages), squeeze=False, sharex=True, sharey="row")
         for axes_row, (field, label) in zip(grid, ROWS.items(), strict=True):
             axes_row[0].set_ylabel(label)
