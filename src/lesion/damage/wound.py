@@ -62,6 +62,14 @@ class Recipe:
     size_matched: bool = False
 
 
+class _Group(NamedTuple):
+    """Populations that are ordered together: their numbers, their rankings, all their units."""
+
+    members: list[int]
+    rankings: Sequence[Ordering]
+    units: int
+
+
 class Cut:
     """The orderings of one lesion on one model, and how far each is gone."""
 
@@ -71,22 +79,19 @@ class Cut:
         self._recipe, self._settings = recipe, recipe.settings
         self._values: dict[tuple[int, int], torch.Tensor] = {}
         self._memories: dict[int, Memory] = {}
-        self._groups: list[tuple[list[int], Sequence[Ordering]]] = [
-            (group, _ranked([populations[number] for number in group], recipe))
-            for group in recipe.scope(populations)
-        ]
-        self._rankings = {
-            number: ranking
-            for group, ranked in self._groups
-            for number, ranking in zip(group, ranked, strict=True)
-        }
+        self._rankings: dict[int, Ordering] = {}
+        self._groups: list[_Group] = []
+        for group in recipe.scope(populations):
+            ranked = _ranked([populations[number] for number in group], recipe)
+            self._groups.append(_Group(group, ranked, sum(one.count for one in ranked)))
+            self._rankings |= zip(group, ranked, strict=True)
         share_room(self._rankings.values())
         self._hashes = [hashlib.blake2b(digest_size=16) for _ in populations]
 
     @property
     def units(self) -> int:
         """How many units can be destroyed."""
-        return sum(ranking.count for ranking in self._rankings.values())
+        return sum(group.units for group in self._groups)
 
     def check(self, dose: float) -> None:
         """Refuse a dose that is none.
@@ -103,9 +108,9 @@ class Cut:
         """Units asked for at a dose, and the number to be dead in each population."""
         share = float(dose != 0) if self._recipe.by_strength else dose
         asked, goal = 0, [0] * len(self.populations)
-        for group, rankings in self._groups:
-            total = round(share * sum(ranking.count for ranking in rankings))
-            for number, count in zip(group, counts(rankings, total), strict=True):
+        for members, rankings, units in self._groups:
+            total = round(share * units)
+            for number, count in zip(members, counts(rankings, total), strict=True):
                 goal[number] = count
             asked += total
         return asked, goal
