@@ -7,12 +7,12 @@ saved without dates or random ids: the same frame gives the same bytes.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lesion.report.panels import INK, STYLE, Sheet, label
+from lesion.report.grid import side_by_side
+from lesion.report.panels import INK, STYLE, Sheet, empty_figure, label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,26 +66,6 @@ def curve_figure(
     return figure
 
 
-@contextmanager
-def empty_figure(size: tuple[float, float], gap: float = 0.05) -> Iterator[Figure]:
-    """A figure to be drawn on in Lesion's style, whatever the user's matplotlibrc says.
-
-    Args:
-        size: inches.
-        gap: between panels, inches.
-    """
-    from matplotlib import style
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    from matplotlib.layout_engine import ConstrainedLayoutEngine
-
-    with style.context(["default", STYLE]):
-        layout = ConstrainedLayoutEngine(w_pad=0.07, h_pad=gap)
-        figure = Figure(figsize=size, layout=layout, facecolor="white")
-        FigureCanvasAgg(figure)
-        yield figure
-
-
 def save(figure: Figure, path: Path | str, formats: Sequence[str] = ("png", "svg")) -> list[Path]:
     """Writes `path`.png and `path`.svg (path has no suffix), the same bytes for the same figure."""
     from matplotlib import style
@@ -112,7 +92,6 @@ def write_figures(
     MCC is there because the accuracy of a collapsed model is that of the class it fell on.
     """
     from lesion.analysis.frames import curve_frame, diagnosis_frame, summary_frame
-    from lesion.report.grid import side_by_side
 
     curves, summary = curve_frame(analyses), summary_frame(analyses)
     diagnoses = diagnosis_frame(analyses)

@@ -6,8 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from lesion.report.figures import empty_figure
-from lesion.report.panels import DECADES, INK, Sheet, drawable, label
+from lesion.report.panels import DECADES, INK, Sheet, drawable, empty_figure, label
 
 if TYPE_CHECKING:
     import pandas as pd

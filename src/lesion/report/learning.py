@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lesion.pretraining.learning import Score
-from lesion.report.figures import empty_figure
-from lesion.report.panels import PALETTE
+from lesion.report.panels import PALETTE, empty_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

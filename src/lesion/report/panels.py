@@ -5,7 +5,8 @@ How panels are laid out is the matter of `figures.py` and `grid.py`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -149,6 +150,26 @@ class Sheet:
         figure.legend(handles=handles, loc="outside upper left", ncols=columns, frameon=False,
                       title=self.task, title_fontproperties={"weight": "bold", "size": 12},
                       alignment="left", handlelength=2.4, columnspacing=1.6)  # fmt: skip
+
+
+@contextmanager
+def empty_figure(size: tuple[float, float], gap: float = 0.05) -> Iterator[Figure]:
+    """A figure to be drawn on in Lesion's style, whatever the user's matplotlibrc says.
+
+    Args:
+        size: inches.
+        gap: between panels, inches.
+    """
+    from matplotlib import style
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    with style.context(["default", STYLE]):
+        layout = ConstrainedLayoutEngine(w_pad=0.07, h_pad=gap)
+        figure = Figure(figsize=size, layout=layout, facecolor="white")
+        FigureCanvasAgg(figure)
+        yield figure
 
 
 def label(metric: str) -> str:
