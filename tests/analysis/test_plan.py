@@ -47,7 +47,7 @@ def world():
 
 def half_width(world, asked):
     a, b = (one for _, one in plan._healthy(world.at(asked), 0, 300))
-    one = plan.contrast(*(plan.side_of([x], plan.curves.retained_area, 0, "") for x in (a, b)))
+    one = plan.contrast(*(plan.side_of([x], plan.curves.retained_area) for x in (a, b)))
     return float(one.hi - one.lo) / 2
 
 

@@ -79,7 +79,7 @@ def next_plan(
     for _, skill in healthy:
         doses |= set(_halved(skill, aim))
     draws = plan.draws
-    for one in _comparisons(healthy, between, seed):
+    for one in _comparisons(healthy, between):
         draws = max(draws, _draws(plan.draws, one, aim))
     wanted = Plan(draws, tuple(sorted(doses)))
     return None if wanted == plan else wanted
@@ -97,14 +97,12 @@ def _healthy(
     return kept
 
 
-def _comparisons(
-    healthy: Sequence[tuple[Responses, Sampled]], between: str, seed: int
-) -> list[Contrast]:
+def _comparisons(healthy: Sequence[tuple[Responses, Sampled]], between: str) -> list[Contrast]:
     sides: dict[str, list[Sampled]] = {}
     for one, skill in healthy:
         name = one.group if between == "group" else one.model
         sides.setdefault(name or one.model, []).append(skill)
-    made = [side_of(side, curves.retained_area, seed, name) for name, side in sides.items()]
+    made = [side_of(side, curves.retained_area) for side in sides.values()]
     if len(made) > 1:
         return [contrast(a, b) for a, b in combinations(made, 2)]
     (alone,) = made
@@ -116,7 +114,7 @@ def _draws(now: int, one: Contrast, aim: Aim) -> int:
     half = float(one.hi - one.lo) / 2
     if half <= aim.until or now >= aim.most:
         return now
-    times = times_needed(one.parts, half, aim.until, {"draws"}) if np.isfinite(half) else None
+    times = times_needed(one.parts, aim.until, {"draws"}) if np.isfinite(half) else None
     wanted = 2 * now if times is None else min(int(np.ceil(now * times)) + SPARE, 2 * now)
     return min(wanted, aim.most)
 
