@@ -162,13 +162,15 @@ def main() -> None:
     """Run what was asked for, and print a Markdown table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--studies", type=int, default=1000)
+    parser.add_argument("--first", type=int, default=0, help="number of the first study")
     parser.add_argument("--only", nargs="+", default=list(EXPERIMENTS), choices=list(EXPERIMENTS))
     asked = parser.parse_args()
     print("| study | what | studies | rate | ± |\n|---|---|---|---|---|")
     for name in asked.only:
         for one in EXPERIMENTS[name]:
             start = time.process_time()
-            found = [one.study(number) for number in range(round(asked.studies * one.share))]
+            numbers = range(asked.first, asked.first + round(asked.studies * one.share))
+            found = [one.study(number) for number in numbers]
             rows = np.array([row for row in found if row is not None], np.float64)
             errors = rows.std(0, ddof=1) / np.sqrt(len(rows))
             for what, rate, error in zip(one.names, rows.mean(0), errors, strict=True):

@@ -5,10 +5,10 @@ trial's weight is the product of its level's weights: the pigeonhole bootstrap (
 for seeds x examples is the multibootstrap (Sellam et al. 2022).
 
 `n - 1` of `n` members are resampled, which makes the bootstrap variance of a mean exactly its
-unbiased estimate s^2 / n (Rao & Wu 1988). What is linear in the scores to first order (retained
-area, skill, their differences) gets the t interval of the levels' variances (`t_interval`). What
-is not (D50, knee, scores near their limits) gets percentiles of the joint replicates, drawn away
-from the observed value by the ratio of Student's t to the normal quantile (`interval`); reading
+unbiased estimate s^2 / n (Rao & Wu 1988). What is smooth in the weights (scores, skill, retained
+area, their differences) gets the t interval of the levels' variances (`t_interval`). What is not
+(knee, steepness, the difference of D50) gets percentiles of the joint replicates, drawn away from
+the observed value by the ratio of Student's t to the normal quantile (`interval`); reading
 percentiles further out instead (Hesterberg 2015) would ask three models for a tail that their
 resamples do not have.
 

@@ -125,6 +125,7 @@ METRICS: dict[str, Metric] = {
         None,
         False,
         "loss of running text, the same for every tokenizer; chance: entropy of the text's tokens",
+        (0.0, np.inf),
     ),
     "nats_per_token": Metric(
         "spent",
@@ -132,6 +133,7 @@ METRICS: dict[str, Metric] = {
         None,
         False,
         "loss of running text, for models of one tokenizer; chance: entropy of the text's tokens",
+        (0.0, np.inf),
     ),
     "perplexity": Metric(
         "spent",
@@ -139,6 +141,7 @@ METRICS: dict[str, Metric] = {
         None,
         False,
         "exp(nats per token), for models of one tokenizer; chance: as of nats per token",
+        (1.0, np.inf),
     ),
 }
 

@@ -79,7 +79,7 @@ def _one(responses: Responses, drawn: Weights, level: float) -> Analysis:
     skill = sampled(r.doses, main)
     area, smooth = area_of(skill, level), curves.falling(skill.joint)
     scored = {name: _curve(replicates, level) for name, replicates in found.items()}
-    band = _band(skill, level)
+    band = _band(skill.value, skill.levels, skill.members, level)
     plain = scored[main.metric]
     return Analysis(
         model=r.model,
@@ -143,16 +143,15 @@ def _shape(
 
 
 def _curve(found: Replicates, level: float) -> Curve:
-    freedom = bootstrap.degrees(bootstrap.variances(found.levels), found.members)
-    limits = scores.METRICS[found.metric].limits
-    band = bootstrap.interval(found.value, found.joint, level, freedom, limits)
-    return Curve(found.metric, found.higher, found.chance, found.value, *band)
+    band = _band(found.value, found.levels, found.members, level)
+    lo, hi = (np.clip(end, *scores.METRICS[found.metric].limits) for end in band)
+    return Curve(found.metric, found.higher, found.chance, found.value, lo, hi)
 
 
-def _band(skill: Sampled, level: float) -> tuple[Array, Array]:
-    return bootstrap.t_interval(
-        skill.value, bootstrap.variances(skill.levels), skill.members, level
-    )
+def _band(
+    value: Array, levels: dict[str, Array], members: dict[str, int], level: float
+) -> tuple[Array, Array]:
+    return bootstrap.t_interval(value, bootstrap.variances(levels), members, level)
 
 
 # Rows for tables: plain dictionaries, so that JSON and the terminal need no pandas.
