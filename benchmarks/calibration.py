@@ -39,7 +39,7 @@ Found = Sequence[float] | None  # of one study; None: a model never learned, the
 
 
 class Experiment(NamedTuple):
-    """What is counted in each study, and how often it is done less than others for its cost."""
+    """What is counted in each study; `share`: how many studies, by those that were asked for."""
 
     study: Callable[[int], Found]
     names: tuple[str, ...]
