@@ -8,142 +8,173 @@ Carlo standard error. What docs/statistics.md says of them was measured by this 
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from worlds import World, responses, simulate, true_area
 
-from lesion.analysis import bootstrap, curves
+from lesion.analysis import bootstrap, curves, health
 from lesion.analysis.compare import holm
 from lesion.analysis.contrast import ALPHA, Contrast, contrast, side_of
 from lesion.analysis.plan import Aim, Plan, first_plan, next_plan
 from lesion.analysis.responses import Responses
-from lesion.analysis.sampled import Sampled, area_of, sample
+from lesion.analysis.sampled import Sampled, area_of, sampled, weights_of
 
 REPLICATES = 1000
 COMMON = World()
 SMALL = World(examples=200)
 MRPC = World(examples=408, majority=0.684, intact=0.88, draws=15)
-FEW = World(draws=5)
+# Other populations: draws decide and areas are skewed; few examples decide and the gain is small.
+DRAWN = World(draw=0.2, model_draw=0.1, example=0.05, model_example=0.05)
+SCARCE = World(
+    examples=200, majority=0.9, intact=0.97, draw=0.02, model_draw=0.02, example=0.3,
+    model_example=0.2,
+)  # fmt: skip
 FINE = np.linspace(0, 1, 101)
+GRID_DRAWS = 15
+
+Found = Sequence[float] | None  # of one study; None: a model never learned, there is no verdict
 
 
-def studies(world: World, knees: np.ndarray, count: int, draws: int | None = None) -> Iterator:
-    """Simulated studies, numbered: what their models answered can be asked of each."""
-    for number in range(count):
-        rng = np.random.default_rng([number, len(knees), world.examples])
-        yield number, simulate(world, rng, knees, draws or world.draws)
+class Experiment(NamedTuple):
+    """What is counted in each study; `share`: how many studies, by those that were asked for."""
+
+    study: Callable[[int], Found]
+    names: tuple[str, ...]
+    about: str
+    share: float = 1.0
 
 
-def sampled(found: list[Responses], seed: int) -> list[Sampled]:
-    return [sample(one, seed, REPLICATES) for one in found]
+def learned(one: Responses, seed: int) -> Sampled | None:
+    """Skill of a model that verdicts do not leave out."""
+    metric = one.metrics[0]
+    main = bootstrap.replicate(one, weights_of(one, seed, REPLICATES), [metric])[metric]
+    return sampled(one.doses, main) if all(health.learned(main)) else None
 
 
-def compared(first: list[Sampled], second: list[Sampled], seed: int) -> Contrast:
-    sides = (
-        side_of(side, curves.retained_area, seed, name)
-        for name, side in (("a", first), ("b", second))
-    )
-    return contrast(*sides)
+def compared(first: Sequence[Sampled], second: Sequence[Sampled]) -> Contrast:
+    return contrast(*(side_of(side, curves.retained_area) for side in (first, second)))
 
 
-def single(world: World, count: int) -> list[tuple[str, float]]:
+def holds(interval: object, truth: float) -> bool:
+    return bool(interval.lo <= truth <= interval.hi)  # type: ignore[attr-defined]
+
+
+def single(world: World, knees: tuple[float, float], number: int) -> Found:
     """One checkpoint a side: the area of one, the difference of two with and without one."""
-    truth = [true_area(world, 0.45), true_area(world, 0.55)]
-    hits = np.zeros((count, 4))
-    for number, study in studies(world, np.array([0.45, 0.45, 0.55]), count):
-        a, same, more = sampled(responses(study), number)
-        area = area_of(a)
-        lo, hi = bootstrap.interval(area.value, area.joint, 0.95, area.reach)
-        none, some = compared([a], [same], number), compared([a], [more], number)
-        gap = truth[1] - truth[0]
-        hits[number] = (
-            lo <= truth[0] <= hi, none.lo <= 0 <= none.hi, some.lo <= gap <= some.hi,
-            none.p <= ALPHA,
-        )  # fmt: skip
-    names = ("area", "difference, none", f"difference, {truth[1] - truth[0]:.2f}", "false verdicts")
-    return list(zip(names, hits.mean(0), strict=True))
+    rng = np.random.default_rng([number, 3, world.examples])
+    study = simulate(world, rng, np.array([knees[0], *knees]), world.draws)
+    found = [learned(one, number) for one in responses(study)]
+    a, same, more = found
+    if a is None or same is None or more is None:
+        return None
+    truth = [true_area(world, knee) for knee in knees]
+    none, some = compared([a], [same]), compared([a], [more])
+    return (
+        holds(area_of(a), truth[0]), holds(none, 0), holds(some, truth[1] - truth[0]),
+        float(none.p) <= ALPHA,
+    )  # fmt: skip
 
 
-def group(world: World, models: int, count: int) -> list[tuple[str, float]]:
+def group(world: World, models: int, number: int) -> Found:
     """Groups of models with no difference of their populations; truth is that of the population."""
-    truth, hits = true_area(world, 0.5, over_models=True), np.zeros((count, 3))
-    for number in range(count):
-        rng = np.random.default_rng([number, models])
-        knees = 0.5 + world.model * rng.standard_normal(2 * models)
-        found = sampled(responses(simulate(world, rng, knees, world.draws)), number)
-        sides = found[:models], found[models:]
-        mean = side_of(sides[0], curves.retained_area, number, "a")
-        alone, both = contrast(mean.nothing(), mean), compared(*sides, number)
-        hits[number] = (
-            alone.lo <= truth <= alone.hi, both.lo <= 0 <= both.hi, both.p <= ALPHA,
-        )  # fmt: skip
-    names = ("area of a group", "difference, none", "false verdicts")
-    return list(zip(names, hits.mean(0), strict=True))
+    rng = np.random.default_rng([number, models])
+    knees = 0.5 + world.model * rng.standard_normal(2 * models)
+    study = simulate(world, rng, knees, world.draws)
+    found = [one for one in (learned(r, number) for r in responses(study)) if one is not None]
+    sides = found[:models], found[models:]
+    mean = side_of(sides[0], curves.retained_area)
+    both = compared(*sides)
+    truth = true_area(world, 0.5, over_models=True)
+    return holds(contrast(mean.nothing(), mean), truth), holds(both, 0), float(both.p) <= ALPHA
 
 
-def family(world: World, count: int) -> list[tuple[str, float]]:
+def family(world: World, number: int) -> Found:
     """Four models of one knee, six comparisons: how often any is called different."""
-    each, alone, among = np.zeros(count), np.zeros(count), np.zeros(count)
-    for number, study in studies(world, np.full(4, 0.5), count):
-        found = sampled(responses(study), number)
-        p = np.array([
-            float(compared([found[i]], [found[j]], number).p)
-            for i in range(4) for j in range(i + 1, 4)
-        ])  # fmt: skip
-        each[number], alone[number] = (p <= ALPHA).mean(), (p <= ALPHA).any()
-        among[number] = (holm(p) <= ALPHA).any()
-    names = ("false, a comparison", "any of six, uncorrected", "any of six, Holm")
-    return list(zip(names, (each.mean(), alone.mean(), among.mean()), strict=True))
+    rng = np.random.default_rng([number, 4, world.examples])
+    study = simulate(world, rng, np.full(4, 0.5), world.draws)
+    found = [one for one in (learned(r, number) for r in responses(study)) if one is not None]
+    p = np.array([
+        float(compared([found[i]], [found[j]]).p) for i in range(4) for j in range(i + 1, 4)
+    ])  # fmt: skip
+    return (p <= ALPHA).mean(), (p <= ALPHA).any(), (holm(p) <= ALPHA).any()
 
 
-def adaptive(world: World, count: int) -> list[tuple[str, float]]:
-    """The fixed grid, and draws and doses added until its half-width is reached."""
-    truth = true_area(world, 0.55) - true_area(world, 0.45)
-    found = np.zeros((count, 5))
-    for number, study in studies(world, np.array([0.45, 0.55]), count, draws=45):
-        pair = sampled(responses(study, FINE, 15), number)
-        fixed = compared(pair[:1], pair[1:], number)
-        until = float(fixed.hi - fixed.lo) / 2
-        aim = Aim(tuple(FINE.tolist()), 5, 45, until)
-        plan: Plan | None = first_plan(aim)
-        while plan is not None:
-            last = plan
-            got = responses(study, np.array(plan.doses), plan.draws)
-            plan = next_plan(last, got, aim, "model", number, REPLICATES)
-        pair = sampled(got, number)
-        ours = compared(pair[:1], pair[1:], number)
-        found[number] = (
-            fixed.lo <= truth <= fixed.hi, ours.lo <= truth <= ours.hi,
-            len(last.doses[1:]) * last.draws / 1500, (ours.hi - ours.lo) / 2 / until, last.draws,
-        )  # fmt: skip
-    names = ("fixed grid", "adaptive", "trials / fixed", "half-width / fixed", "draws")
-    return list(zip(names, found.mean(0), strict=True))
+def adaptive(world: World, number: int) -> Found:
+    """The fixed grid, and draws and doses added until its half-width is reached.
+
+    Every other study has no difference.
+    """
+    knees = (0.45, 0.55) if number % 2 else (0.5, 0.5)
+    truth = true_area(world, knees[1], FINE) - true_area(world, knees[0], FINE)
+    rng = np.random.default_rng([number, 2, world.examples])
+    study = simulate(world, rng, np.array(knees), 3 * GRID_DRAWS)
+
+    def pair(doses: np.ndarray, draws: int) -> tuple[list[Responses], Contrast]:
+        got = responses(study, doses, draws)
+        a, b = (one for one in (learned(r, number) for r in got) if one is not None)
+        return got, compared([a], [b])
+
+    fixed = pair(FINE, GRID_DRAWS)[1]
+    until = float(fixed.hi - fixed.lo) / 2
+    aim = Aim(tuple(FINE.tolist()), 5, 3 * GRID_DRAWS, until)
+    plan: Plan | None = first_plan(aim)
+    while plan is not None:
+        last = plan
+        got, ours = pair(np.array(plan.doses), plan.draws)
+        plan = next_plan(last, got, aim, "model", number, REPLICATES)
+    hits = holds(fixed, truth), holds(ours, truth)
+    trials = len(last.doses[1:]) * last.draws / ((len(FINE) - 1) * GRID_DRAWS)
+    half = float(ours.hi - ours.lo) / 2
+    return *hits, float(hits[1]) - float(hits[0]), trials, half / until
+
+
+def size(world: World) -> str:
+    return f"{world.draws} draws, {world.examples} examples"
+
+
+SINGLE = ("area", "difference, none", "difference", "false verdicts")
+GROUP = ("area of a group", "difference, none", "false verdicts")
+FAMILY = ("false, a comparison", "any of six, uncorrected", "any of six, Holm")
+ADAPTIVE = ("fixed grid", "as needed", "as needed - fixed", "trials / fixed", "half-width / fixed")
+USUAL = (0.45, 0.55)
+
+EXPERIMENTS = {
+    "single": [
+        Experiment(partial(single, SMALL, USUAL), SINGLE, size(SMALL), 4),
+        Experiment(partial(single, COMMON, USUAL), SINGLE, size(COMMON), 2),
+        Experiment(partial(single, MRPC, USUAL), SINGLE, f"{size(MRPC)}, majority 0.684"),
+        Experiment(partial(single, DRAWN, (0.3, 0.45)), SINGLE, f"{size(DRAWN)}, draws decide"),
+        Experiment(partial(single, SCARCE, (0.3, 0.5)), SINGLE, f"{size(SCARCE)}, majority 0.9"),
+    ],
+    "group": [
+        Experiment(partial(group, COMMON, n), GROUP, f"{n} models, {size(COMMON)}", 0.6)
+        for n in (2, 3, 4, 5)
+    ],
+    "family": [Experiment(partial(family, COMMON), FAMILY, size(COMMON))],
+    "adaptive": [Experiment(partial(adaptive, COMMON), ADAPTIVE, "fixed: 0.01 x 15", 0.6)],
+}  # fmt: skip
 
 
 def main() -> None:
     """Run what was asked for, and print a Markdown table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--studies", type=int, default=1000)
-    parser.add_argument("--only", nargs="+", default=["single", "group", "family", "adaptive"])
+    parser.add_argument("--first", type=int, default=0, help="number of the first study")
+    parser.add_argument("--only", nargs="+", default=list(EXPERIMENTS), choices=list(EXPERIMENTS))
     asked = parser.parse_args()
-    runs = {
-        "single": [(single, COMMON), (single, SMALL), (single, MRPC), (single, FEW)],
-        "group": [(group, COMMON, models) for models in (2, 3, 4, 5)],
-        "family": [(family, COMMON), (family, MRPC)],
-        "adaptive": [(adaptive, COMMON)],
-    }
-    print("| population | what | rate | ± |\n|---|---|---|---|")
+    print("| study | what | studies | rate | ± |\n|---|---|---|---|---|")
     for name in asked.only:
-        count = asked.studies if name != "adaptive" else asked.studies // 5
-        for work, world, *more in runs[name]:
+        for one in EXPERIMENTS[name]:
             start = time.process_time()
-            size = f"{world.draws} draws, {world.examples} examples"
-            size += f", majority {world.majority:g}" if world.majority != 0.6 else ""
-            size += f", groups of {more[0]}" if more else ""
-            for what, rate in work(world, *more, count):
-                error = np.sqrt(max(rate * (1 - rate), 0.0) / count) if rate <= 1 else np.nan
-                print(f"| {name}: {size} | {what} | {rate:.3f} | {error:.3f} |")
+            numbers = range(asked.first, asked.first + round(asked.studies * one.share))
+            found = [one.study(number) for number in numbers]
+            rows = np.array([row for row in found if row is not None], np.float64)
+            errors = rows.std(0, ddof=1) / np.sqrt(len(rows))
+            for what, rate, error in zip(one.names, rows.mean(0), errors, strict=True):
+                print(f"| {name}: {one.about} | {what} | {len(rows)} | {rate:.4f} | {error:.4f} |")
             print(f"<!-- {time.process_time() - start:.0f} s CPU -->", flush=True)
 
 

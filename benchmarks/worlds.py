@@ -36,15 +36,20 @@ class World(NamedTuple):
     model_example: float = 0.10
 
 
-def true_area(world: World, knee: float, over_models: bool = False) -> float:
-    """Retained area of a model with this knee, or of the population of models around it."""
+def true_area(
+    world: World, knee: float, doses: np.ndarray | None = None, over_models: bool = False
+) -> float:
+    """Retained area over some doses (the world's) of a model with this knee.
+
+    `over_models`: of the population of models around it.
+    """
+    doses = world.doses if doses is None else doses
     effects = [world.draw, world.model_draw, world.example, world.model_example]
     spread = float(np.linalg.norm([*effects, world.model * over_models]))
-    fine = np.linspace(0, 1, 101)
-    away = (knee + spread * NODES - fine[:, None]) / world.slope
+    away = (knee + spread * NODES - doses[:, None]) / world.slope
     kept = (MASSES / (1 + np.exp(-away))).sum(1)
     kept[0] = 1.0  # nothing is lost without damage
-    return float(np.trapezoid(kept, fine))
+    return float(np.trapezoid(kept, doses))
 
 
 class Simulated(NamedTuple):

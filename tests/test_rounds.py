@@ -83,6 +83,16 @@ def test_an_interrupted_adaptive_run_ends_up_equal_to_an_uninterrupted_one(small
     assert rows(resumed) == rows(lesion.run(small, tmp_path / "whole"))
 
 
+def test_any_number_of_workers_comes_to_the_same_rounds_record_and_result(small, tmp_path):
+    """Workers tell trials as they finish them; only what is planned next could depend on it."""
+    few = replace(small, lesions=small.lesions[:1], doses=(0.25, 0.5, 0.75, 1.0))
+    alone, several = (lesion.run(few, tmp_path / str(n), workers=n) for n in (1, 2))
+    assert len(alone.analyses[0].draws) > few.draws.start  # there was a second round
+    assert rows(several) == rows(alone)
+    found, wanted = several.as_json(), alone.as_json()
+    assert all(found[part] == wanted[part] for part in ("progress", "curves", "summary"))
+
+
 def test_a_finished_adaptive_run_runs_nothing_again(small, tmp_path, monkeypatch):
     run = lesion.run(small, tmp_path / "run")
     assert rounds.missing(run.study, run.record) == []

@@ -266,16 +266,22 @@ def _as_typed(options: dict[str, Any]) -> str:
 
 
 def _print_answer(found: "Run") -> None:
-    from lesion.report.tables import findings, summary_tables
+    from lesion.report.tables import diagnoses, summary_tables
+    from lesion.report.verdicts import remarks, verdict_tables
 
     if not found.analyses:
         out.print("No draw is finished yet.")
         return
-    for table in summary_tables(found.analyses):
-        out.print(table)
-        out.print()
-    for line in findings(found.analyses, found.verdicts, found.dissociations):
-        out.print(line)
+    tables = (summary_tables(found.analyses), verdict_tables(found.verdicts))
+    below = (diagnoses(found.analyses), remarks(found.verdicts, found.dissociations))
+    for some, lines in zip(tables, below, strict=True):
+        for table in some:
+            out.print(table)
+            out.print()
+        for line in lines:
+            out.print(line)
+        if lines:
+            out.print()
 
 
 @contextmanager

@@ -3,7 +3,6 @@ import pytest
 from scipy import stats
 
 from lesion.analysis import bootstrap, scores
-from lesion.analysis.bootstrap import Tails
 from lesion.keys import generator
 
 from .simulated import classified, falling_curve, mrpc_labels
@@ -157,37 +156,57 @@ def test_degrees_of_freedom_are_of_the_level_that_gives_the_variance():
     assert bootstrap.degrees({"draws": np.array(0.0)}, {"draws": 5}) == np.inf
 
 
-def test_a_two_way_interaction_is_counted_twice_and_not_three_times():
+def test_a_two_way_interaction_is_counted_twice_and_in_joint_replicates_three_times():
     rng = np.random.default_rng(0)
-    draws, examples, raw, corrected = 20, 30, [], []
+    draws, examples, joint, levels = 20, 30, [], []
     for _ in range(60):
         values = rng.normal(size=(draws, examples))  # interaction alone: variance 1 / (20 x 30)
         left = bootstrap.resample(rng, draws, 500) / (draws - 1)
         right = bootstrap.resample(rng, examples, 500) / (examples - 1)
-        joint = ((left @ values) * right).sum(1)
-        levels = {"draws": left @ values.mean(1), "examples": right @ values.mean(0)}
-        members = {"draws": draws, "examples": examples}
-        scale = bootstrap.tails(joint, bootstrap.variances(levels), members).scale
-        raw.append(joint.var() * 600)
-        corrected.append(joint.var() * scale**2 * 600)
-    assert np.mean(raw) == pytest.approx(3, abs=0.3)
-    assert np.mean(corrected) == pytest.approx(2, abs=0.2)
+        joint.append(((left @ values) * right).sum(1).var() * 600)
+        alone = {"draws": left @ values.mean(1), "examples": right @ values.mean(0)}
+        levels.append(sum(bootstrap.variances(alone).values()) * 600)
+    assert np.mean(joint) == pytest.approx(3, abs=0.3)
+    assert np.mean(levels) == pytest.approx(2, abs=0.2)
 
 
-def test_an_interval_is_the_percentile_interval_and_wider_for_few_degrees_of_freedom():
+def test_a_t_interval_of_one_level_is_that_of_scipy():
+    values = np.random.default_rng(0).normal(2, 1, (9, 3))
+    spread = {"draws": values.var(0, ddof=1) / 9, "seeds": np.zeros(3)}
+    found = bootstrap.t_interval(values.mean(0), spread, {"draws": 9, "seeds": 1})
+    wanted = stats.t.interval(0.95, 8, values.mean(0), stats.sem(values))
+    np.testing.assert_allclose(found, wanted)
+
+
+def test_a_t_interval_of_two_levels_is_welch_s():
+    rng = np.random.default_rng(1)
+    a, b = rng.normal(0, 1, 5), rng.normal(0, 3, 12)
+    spread = {"a": np.var(a, ddof=1) / 5, "b": np.var(b, ddof=1) / 12}
+    found = bootstrap.t_interval(a.mean() - b.mean(), spread, {"a": 5, "b": 12}, 0.9)
+    wanted = stats.ttest_ind(a, b, equal_var=False).confidence_interval(0.9)
+    assert found == pytest.approx((wanted.low, wanted.high))
+
+
+def test_a_t_interval_without_variance_is_a_point_and_of_what_is_not_finite_unbounded():
+    observed = np.array([0.5, np.inf, -np.inf, np.nan])
+    lo, hi = bootstrap.t_interval(observed, {"draws": np.zeros(4)}, {"draws": 5})
+    np.testing.assert_array_equal(lo, [0.5, -np.inf, -np.inf, -np.inf])
+    np.testing.assert_array_equal(hi, [0.5, np.inf, np.inf, np.inf])
+
+
+def test_a_percentile_interval_is_wider_for_few_degrees_of_freedom():
     values = np.random.default_rng(0).normal(size=(100_000, 2))
     lo, hi = bootstrap.interval(np.zeros(2), values)
     np.testing.assert_allclose(lo, np.quantile(values, 0.025, axis=0, method="weibull"))
     np.testing.assert_allclose(hi, np.quantile(values, 0.975, axis=0, method="weibull"))
-    reach = Tails(np.array([2.0, np.inf]), np.array([1, 0.5]))
-    lo, hi = bootstrap.interval(np.zeros(2), values, reach=reach)
-    np.testing.assert_allclose(hi, [stats.t.ppf(0.975, 2), 1.96 / 2], rtol=0.02)
+    lo, hi = bootstrap.interval(np.zeros(2), values, freedom=np.array([2.0, np.inf]))
+    np.testing.assert_allclose(hi, [stats.t.ppf(0.975, 2), 1.96], rtol=0.02)
     np.testing.assert_allclose(lo, -hi, rtol=0.03)
 
 
 def test_an_interval_keeps_the_skew_of_its_replicates_and_stays_in_its_limits():
     values = np.random.default_rng(0).exponential(size=100_000)
-    lo, hi = bootstrap.interval(1.0, values, reach=Tails(5.0))
+    lo, hi = bootstrap.interval(1.0, values, freedom=5.0)
     stretch = stats.t.ppf(0.975, 5) / stats.norm.ppf(0.975)
     assert (lo, hi) == pytest.approx(
         (
@@ -195,7 +214,7 @@ def test_an_interval_keeps_the_skew_of_its_replicates_and_stays_in_its_limits():
             1 + stretch * (np.quantile(values, 0.975, method="weibull") - 1),
         )
     )
-    assert bootstrap.interval(1.0, values, reach=Tails(5.0), limits=(0.0, 2.0)) == (0.0, 2.0)
+    assert bootstrap.interval(1.0, values, freedom=5.0, limits=(0.0, 2.0)) == (0.0, 2.0)
 
 
 def test_an_interval_never_mixes_a_number_with_not_reached():
@@ -203,8 +222,8 @@ def test_an_interval_never_mixes_a_number_with_not_reached():
     lo, hi = bootstrap.interval(0.1, values)
     assert lo == pytest.approx(0.1)
     assert hi == np.inf
-    assert bootstrap.interval(np.inf, np.full(40, np.inf), reach=Tails(3.0)) == (np.inf, np.inf)
-    assert bootstrap.interval(np.inf, values[::-1], reach=Tails(3.0))[0] == pytest.approx(0.1)
+    assert bootstrap.interval(np.inf, np.full(40, np.inf), freedom=3.0) == (np.inf, np.inf)
+    assert bootstrap.interval(np.inf, values[::-1], freedom=3.0)[0] == pytest.approx(0.1)
 
 
 def test_undefined_replicates_widen_an_interval_to_its_limits():
@@ -232,10 +251,8 @@ def test_intervals_cover_the_mean_of_crossed_effects_about_as_often_as_they_say(
         values = values + rng.normal(size=values.shape)
         left = bootstrap.resample(rng, draws, 400) / (draws - 1)
         right = bootstrap.resample(rng, examples, 400) / (examples - 1)
-        joint = ((left @ values) * right).sum(1)
         levels = {"draws": left @ values.mean(1), "examples": right @ values.mean(0)}
         members = {"draws": draws, "examples": examples}
-        tails = bootstrap.tails(joint, bootstrap.variances(levels), members)
-        lo, hi = bootstrap.interval(values.mean(), joint, 0.95, tails)
+        lo, hi = bootstrap.t_interval(values.mean(), bootstrap.variances(levels), members)
         hits += lo <= 0 <= hi
     assert 0.91 <= hits / 250 <= 0.985

@@ -4,7 +4,7 @@ import pytest
 from lesion.analysis import compare, summary
 from lesion.errors import LesionError
 
-from .simulated import classified, falling_curve, mrpc_labels
+from .simulated import METRICS, classified, falling_curve, mrpc_labels
 
 LABELS = mrpc_labels(300)
 
@@ -46,6 +46,45 @@ def test_pairing_makes_the_interval_of_a_difference_narrower_than_independence_w
     verdict = compare.verdicts(found, "model")[0]
     apart = np.hypot(*(a.area.hi - a.area.lo for a in found))
     assert verdict.hi - verdict.lo < 0.6 * apart
+
+
+def with_a_weaker_intact_model(metrics=METRICS):
+    """B answers every twentieth example wrongly from the start; A is as in `pair`, less sure."""
+    a = falling_curve(np.random.default_rng(0), LABELS, draws=4)
+    answers = a.outputs.argmax(-1)
+    answers[..., ::20] = 1 - LABELS[::20]
+    b = classified(answers, LABELS, model="B")
+    made = [one._replace(outputs=one.outputs / 2, metrics=metrics) for one in (a, b)]
+    return summary.analyse(made, replicates=500)
+
+
+def test_intact_scores_that_differ_are_warned_of_with_the_evidence():
+    found = with_a_weaker_intact_model()
+    verdict = compare.verdicts(found, "model")[0]
+    assert verdict.gains.value == pytest.approx(found[1].intact.value - found[0].intact.value)
+    assert verdict.gains.lo < verdict.gains.value < verdict.gains.hi < 0
+    gain = found[0].intact.value - found[0].curves["accuracy"].chance
+    assert f"Intact on mrpc, A is {gain:.3f} and B " in verdict.warning
+    assert "above chance (accuracy; difference -0." in verdict.warning
+
+
+def test_the_difference_of_intact_scores_has_mcnemar_s_paired_standard_error():
+    found = with_a_weaker_intact_model()
+    gains = compare.verdicts(found, "model")[0].gains
+    right = np.stack([one.right[0] for one in found])  # (models, examples)
+    error = (right[1] - right[0]).std(ddof=1) / np.sqrt(len(LABELS))
+    assert (gains.hi - gains.lo) / 2 == pytest.approx(1.968 * error, rel=0.1)
+
+
+def test_intact_scores_that_are_alike_are_not_warned_of():
+    verdict = compare.verdicts(pair((0.3, 0.6)), "model")[0]
+    assert verdict.gains.lo <= 0 <= verdict.gains.hi
+    assert verdict.warning == ""
+
+
+def test_a_lower_loss_is_a_larger_gain():
+    found = with_a_weaker_intact_model(("cross_entropy", "accuracy"))
+    assert compare.verdicts(found, "model")[0].gains.hi < 0
 
 
 def noisy_pair(labels=LABELS, draws=6):

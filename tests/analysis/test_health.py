@@ -31,6 +31,13 @@ def test_a_constant_predictor_never_learned_on_any_metric(metric, constant):
     assert found["never learned"].severity == "exclude"
 
 
+@pytest.mark.parametrize("examples", [120, 150, 408])
+def test_a_gain_that_is_only_rounding_is_none(examples):
+    labels = mrpc_labels(examples)
+    found = diagnosed(classified(np.ones((1, 3, 4, examples), int), labels))
+    assert found["never learned"].severity == "exclude"
+
+
 @pytest.mark.parametrize("metric", ["accuracy", "mcc", "balanced_accuracy"])
 def test_an_accuracy_of_0_80_on_mrpc_is_learned(metric):
     labels = mrpc_labels()

@@ -45,10 +45,12 @@ def world():
     return World()
 
 
-def half_width(world, asked):
+def measured(world, asked):
+    """Half-width of the difference, and the same with one standard error of its own on top."""
     a, b = (one for _, one in plan._healthy(world.at(asked), 0, 300))
-    one = plan.contrast(*(plan.side_of([x], plan.curves.retained_area, 0, "") for x in (a, b)))
-    return float(one.hi - one.lo) / 2
+    one = plan.contrast(*(plan.side_of([x], plan.curves.retained_area) for x in (a, b)))
+    half = float(one.hi - one.lo) / 2
+    return half, half * (1 + 1 / np.sqrt(2 * one.freedom))
 
 
 def test_the_first_plan_has_a_few_doses_from_end_to_end_and_the_draws_to_begin_with():
@@ -57,11 +59,11 @@ def test_the_first_plan_has_a_few_doses_from_end_to_end_and_the_draws_to_begin_w
     assert first_plan(Aim((0.0, 0.2), 5, 3, 0.05)) == Plan(3, (0.0, 0.2))
 
 
-def test_draws_are_added_until_the_interval_is_narrow_enough(world):
+def test_draws_are_added_until_the_interval_is_narrow_enough_with_an_error_to_spare(world):
     plans = world.finish(Aim(GRID, 5, 40, 0.165))
     assert 5 < plans[-1].draws < 40
-    assert half_width(world, plans[-1]) <= 0.165
-    assert half_width(world, plans[-2]) > 0.165
+    assert measured(world, plans[-1])[1] <= 0.165
+    assert measured(world, plans[-2])[1] > 0.165
 
 
 def test_plans_only_grow_and_never_more_than_double(world):

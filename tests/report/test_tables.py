@@ -4,11 +4,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from lesion.analysis.compare import verdicts
-from lesion.analysis.dissociation import Dissociation
 from lesion.analysis.responses import Responses
 from lesion.analysis.summary import Estimate, analyse
-from lesion.report.tables import _estimate, findings, sparkline, summary_tables
+from lesion.report.tables import _estimate, diagnoses, sparkline, summary_tables
 
 
 def responses(lesion: str, dies_at: float) -> Responses:
@@ -63,7 +61,7 @@ def test_the_table_fits_eighty_columns_and_shows_each_curve():
 
 def test_a_finding_that_holds_for_several_lesions_is_said_once():
     analyses = analyse([responses("one", 0.0), responses("two", 0.0)])
-    text = printed(*findings(analyses, []), width=400)
+    text = printed(*diagnoses(analyses), width=400)
     assert text.count("never learned: tiny never learned task") == 1
 
 
@@ -73,30 +71,8 @@ def test_the_table_marks_what_is_wrong_with_a_model_and_the_findings_say_it():
     rows = [line.rstrip() for line in text.splitlines() if line.startswith("  tiny")]
     assert [row[-1] for row in rows] == ["·", "✗", "!"]
     assert "✗ left out of verdicts, ! warning, · note: see below" in text
-    said = printed(*findings(analyses, []), width=400)
+    said = printed(*diagnoses(analyses), width=400)
     assert "constant: From dose 0.5 of one on, tiny answers task with one class" in said
     assert "no effect: three has no effect on tiny on task" in said
     healthy = analyse([responses("four", 0.5)])[0]._replace(diagnoses=())
     assert "left out" not in printed(*summary_tables([healthy]))
-
-
-def test_a_verdict_says_its_interval_and_what_stands_beside_it():
-    pair = [responses("one", at)._replace(model=name) for name, at in (("A", 0.5), ("B", 0.75))]
-    text = printed(*findings([], verdicts(analyse(pair), "model", dose=0.5)), width=600)
-    assert (
-        "task, one, A and B: B retains more (difference of retained area +0.250 [+0.250, +0.250]"
-        in text
-    )
-    assert "At dose 0.5: difference of skill +1.000 [+1.000, +1.000]" in text
-    assert "of right answers +0.500 (exact McNemar: p = 0.000)." in text
-
-
-def test_a_dissociation_is_a_sentence():
-    flat = Estimate(0.1, 0.05, 0.15)
-    one = Dissociation(
-        "BERT", ("first", "last"), ("a", "b"), (flat, flat), flat, (0.1, 0.9), 0.01, 0.02, "yes"
-    )
-    assert printed(*findings([], [], [one]), width=200).strip() == (
-        "BERT, first x last: yes (at equal severity, a less b differs by +0.100 [+0.050, +0.150] "
-        "between the lesions)"
-    )

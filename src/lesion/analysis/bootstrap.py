@@ -4,15 +4,17 @@ The levels are crossed (every draw meets every example), so each is resampled on
 trial's weight is the product of its level's weights: the pigeonhole bootstrap (Owen 2007), which
 for seeds x examples is the multibootstrap (Sellam et al. 2022).
 
-Three corrections keep it honest. `n - 1` of `n` members are resampled, which makes the bootstrap
-variance of a mean exactly its unbiased estimate s^2 / n (Rao & Wu 1988). The ends of an interval
-are drawn away from the observed value by the ratio of Student's t to the normal quantile, with the
-degrees of freedom that the members give (Satterthwaite 1946 over the levels); reading percentiles
-further out instead (Hesterberg 2015) would ask three models for a tail that their resamples do not
-have. And the ends are drawn in where levels interact: the joint bootstrap counts the variance of a
-two-way interaction three times (Owen 2007), the levels one at a time count it twice in all, and
-their sum is the variance that is used. Once would be right; twice errs on the safe side, by little
-where there are hundreds of examples.
+`n - 1` of `n` members are resampled, which makes the bootstrap variance of a mean exactly its
+unbiased estimate s^2 / n (Rao & Wu 1988). What is smooth in the weights (scores, skill, retained
+area, their differences) gets the t interval of the levels' variances (`t_interval`). What is not
+(knee, steepness, the difference of D50) gets percentiles of the joint replicates, drawn away from
+the observed value by the ratio of Student's t to the normal quantile (`interval`); reading
+percentiles further out instead (Hesterberg 2015) would ask three models for a tail that their
+resamples do not have.
+
+The variance of an interaction of two levels is in the variance of each level alone, so their sum
+counts it twice, and the joint replicates three times (Owen 2007). Once would be right; more errs on
+the safe side, by little where there are hundreds of examples.
 
 Models are paired by giving them the same weights: see `Weights`.
 """
@@ -58,13 +60,6 @@ class Replicates(NamedTuple):
     levels: dict[str, Array]  # level -> (replicates, doses) with only that level resampled
     intact: Array  # (replicates, seeds) intact score of each seed, only examples resampled
     members: dict[str, int]  # level -> how many there are
-
-
-class Tails(NamedTuple):
-    """By how much an interval is longer than the plain percentile interval; see `tails`."""
-
-    freedom: Array | float = np.inf  # degrees of freedom of Student's t
-    scale: Array | float = 1.0  # standard error / standard deviation of the replicates
 
 
 def resample(
@@ -212,33 +207,61 @@ def degrees(spread: Mapping[str, Array], members: Mapping[str, int]) -> Array:
     return np.divide(total**2, below, out=np.full_like(total, np.inf), where=below > 0)
 
 
-def tails(joint: Array, spread: Mapping[str, Array], members: Mapping[str, int]) -> Tails:
-    """What the levels' variances (`variances`) say about the tails of joint replicates."""
-    both = variances({"joint": joint})["joint"]
-    total = np.asarray(sum(spread.values()), np.float64)
-    scale = np.sqrt(np.divide(total, both, out=np.ones_like(total), where=(both > 0) & (total > 0)))
-    return Tails(degrees(spread, members), scale)
+def t_interval(
+    observed: Array | float,
+    spread: Mapping[str, Array],
+    members: Mapping[str, int],
+    level: float = 0.95,
+) -> tuple[Array, Array]:
+    """observed -+ t * sqrt(sum of the levels' variances), with the degrees of freedom of `degrees`.
+
+    For normal data this is the t interval of one sample and Welch's of two. Percentiles would take
+    the skew of the resamples over, and most of that is noise: a heavy tail that moved the estimate
+    moves the interval the same way, further from the truth (Hall 1988).
+
+    Args:
+        observed: (...); where it is not finite, the interval is unbounded.
+        spread: level -> (...) its variance.
+        members: level -> how many there are.
+        level: coverage asked for.
+
+    Returns:
+        Lower and upper ends, each (...).
+    """
+    from scipy.special import stdtrit
+
+    observed = np.asarray(observed, np.float64)
+    error = np.sqrt(np.asarray(sum(spread.values()), np.float64))
+    half = -stdtrit(_capped(degrees(spread, members)), (1 - level) / 2) * error
+    known = np.isfinite(observed)
+    centre = np.where(known, observed, 0.0)
+    half = np.where(known, half, np.inf)
+    return centre - half, centre + half
+
+
+def _capped(freedom: Array | float) -> Array:
+    """SciPy's t distribution takes no infinite degrees of freedom."""
+    return np.minimum(np.asarray(freedom, np.float64), 1e9)
 
 
 def interval(
     observed: Array | float,
     replicates: Array,
     level: float = 0.95,
-    reach: Tails = Tails(),  # noqa: B008 -- a tuple, not to be changed by a call
+    freedom: Array | float = np.inf,
     limits: tuple[float, float] = (-np.inf, np.inf),
 ) -> tuple[Array, Array]:
-    """Percentile interval over the first axis, each side lengthened as `reach` says.
+    """Percentile interval over the first axis, each side lengthened for few members.
 
-    Each end is observed + (percentile - observed) * scale * t / z, with the quantiles of Student's
-    and of the normal distribution at (1 - level) / 2: the skew of the replicates stays, and where
-    they are normal this is the t interval. With infinite degrees of freedom and scale 1 it is the
-    plain percentile interval; so it is where the observed value is not finite.
+    Each end is observed + (percentile - observed) * t / z, with the quantiles of Student's and of
+    the normal distribution at (1 - level) / 2. With infinite degrees of freedom it is the plain
+    percentile interval; so it is where the observed value is not finite.
 
     Args:
         observed: (...) what the replicates are of.
         replicates: (replicates, ...); infinite values are ordered like any other ("not reached").
         level: coverage asked for.
-        reach: from `tails`.
+        freedom: of Student's t, from `degrees`.
         limits: the range of the quantity; the interval stays in it. An undefined replicate (nan)
             counts as the first when the lower end is read and as the second for the upper end, so
             that an interval with many undefined replicates is as wide as the limits.
@@ -251,8 +274,7 @@ def interval(
     share = np.broadcast_to((1 - level) / 2, replicates.shape[1:])
     low = _quantile(np.where(np.isnan(replicates), limits[0], replicates), share)
     high = -_quantile(-np.where(np.isnan(replicates), limits[1], replicates), share)
-    freedom = np.minimum(np.asarray(reach.freedom, np.float64), 1e9)
-    stretch = reach.scale * stdtrit(freedom, (1 - level) / 2) / ndtri((1 - level) / 2)
+    stretch = stdtrit(_capped(freedom), (1 - level) / 2) / ndtri((1 - level) / 2)
     centre = np.where(np.isfinite(observed), observed, 0.0)
     stretch = np.where(np.isfinite(observed), stretch, 1.0)
     ends = (centre + (end - centre) * stretch for end in (low, high))

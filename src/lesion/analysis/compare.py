@@ -17,6 +17,7 @@ from lesion.analysis.contrast import (
     Contrast,
     Part,
     Quantity,
+    Side,
     contrast,
     d50_contrast,
     side_of,
@@ -45,11 +46,15 @@ class Verdict(NamedTuple):
     margin: float
     p: float  # of no difference, two-sided
     p_holm: float  # corrected over the comparisons of the study
+    comparisons: int  # how many those are
     outcome: str  # "b", "a", "equivalent" or "cannot tell"
     answer: str  # the verdict in words
     settle: str  # what would settle it; "" where it is settled
     needed: dict[str, int]  # level -> how many of it would settle it, alone
+    brief: str  # what would settle it, in short
     scope: str  # what it is about
+    gains: Estimate | None  # intact score above chance: b less a, positive where b's is better
+    warning: str  # that they differ, which retained area is relative to; "" where they do not
     shares: dict[str, float]  # level -> part of the variance of delta
     parts: tuple[Part, ...]  # the variance of delta, source by source
     d50: Estimate | None  # D50(b) - D50(a); nan: neither was reached
@@ -115,11 +120,11 @@ def compare(
 
     def difference(quantity: Quantity) -> Contrast:
         first, second = (
-            side_of([m.sampled.over(doses) for m in side], quantity, seed, name)
-            for name, side in zip(names, healthy, strict=True)
+            side_of([m.sampled.over(doses) for m in side], quantity) for side in healthy
         )
         return contrast(first, second)
 
+    gains = [side_of([m.gain for m in side], lambda _, gain: gain[..., 0]) for side in healthy]
     area, every = difference(curves.retained_area), difference(lambda _, skills: skills)
     raw = blank._replace(
         delta=float(area.delta),
@@ -128,9 +133,10 @@ def compare(
         p=float(area.p),
         p_holm=float(area.p),
         scope=_scope(names, healthy),
+        **_uneven(blank, gains),
         shares=bootstrap.shares(spread_of(area.parts)),
         parts=tuple(p._replace(variance=float(p.variance)) for p in area.parts),
-        d50=d50_contrast(healthy, doses, names, area.reach, seed),
+        d50=d50_contrast(healthy, doses, names, area.freedom, seed),
         crossovers=_crossings(doses, every),
         doses=tuple(doses.tolist()),
     )
@@ -156,11 +162,15 @@ def _untold(
         margin=margin,
         p=nan,
         p_holm=nan,
+        comparisons=1,
         outcome="cannot tell",
         answer="cannot tell",
         settle="",
         needed={},
+        brief="",
         scope="",
+        gains=None,
+        warning="",
         shares={},
         parts=(),
         d50=None,
@@ -171,6 +181,20 @@ def _untold(
         doses=(),
         left_out=left_out,
     )
+
+
+def _uneven(v: Verdict, gains: Sequence[Side]) -> dict:
+    """The difference of the intact gains, and a warning where its interval leaves 0 out."""
+    found = contrast(*gains).estimate
+    if found.lo <= 0 <= found.hi:
+        return {"gains": found, "warning": ""}
+    a, b = (float(side.value) for side in gains)
+    warning = (
+        f"Intact on {v.task}, {v.a} is {a:.3f} and {v.b} {b:.3f} above chance ({v.metric}; "
+        f"difference {found.value:+.3f} [{found.lo:+.3f}, {found.hi:+.3f}]). Retained area is "
+        "relative to that: a weaker model that keeps all of little keeps 1."
+    )
+    return {"gains": found, "warning": warning}
 
 
 def _at(
@@ -219,9 +243,9 @@ def corrected(found: Sequence[Verdict]) -> list[Verdict]:
     tested = int((~np.isnan(adjusted)).sum())
     result = []
     for verdict, p in zip(found, adjusted, strict=True):
-        new = _answered(verdict._replace(p_holm=float(p)))
+        new = _answered(verdict._replace(p_holm=float(p), comparisons=tested))
         if new.outcome == "cannot tell" and verdict.outcome in ("a", "b"):
-            new = _settled(new, tested)
+            new = _settled(new)
             alone = f"Alone it would be a difference (p = {verdict.p:.3f}); among "
             alone += f"{tested} comparisons it is not (p = {p:.3f})."
             new = new._replace(settle=f"{alone} {new.settle}".strip())
@@ -241,11 +265,11 @@ def _answered(v: Verdict) -> Verdict:
     return v._replace(outcome="cannot tell", answer="cannot tell")
 
 
-def _settled(v: Verdict, comparisons: int = 1) -> Verdict:
+def _settled(v: Verdict) -> Verdict:
     if v.outcome != "cannot tell" or not v.parts:
         return v
-    found = settling(v.delta, (v.hi - v.lo) / 2, v.margin, v.parts, comparisons)
-    return v._replace(settle=found.words, needed=found.needed)
+    found = settling(v.delta, v.margin, v.parts, v.comparisons)
+    return v._replace(settle=found.words, needed=found.needed, brief=found.brief)
 
 
 def _scope(names: tuple[str, str], sides: Sequence[Sequence[Analysis]]) -> str:

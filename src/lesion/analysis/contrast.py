@@ -1,10 +1,9 @@
 """The difference of two models, or of two groups of models, in some quantity of their curves.
 
 Replicates of models are paired through the weights that they share (same examples, same draws;
-`sampled.weights_of`), so what is common to both cancels. With several models on a side the models
-are resampled too: their mean is moved by normal weights whose variance is the unbiased s^2 / n,
-which two or three models cannot show as counts. The seeds of a model are nested in it and their
-variance is already in that of the models, so they are then not resampled beside it (Rao & Wu 1988).
+`sampled.weights_of`), so what is common to both cancels. With several models on a side, the
+variance of their mean is the unbiased s^2 / n over models. The seeds of a model are nested in it
+and their variance is already in that of the models, so it is not added to it (Rao & Wu 1988).
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +12,6 @@ from typing import NamedTuple
 import numpy as np
 
 from lesion.analysis import bootstrap, curves
-from lesion.analysis.bootstrap import Tails
 from lesion.analysis.sampled import Sampled
 from lesion.analysis.summary import Analysis, Estimate
 from lesion.keys import generator
@@ -40,7 +38,7 @@ class Contrast(NamedTuple):
     lo: Array | float
     hi: Array | float
     p: Array | float
-    reach: Tails
+    freedom: Array | float  # degrees of freedom of Student's t
     parts: tuple[Part, ...]
 
     @property
@@ -53,71 +51,52 @@ class Side(NamedTuple):
     """A quantity (...) of one model, or the mean of it over a group."""
 
     value: Array
-    joint: Array  # (replicates, ...)
-    linear: Array  # (replicates, ...) to first order
-    levels: dict[str, Array]  # level -> (replicates, ...)
+    levels: dict[str, Array]  # level -> (replicates, ...), to first order
+    between: Array  # (...) variance of the mean of several models; 0 for one
     members: dict[str, int]
 
     def nothing(self) -> "Side":
         """A side that is 0 for certain: the contrast with it is an interval of this side alone."""
         levels = {level: 0 * values for level, values in self.levels.items()}
-        members = self.members | {"models": 1}
-        return Side(0 * self.value, 0 * self.joint, 0 * self.linear, levels, members)
+        return Side(0 * self.value, levels, 0 * self.between, self.members | {"models": 1})
 
 
-def side_of(models: Sequence[Sampled], quantity: Quantity, seed: int, name: str) -> Side:
+def side_of(models: Sequence[Sampled], quantity: Quantity) -> Side:
     """The mean over some models, each with the same weight, of what their curves give.
 
     Args:
         models: all over the same doses (`Sampled.over`).
-        quantity: linear in skill, such as `curves.retained_area`.
-        name: of the group, which addresses the resampling of its models.
+        quantity: linear in the curve, such as `curves.retained_area`.
     """
-
-    def mean(values: Sequence[Array]) -> Array:
-        return np.mean([quantity(models[0].doses, skills) for skills in values], axis=0)
-
+    doses, several = models[0].doses, len(models) > 1
     each = np.stack([quantity(m.doses, m.value) for m in models])  # (models, ...)
-    joint, linear = mean([m.joint for m in models]), mean([m.linear for m in models])
-    levels = {k: mean([m.levels[k] for m in models]) for k in bootstrap.LEVELS}
-    members = {k: min(m.members[k] for m in models) for k in bootstrap.LEVELS}
-    value, moved = each.mean(0), resampled_models(each, len(joint), seed, name)
-    if len(models) > 1:
-        extra = moved - (levels["seeds"] - value)
-        joint, linear = joint + extra, linear + extra
-    levels["models"] = value + moved
-    return Side(value, joint, linear, levels, members | {"models": len(models)})
-
-
-def resampled_models(each: Array, replicates: int, seed: int, name: str) -> Array:
-    """What resampling models adds to their mean: (models, ...) -> (replicates, ...)."""
-    models = len(each)
-    if models == 1:
-        return np.zeros((replicates, *each.shape[1:]))
-    weights = generator(seed, "bootstrap", "models", name, models).standard_normal(
-        (replicates, models)
-    )
+    levels = {
+        level: np.mean([quantity(doses, m.levels[level]) for m in models], axis=0)
+        for level in bootstrap.LEVELS
+    }
     with np.errstate(invalid="ignore"):
-        away = (each - each.mean(0)) / np.sqrt(models * (models - 1))
-        return np.tensordot(weights, away, 1)
+        between = each.var(0, ddof=1) / len(models) if several else np.zeros(each.shape[1:])
+    members = {level: min(m.members[level] for m in models) for level in bootstrap.LEVELS}
+    return Side(each.mean(0), levels, between, members | {"models": len(models)})
 
 
 def contrast(first: Side, second: Side) -> Contrast:
     """second - first."""
-    delta, linear = second.value - first.value, second.linear - first.linear
+    with np.errstate(invalid="ignore"):
+        delta = second.value - first.value
     parts = _parts(first, second)
     spread = {str(i): np.asarray(part.variance) for i, part in enumerate(parts)}
     members = {str(i): part.members for i, part in enumerate(parts)}
-    reach = bootstrap.tails(linear, spread, members)
-    lo, hi = bootstrap.interval(delta, second.joint - first.joint, 1 - ALPHA, reach)
-    return Contrast(delta, lo, hi, p_value(delta, lo, hi, reach.freedom), reach, parts)
+    lo, hi = bootstrap.t_interval(delta, spread, members, 1 - ALPHA)
+    freedom = bootstrap.degrees(spread, members)
+    return Contrast(delta, lo, hi, p_value(delta, lo, hi, freedom), freedom, parts)
 
 
 def d50_contrast(
-    sides: Sequence[Sequence[Analysis]], doses: Array, names: tuple[str, str], reach: Tails,
-    seed: int,
+    sides: Sequence[Sequence[Analysis]], doses: Array, names: tuple[str, str],
+    freedom: Array | float, seed: int,
 ) -> Estimate:  # fmt: skip
-    """D50(second) - D50(first), its interval lengthened as that of the areas is.
+    """D50(second) - D50(first), its percentile interval with the areas' degrees of freedom.
 
     A D50 that is not reached is inf, so the difference may be infinite; nan: neither is reached.
     """
@@ -126,14 +105,29 @@ def d50_contrast(
         pairs = [_halves(model, doses) for model in side]
         each = np.array([value for value, _ in pairs])
         joint = np.mean([replicates for _, replicates in pairs], axis=0)
-        found.append((each.mean(), joint + resampled_models(each, len(joint), seed, name)))
+        found.append((each.mean(), joint + _resampled_models(each, len(joint), seed, name)))
     (first, before), (second, after) = found
     with np.errstate(invalid="ignore"):
         delta, replicates = float(second - first), after - before
     if np.isnan(delta):
         return Estimate(delta, delta, delta)
-    lo, hi = bootstrap.interval(delta, replicates, 1 - ALPHA, reach)
+    lo, hi = bootstrap.interval(delta, replicates, 1 - ALPHA, freedom)
     return Estimate(delta, float(lo), float(hi))
+
+
+def _resampled_models(each: Array, replicates: int, seed: int, name: str) -> Array:
+    """What resampling models adds to their mean, by normal weights: (models,) -> (replicates,).
+
+    Their variance is s^2 / n, which two or three models cannot show as counts.
+    """
+    models = len(each)
+    if models == 1:
+        return np.zeros(replicates)
+    weights = generator(seed, "bootstrap", "models", name, models).standard_normal(
+        (replicates, models)
+    )
+    with np.errstate(invalid="ignore"):
+        return weights @ (each - each.mean()) / np.sqrt(models * (models - 1))
 
 
 def _halves(model: Analysis, doses: Array) -> tuple[float, Array]:
@@ -157,7 +151,7 @@ def _parts(first: Side, second: Side) -> tuple[Part, ...]:
         away = _variance(second.levels[level] - first.levels[level])
         parts.append(Part(level, away, members))
     for side in (first, second):
-        seeds, models = (_variance(side.levels[level]) for level in ("seeds", "models"))
+        seeds, models = _variance(side.levels["seeds"]), side.between
         if side.members["models"] > 1:
             seeds = np.minimum(seeds, models)
             models = models - seeds
@@ -183,7 +177,7 @@ def p_value(
 ) -> Array:
     """Two-sided p of no difference, by Student's t; below 0.05 just where [lo, hi] leaves 0 out.
 
-    The standard error is that of the interval's side towards 0.
+    The standard error is that of the interval's side towards 0, where it is not symmetric.
     """
     from scipy.special import stdtr, stdtrit
 

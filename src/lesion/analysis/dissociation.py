@@ -16,7 +16,6 @@ from typing import NamedTuple
 import numpy as np
 
 from lesion.analysis import bootstrap, curves
-from lesion.analysis.bootstrap import Tails
 from lesion.analysis.compare import holm
 from lesion.analysis.contrast import ALPHA, p_value
 from lesion.analysis.sampled import Sampled
@@ -25,6 +24,7 @@ from lesion.analysis.summary import Analysis, Estimate
 Array = np.ndarray
 
 SEVERITIES = np.linspace(0.1, 0.9, 17)
+PER_TASK = ("examples", "seeds")
 
 
 class Dissociation(NamedTuple):
@@ -68,14 +68,14 @@ def _dissociation(
     levels = _reached_by_both(square)
     observed = [_bias(a.doses, a.value, b.value, levels) for a, b in square]
     joint = [_bias(a.doses, a.joint, b.joint, levels) for a, b in square]
-    reach = _reach(square)
+    freedom = _freedom(square)
     biases = [
-        _estimate(*each, reach[n]) for n, each in enumerate(zip(observed, joint, strict=True))
+        _estimate(*each, freedom[n]) for n, each in enumerate(zip(observed, joint, strict=True))
     ]
-    whole = _estimate(observed[1] - observed[0], joint[1] - joint[0], reach[2])
-    each = [float(p_value(*one, freedom=reach[n].freedom)) for n, one in enumerate(biases)]
+    whole = _estimate(observed[1] - observed[0], joint[1] - joint[0], freedom[2])
+    each = [float(p_value(*one, freedom[n])) for n, one in enumerate(biases)]
     opposite = biases[0].value * biases[1].value < 0
-    p = float(p_value(*whole, freedom=reach[2].freedom))
+    p = float(p_value(*whole, freedom[2]))
     ends = (float(levels[0]), float(levels[-1])) if len(levels) else (np.nan, np.nan)
     double = max(each) if opposite else 1.0
     return Dissociation(
@@ -106,42 +106,34 @@ def _bias(doses: Array, a: Array, b: Array, severities: Array) -> Array:
     return total / len(severities)
 
 
-def _reach(square: Sequence[tuple[Sampled, Sampled]]) -> list[Tails]:
-    """Of the bias of each lesion, and of their difference: as for the areas, without matching.
+def _freedom(square: Sequence[tuple[Sampled, Sampled]]) -> list[Array]:
+    """Degrees of freedom of each lesion's bias, and of their difference: those without matching.
 
     Draws are of a lesion, shared by the tasks; examples and seeds are of a task, shared by the
     lesions.
     """
 
-    def area(one: Sampled, values: Array) -> Array:
-        return curves.retained_area(one.doses, values)
-
-    def level(one: Sampled, name: str) -> Array:
-        return area(one, one.levels[name])
+    def area(one: Sampled, level: str) -> Array:
+        return curves.retained_area(one.doses, one.levels[level])
 
     (p, q), (r, s) = square
     found = []
     for a, b in square:
-        parts = {"draws": level(a, "draws") - level(b, "draws")}
-        parts |= {f"{k} {n}": level(x, k) for n, x in enumerate((a, b)) for k in PER_TASK}
-        found.append((area(a, a.linear) - area(b, b.linear), parts, a.members))
-    parts = {f"draws {n}": level(a, "draws") - level(b, "draws") for n, (a, b) in enumerate(square)}
+        parts = {"draws": area(a, "draws") - area(b, "draws")}
+        parts |= {f"{k} {n}": area(x, k) for n, x in enumerate((a, b)) for k in PER_TASK}
+        found.append((parts, a.members))
+    parts = {f"draws {n}": area(a, "draws") - area(b, "draws") for n, (a, b) in enumerate(square)}
     for n, (x, y) in enumerate(((p, r), (q, s))):
-        parts |= {f"{k} {n}": level(y, k) - level(x, k) for k in PER_TASK}
-    found.append((found[1][0] - found[0][0], parts, p.members))
+        parts |= {f"{k} {n}": area(y, k) - area(x, k) for k in PER_TASK}
+    found.append((parts, p.members))
     return [
-        bootstrap.tails(
-            linear, bootstrap.variances(parts), {k: members[k.split()[0]] for k in parts}
-        )
-        for linear, parts, members in found
+        bootstrap.degrees(bootstrap.variances(parts), {k: members[k.split()[0]] for k in parts})
+        for parts, members in found
     ]
 
 
-PER_TASK = ("examples", "seeds")
-
-
-def _estimate(value: Array, joint: Array, reach: Tails) -> Estimate:
-    lo, hi = bootstrap.interval(value, joint, 1 - ALPHA, reach)
+def _estimate(value: Array, joint: Array, freedom: Array) -> Estimate:
+    lo, hi = bootstrap.interval(value, joint, 1 - ALPHA, freedom)
     return Estimate(float(value), float(lo), float(hi))
 
 

@@ -31,6 +31,7 @@ from lesion.analysis.responses import Responses
 Array = np.ndarray
 
 CONSTANT = 0.99
+ROUNDING = 1e-6  # of a score: replicates are sums in float32
 
 
 class Diagnosis(NamedTuple):
@@ -72,7 +73,8 @@ def learned(main: Replicates) -> tuple[Array, bool]:
     observed = (1 if main.higher else -1) * (main.cells[:, 0, 0] - main.chance)
     each, _ = bootstrap.interval(observed, gain)
     mean, _ = bootstrap.interval(observed.mean(), gain.mean(1))
-    return each > 0, bool(mean > 0)
+    nothing = ROUNDING * max(1.0, abs(main.chance))
+    return each > nothing, bool(mean > nothing)
 
 
 def _make(

@@ -6,8 +6,11 @@ number of workers come to the same trials.
 
 Draws are added while the interval of some comparison is too wide, as many as its variance shares
 say are missing and two more, at most doubling at a time. Whoever stops as soon as an interval looks
-narrow stops too often where it is narrow by chance; going past the mark leaves few chances to (Hall
-1983). Doses are added where they could matter for the area:
+narrow stops too often where it is narrow by chance. So its half-width, whose relative standard
+error is 1 / sqrt(2 x degrees of freedom), has to be narrow enough with one such error to spare; and
+going past the mark leaves few chances to stop (Hall 1983).
+
+Doses are added where they could matter for the area:
 within a segment of width h over which a falling curve drops by d, the area is known to h d / 2 on
 either side; taken as uniform, these errors have the variance (h d)^2 / 12 each. The worst segments
 are halved until the root of their sum is a quarter of the half-width that is asked for: most doses
@@ -79,7 +82,7 @@ def next_plan(
     for _, skill in healthy:
         doses |= set(_halved(skill, aim))
     draws = plan.draws
-    for one in _comparisons(healthy, between, seed):
+    for one in _comparisons(healthy, between):
         draws = max(draws, _draws(plan.draws, one, aim))
     wanted = Plan(draws, tuple(sorted(doses)))
     return None if wanted == plan else wanted
@@ -97,14 +100,12 @@ def _healthy(
     return kept
 
 
-def _comparisons(
-    healthy: Sequence[tuple[Responses, Sampled]], between: str, seed: int
-) -> list[Contrast]:
+def _comparisons(healthy: Sequence[tuple[Responses, Sampled]], between: str) -> list[Contrast]:
     sides: dict[str, list[Sampled]] = {}
     for one, skill in healthy:
         name = one.group if between == "group" else one.model
         sides.setdefault(name or one.model, []).append(skill)
-    made = [side_of(side, curves.retained_area, seed, name) for name, side in sides.items()]
+    made = [side_of(side, curves.retained_area) for side in sides.values()]
     if len(made) > 1:
         return [contrast(a, b) for a, b in combinations(made, 2)]
     (alone,) = made
@@ -112,11 +113,11 @@ def _comparisons(
 
 
 def _draws(now: int, one: Contrast, aim: Aim) -> int:
-    """How many draws this comparison asks for."""
-    half = float(one.hi - one.lo) / 2
-    if half <= aim.until or now >= aim.most:
+    """How many draws this comparison asks for; see above for the standard error to spare."""
+    half, goal = float(one.hi - one.lo) / 2, aim.until / (1 + (2 * float(one.freedom)) ** -0.5)
+    if half <= goal or now >= aim.most:
         return now
-    times = times_needed(one.parts, half, aim.until, {"draws"}) if np.isfinite(half) else None
+    times = times_needed(one.parts, goal, {"draws"}) if np.isfinite(half) else None
     wanted = 2 * now if times is None else min(int(np.ceil(now * times)) + SPARE, 2 * now)
     return min(wanted, aim.most)
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lesion.analysis import bootstrap, curves
-from lesion.analysis.bootstrap import Replicates, Tails, Weights
+from lesion.analysis.bootstrap import Replicates, Weights
 from lesion.analysis.responses import Responses
 from lesion.keys import generator
 
@@ -19,13 +19,12 @@ Array = np.ndarray
 
 
 class Sampled(NamedTuple):
-    """Skill of the main metric; what every interval and comparison is made of."""
+    """A curve, resampled: skill of the main metric, of which every comparison is made."""
 
     doses: Array  # (doses,)
     value: Array  # (doses,) as observed
     joint: Array  # (replicates, doses) everything resampled
-    linear: Array  # (replicates, doses) the same to first order: its variances add up
-    levels: dict[str, Array]  # level -> (replicates, doses) linear, only that level resampled
+    levels: dict[str, Array]  # level -> (replicates, doses) to first order, that level alone
     members: dict[str, int]  # level -> how many there are
 
     def over(self, doses: Array) -> "Sampled":
@@ -35,9 +34,7 @@ class Sampled(NamedTuple):
             return curves.at_doses(self.doses, values, doses)
 
         levels = {level: at(values) for level, values in self.levels.items()}
-        return Sampled(
-            np.asarray(doses), at(self.value), at(self.joint), at(self.linear), levels, self.members
-        )
+        return Sampled(np.asarray(doses), at(self.value), at(self.joint), levels, self.members)
 
 
 def sample(responses: Responses, seed: int = 0, replicates: int = 2000) -> Sampled:
@@ -67,7 +64,7 @@ def _drawn(members: int, replicates: int, seed: int, *address: str | int) -> Arr
 
 
 def sampled(doses: Array, main: Replicates) -> Sampled:
-    """Skill as observed, in every replicate, the same to first order, and by level.
+    """Skill as observed, in every replicate, and by level.
 
     Skill is a ratio of means: the mean score of all seeds and draws against the mean intact score,
     not the mean of ratios, which one nearly dead seed could send anywhere.
@@ -75,36 +72,50 @@ def sampled(doses: Array, main: Replicates) -> Sampled:
     chance = np.asarray(main.chance)
     observed = curves.skill(main.value, chance, main.value[0], main.higher)
     gain = float(main.value[0] - main.chance)
-
-    def linear(score: Array, chance: Array) -> Array:
-        return curves.linear_skill(score, chance, score[:, 0], observed, gain)
-
-    fixed = np.full(len(main.joint), main.chance)
     alone = {
-        level: linear(score, main.chances if level == "examples" else fixed)
-        for level, score in main.levels.items()
+        level: curves.linear_skill(score, chances, score[:, 0], observed, gain)
+        for level, (score, chances) in _levels(main).items()
     }
     joint = curves.skill(main.joint, main.chances, main.joint[:, 0], main.higher)
-    doses = np.asarray(doses, np.float64)
-    return Sampled(doses, observed, joint, linear(main.joint, main.chances), alone, main.members)
+    return Sampled(np.asarray(doses, np.float64), observed, joint, alone, main.members)
+
+
+def gained(main: Replicates) -> Sampled:
+    """How far the intact score is above chance, positive where better, as a curve of one dose."""
+    sign = 1 if main.higher else -1
+
+    def above(score: Array, chances: Array) -> Array:
+        return sign * (score[..., :1] - chances[..., None])
+
+    alone = {level: above(*pair) for level, pair in _levels(main).items()}
+    value, joint = above(main.value, np.asarray(main.chance)), above(main.joint, main.chances)
+    return Sampled(np.zeros(1), value, joint, alone, main.members)
+
+
+def _levels(main: Replicates) -> dict[str, tuple[Array, Array]]:
+    """level -> scores (replicates, doses) and chance (replicates,) with that level resampled."""
+    fixed = np.full(len(main.joint), main.chance)
+    return {
+        level: (score, main.chances if level == "examples" else fixed)
+        for level, score in main.levels.items()
+    }
 
 
 class Area(NamedTuple):
-    """Retained area: observed, in every replicate, and what its interval and shares rest on."""
+    """Retained area with its interval, and what the interval rests on."""
 
     value: float
-    joint: Array  # (replicates,)
-    reach: Tails
-    shares: dict[str, float]
+    lo: float
+    hi: float
+    freedom: float  # degrees of freedom of Student's t
+    shares: dict[str, float]  # level -> part of the variance
 
 
-def area_of(skill: Sampled) -> Area:
+def area_of(skill: Sampled, level: float = 0.95) -> Area:
     """Retained area of one model."""
-    value, joint, linear = (
-        curves.retained_area(skill.doses, values)
-        for values in (skill.value, skill.joint, skill.linear)
-    )
+    value = float(curves.retained_area(skill.doses, skill.value))
     alone = {k: curves.retained_area(skill.doses, s) for k, s in skill.levels.items()}
     spread = bootstrap.variances(alone)
-    reach = bootstrap.tails(linear, spread, skill.members)
-    return Area(float(value), joint, reach, bootstrap.shares(spread))
+    lo, hi = bootstrap.t_interval(value, spread, skill.members, level)
+    freedom = float(bootstrap.degrees(spread, skill.members))
+    return Area(value, float(lo), float(hi), freedom, bootstrap.shares(spread))

@@ -30,8 +30,9 @@ class Metric(NamedTuple):
 
     reads: str  # a field of Kind: "correct", "loss", "answer" or "spent"
     value: Callable[..., Array]  # weighted mean, Tally or Spent -> (replicates, cells)
-    # prior (replicates, classes), best -> (replicates,); None where the constant answer is scored
-    chance: Callable[[Array, int], Array] | None
+    # prior under weights (replicates, classes), plain prior (classes,) -> (replicates,); None where
+    # the constant answer is scored
+    chance: Callable[[Array, Array], Array] | None
     higher: bool  # higher is better
     about: str
     limits: tuple[float, float] = (-np.inf, np.inf)  # lowest and highest value
@@ -60,14 +61,16 @@ def _mcc(tally: Tally) -> Array:
     return np.divide(shared, np.sqrt(spread), out=np.zeros_like(shared), where=moved)
 
 
-def _f1_chance(prior: Array, best: int) -> Array:
+def _f1_chance(prior: Array, plain: Array) -> Array:
     if prior.shape[1] == 2:
         return 2 * prior[:, 1] / (1 + prior[:, 1])
+    best = plain.argmax()
     return 2 * prior[:, best] / (1 + prior[:, best]) / (prior > 0).sum(1)
 
 
-def _entropy(prior: Array, best: int) -> Array:
-    return -(prior * np.log(np.where(prior > 0, prior, 1.0))).sum(1)
+def _prior_loss(prior: Array, plain: Array) -> Array:
+    """Loss of always answering with the plain prior: its entropy, where the two are the same."""
+    return -prior @ np.log(np.where(plain > 0, plain, 1.0))
 
 
 def _exp(nats: Array) -> Array:
@@ -79,7 +82,7 @@ METRICS: dict[str, Metric] = {
     "accuracy": Metric(
         "correct",
         lambda mean: mean,
-        lambda prior, best: prior[:, best],
+        lambda prior, plain: prior[:, plain.argmax()],
         True,
         "share of right answers; chance: share of the most frequent class",
         (0.0, 1.0),
@@ -87,7 +90,7 @@ METRICS: dict[str, Metric] = {
     "balanced_accuracy": Metric(
         "answer",
         _balanced,
-        lambda prior, best: 1 / (prior > 0).sum(1),
+        lambda prior, plain: 1 / (prior > 0).sum(1),
         True,
         "mean recall of the classes that occur; chance: 1 / classes",
         (0.0, 1.0),
@@ -103,7 +106,7 @@ METRICS: dict[str, Metric] = {
     "mcc": Metric(
         "answer",
         _mcc,
-        lambda prior, best: np.zeros(len(prior)),
+        lambda prior, plain: np.zeros(len(prior)),
         True,
         "Matthews correlation, R_K for more classes (Gorodkin 2004); chance: 0",
         (-1.0, 1.0),
@@ -111,7 +114,7 @@ METRICS: dict[str, Metric] = {
     "cross_entropy": Metric(
         "loss",
         lambda mean: mean,
-        _entropy,
+        _prior_loss,
         False,
         "mean loss in nats; chance: entropy of the labels' prior",
         (0.0, np.inf),
@@ -122,6 +125,7 @@ METRICS: dict[str, Metric] = {
         None,
         False,
         "loss of running text, the same for every tokenizer; chance: entropy of the text's tokens",
+        (0.0, np.inf),
     ),
     "nats_per_token": Metric(
         "spent",
@@ -129,6 +133,7 @@ METRICS: dict[str, Metric] = {
         None,
         False,
         "loss of running text, for models of one tokenizer; chance: entropy of the text's tokens",
+        (0.0, np.inf),
     ),
     "perplexity": Metric(
         "spent",
@@ -136,6 +141,7 @@ METRICS: dict[str, Metric] = {
         None,
         False,
         "exp(nats per token), for models of one tokenizer; chance: as of nats per token",
+        (1.0, np.inf),
     ),
 }
 
@@ -229,7 +235,7 @@ def chance(
     """The score of the best constant answer: a scalar array, or (replicates,) under weights.
 
     Which answer is best is decided once, on the unweighted labels: were the best one chosen anew
-    in each replicate, the chance level of a balanced task would be biased upwards.
+    in each replicate, it would be better there than the best one of the population ever is.
 
     Args:
         outputs: (examples, columns) of any trial, for kinds whose outputs hold those of the best
@@ -242,7 +248,6 @@ def chance(
         return score(name, np.asarray(outputs)[:, constant], labels, weights, kind)
     labels = np.asarray(labels)
     plain = prior(labels, columns, np.ones((1, len(labels))))
-    best = int(plain[0].argmax())
     if weights is None:
-        return of(plain, best)[0]
-    return of(prior(labels, columns, _floating(weights)), best)
+        return of(plain, plain[0])[0]
+    return of(prior(labels, columns, _floating(weights)), plain[0])

@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from lesion.analysis import bootstrap, curves, health, kinds, scores
-from lesion.analysis.bootstrap import Replicates, Tails, Weights
+from lesion.analysis.bootstrap import Replicates, Weights
 from lesion.analysis.health import Diagnosis
 from lesion.analysis.responses import Responses
-from lesion.analysis.sampled import Sampled, area_of, sampled, weights_of
+from lesion.analysis.sampled import Sampled, area_of, gained, sampled, weights_of
 
 Array = np.ndarray
 
@@ -55,6 +55,7 @@ class Analysis(NamedTuple):
     shares: dict[str, float]  # level -> part of the variance of the area
     diagnoses: tuple[Diagnosis, ...]
     sampled: Sampled  # the replicates of skill
+    gain: Sampled  # those of the intact score above chance
     halves: Array  # (replicates,) joint bootstrap of D50
     right: Array | None  # (doses, examples) share of trials that answered rightly; None: no answers
 
@@ -76,9 +77,9 @@ def _one(responses: Responses, drawn: Weights, level: float) -> Analysis:
     found = bootstrap.replicate(r, drawn)
     main = found[r.metrics[0]]
     skill = sampled(r.doses, main)
-    area, smooth = area_of(skill), curves.falling(skill.joint)
+    area, smooth = area_of(skill, level), curves.falling(skill.joint)
     scored = {name: _curve(replicates, level) for name, replicates in found.items()}
-    band = _band(skill, level)
+    band = _band(skill.value, skill.levels, skill.members, level)
     plain = scored[main.metric]
     return Analysis(
         model=r.model,
@@ -93,12 +94,13 @@ def _one(responses: Responses, drawn: Weights, level: float) -> Analysis:
         curves=scored,
         skill=Curve("skill", True, 0.0, skill.value, *band),
         intact=Estimate(float(plain.value[0]), float(plain.lo[0]), float(plain.hi[0])),
-        area=_estimate(area.value, area.joint, level, area.reach),
+        area=Estimate(area.value, area.lo, area.hi),
         d50=half_lost(skill.doses, skill.value, *band),
-        **_shape(skill.doses, skill.value, smooth, level, area.reach),
+        **_shape(skill.doses, skill.value, smooth, level, area.freedom),
         shares=area.shares,
         diagnoses=health.diagnose(r, main),
         sampled=skill,
+        gain=gained(main),
         halves=curves.reached(skill.doses, smooth, 0.5),
         right=_right(r),
     )
@@ -126,7 +128,7 @@ def half_lost(doses: Array, value: Array, lo: Array, hi: Array) -> Estimate:
 
 
 def _shape(
-    doses: Array, observed: Array, replicates: Array, level: float, reach: Tails
+    doses: Array, observed: Array, replicates: Array, level: float, freedom: float
 ) -> dict[str, Estimate]:
     """Knee and steepness of the smoothed curve; `replicates` are smoothed already."""
     smooth, found = curves.falling(observed), {}
@@ -134,32 +136,22 @@ def _shape(
         ("knee", curves.knee, (float(doses[0]), float(doses[-1]))),
         ("steepness", curves.steepness, (0.0, np.inf)),
     ):
-        values = of(doses, smooth), of(doses, replicates)
-        found[name] = _estimate(*values, level, reach, limits)
+        value = float(of(doses, smooth))
+        ends = bootstrap.interval(value, of(doses, replicates), level, freedom, limits)
+        found[name] = Estimate(value, *map(float, ends))
     return found
 
 
 def _curve(found: Replicates, level: float) -> Curve:
-    reach = bootstrap.tails(found.joint, bootstrap.variances(found.levels), found.members)
-    limits = scores.METRICS[found.metric].limits
-    band = bootstrap.interval(found.value, found.joint, level, reach, limits)
-    return Curve(found.metric, found.higher, found.chance, found.value, *band)
+    band = _band(found.value, found.levels, found.members, level)
+    lo, hi = (np.clip(end, *scores.METRICS[found.metric].limits) for end in band)
+    return Curve(found.metric, found.higher, found.chance, found.value, lo, hi)
 
 
-def _band(skill: Sampled, level: float) -> tuple[Array, Array]:
-    reach = bootstrap.tails(skill.linear, bootstrap.variances(skill.levels), skill.members)
-    return bootstrap.interval(skill.value, skill.joint, level, reach)
-
-
-def _estimate(
-    value: Array | float,
-    replicates: Array,
-    level: float,
-    reach: Tails,
-    limits: tuple[float, float] = (-np.inf, np.inf),
-) -> Estimate:
-    lo, hi = bootstrap.interval(value, replicates, level, reach, limits)
-    return Estimate(float(value), float(lo), float(hi))
+def _band(
+    value: Array, levels: dict[str, Array], members: dict[str, int], level: float
+) -> tuple[Array, Array]:
+    return bootstrap.t_interval(value, bootstrap.variances(levels), members, level)
 
 
 # Rows for tables: plain dictionaries, so that JSON and the terminal need no pandas.

@@ -8,8 +8,6 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from lesion.analysis.compare import Verdict
-    from lesion.analysis.dissociation import Dissociation
     from lesion.analysis.summary import Analysis, Estimate
 
 BLOCKS = "▁▂▃▄▅▆▇█"
@@ -71,65 +69,13 @@ def _health(one: "Analysis") -> Text:
     return Text(*next((sign for grave, sign in signs.items() if grave in graves), ("", "")))
 
 
-def findings(
-    analyses: "Sequence[Analysis]",
-    verdicts: "Sequence[Verdict]",
-    dissociations: "Sequence[Dissociation]" = (),
-) -> list[Text]:
-    """Diagnoses, verdicts and dissociations, a paragraph each."""
-    diagnoses = dict.fromkeys(
-        (found.name, found.message, found.severity) for one in analyses for found in one.diagnoses
-    )
-    lines = [
+def diagnoses(analyses: "Sequence[Analysis]") -> list[Text]:
+    """What is wrong with models, a sentence or more each, said once."""
+    found = dict.fromkeys((d.name, d.message, d.severity) for a in analyses for d in a.diagnoses)
+    return [
         Text.assemble((f"{name}: ", "yellow" if severity == "exclude" else "dim"), message)
-        for name, message, severity in diagnoses
+        for name, message, severity in found
     ]
-    lines += [_sentence(verdict) for verdict in verdicts]
-    lines += [_dissociation(one) for one in dissociations]
-    scopes = dict.fromkeys(verdict.scope for verdict in verdicts if verdict.scope)
-    return lines + [Text(scope, style="dim") for scope in scopes]
-
-
-def _sentence(verdict: "Verdict") -> Text:
-    where = f"{verdict.task}, {verdict.lesion}, {verdict.a} and {verdict.b}: "
-    text = Text.assemble((where, "dim"), (verdict.answer, "bold"))
-    if np.isfinite(verdict.delta):
-        text.append(
-            f" (difference of retained area {verdict.delta:+.3f} "
-            f"[{verdict.lo:+.3f}, {verdict.hi:+.3f}], p = {verdict.p_holm:.3f})"
-        )
-    text.append(_beside(verdict))
-    if verdict.left_out:
-        text.append(f" Left out: {'; '.join(verdict.left_out)}.")
-    return text.append(f" {verdict.settle}" if verdict.settle else "")
-
-
-def _beside(verdict: "Verdict") -> str:
-    """What stands beside the difference of areas: one dose, and crossings."""
-    parts = []
-    if verdict.at_dose is not None:
-        value, lo, hi = verdict.at_dose
-        text = f" At dose {verdict.dose:g}: difference of skill {value:+.3f} [{lo:+.3f}, {hi:+.3f}]"
-        if verdict.answers is not None:
-            text += f", of right answers {verdict.answers.delta:+.3f} "
-            text += f"({verdict.answers.method}: p = {verdict.answers.p:.3f})"
-        parts.append(text + ".")
-    for crossing in verdict.crossovers:
-        above = verdict.b if crossing.before > 0 else verdict.a
-        where = f"{crossing.dose:.2f} [{crossing.lo:.2f}, {crossing.hi:.2f}]"
-        parts.append(f" The curves cross at dose {where}; below it {above} keeps more.")
-    return "".join(parts)
-
-
-def _dissociation(one: "Dissociation") -> Text:
-    value, lo, hi = one.interaction
-    text = Text.assemble((f"{one.model}, {' x '.join(one.lesions)}: ", "dim"), (one.answer, "bold"))
-    if np.isfinite(value):
-        text.append(
-            f" (at equal severity, {one.tasks[0]} less {one.tasks[1]} differs by {value:+.3f} "
-            f"[{lo:+.3f}, {hi:+.3f}] between the lesions)"
-        )
-    return text
 
 
 def _estimate(estimate: "Estimate") -> str:

@@ -1,0 +1,133 @@
+"""What the terminal shows of comparisons: a row each, and below the table what holds for many."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from lesion.analysis.compare import Verdict
+    from lesion.analysis.dissociation import Dissociation
+
+DIFFERENCE = "difference: of retained area, the second less the first, with its 95% interval."
+OFFERS = "7 models: about so many would settle it; ×5: five times as many of every source would."
+
+
+def verdict_tables(verdicts: "Sequence[Verdict]") -> list[Table]:
+    """A table a task: the lesions, and below each a row a comparison; one more for a chosen dose.
+
+    Differences are the second less the first; comparisons of which nothing is known are left to
+    `remarks`.
+    """
+    found = []
+    for task in dict.fromkeys(v.task for v in verdicts):
+        told = [v for v in verdicts if v.task == task and np.isfinite(v.delta)]
+        if told:
+            found.append(_areas(task, told))
+        at_dose = [v for v in told if v.at_dose is not None]
+        if at_dose:
+            found.append(_at_dose(task, at_dose))
+    return found
+
+
+def _areas(task: str, verdicts: "Sequence[Verdict]") -> Table:
+    rows = [(v, (_signed(v.delta, v.lo, v.hi), f"{v.p_holm:.3f}", _verdict(v))) for v in verdicts]
+    table = _by_lesion(f"{task}: which retains more", ("difference", "p", "verdict"), rows)
+    notes, tested = [DIFFERENCE], verdicts[0].comparisons
+    if tested > 1:
+        notes.append(f"p: after Holm's correction over the study's {tested} comparisons.")
+    if any(v.outcome == "equivalent" for v in verdicts):
+        notes.append(f"equivalent: within {verdicts[0].margin:g}.")
+    if any(v.outcome == "cannot tell" for v in verdicts):
+        notes.append(OFFERS)
+    table.caption, table.caption_justify = " ".join(notes), "left"
+    return table
+
+
+def _at_dose(task: str, verdicts: "Sequence[Verdict]") -> Table:
+    rows = []
+    for v in verdicts:
+        assert v.at_dose is not None
+        answers = ("", "") if v.answers is None else (
+            f"{v.answers.delta:+.3f}", f"{v.answers.p:.3f} ({v.answers.method})"
+        )  # fmt: skip
+        rows.append((v, (_signed(*v.at_dose), f"{v.dose:g}", *answers)))
+    title = f"{task}: differences at one dose"
+    return _by_lesion(title, ("skill", "dose", "right answers", "p"), rows)
+
+
+def _by_lesion(
+    title: str, headings: Sequence[str], rows: "Iterable[tuple[Verdict, Sequence[str | Text]]]"
+) -> Table:
+    """Rows of one task, those of a lesion under its name."""
+    table = Table(box=None, pad_edge=False, title=title, title_justify="left", title_style="bold")
+    table.add_column("", no_wrap=True)
+    for heading in headings:
+        table.add_column(heading, no_wrap=heading in ("difference", "skill"))
+    lesion = None
+    for v, cells in rows:
+        if v.lesion != lesion:
+            lesion = v.lesion
+            table.add_row(Text(lesion, style="bold"))
+        table.add_row(Text(f"  {v.a}, {v.b}"), *cells)
+    return table
+
+
+def _verdict(v: "Verdict") -> Text:
+    if v.outcome == "equivalent":
+        return Text("equivalent", style="bold")
+    if v.outcome != "cannot tell":
+        return Text(v.answer, style="bold")
+    return Text(f"cannot tell: {v.brief}" if v.brief else "cannot tell")
+
+
+def remarks(
+    verdicts: "Sequence[Verdict]", dissociations: "Sequence[Dissociation]" = ()
+) -> list[Text]:
+    """What is said below the tables, each sentence once."""
+    said = [f"{_who(v)}: cannot tell. {v.settle}" for v in verdicts if not np.isfinite(v.delta)]
+    said += [f"Left out: {name}." for v in verdicts for name in v.left_out]
+    said += [
+        f"{_who(v)}: alone it would be a difference (p = {v.p:.3f}), among {v.comparisons} "
+        "comparisons it is not."
+        for v in verdicts
+        if v.outcome == "cannot tell" and (v.lo > 0 or v.hi < 0)
+    ]
+    said += [_crossings(v) for v in verdicts if v.crossovers]
+    lines = [Text(sentence) for sentence in dict.fromkeys(said)]
+    warnings = dict.fromkeys(v.warning for v in verdicts if v.warning)
+    lines += [Text.assemble(("! ", "yellow"), warning) for warning in warnings]
+    lines += [_dissociation(one) for one in dissociations]
+    scopes = dict.fromkeys(v.scope for v in verdicts if v.scope)
+    return lines + [Text(scope, style="dim") for scope in scopes]
+
+
+def _who(v: "Verdict") -> str:
+    return f"{v.task}, {v.lesion}, {v.a} and {v.b}"
+
+
+def _crossings(v: "Verdict") -> str:
+    parts = [f"{_who(v)}:"]
+    for crossing in v.crossovers:
+        above = v.b if crossing.before > 0 else v.a
+        where = f"{crossing.dose:.2f} [{crossing.lo:.2f}, {crossing.hi:.2f}]"
+        parts.append(f"the curves cross at dose {where}; below it {above} keeps more.")
+    return " ".join(parts)
+
+
+def _dissociation(one: "Dissociation") -> Text:
+    text = Text.assemble((f"{one.model}, {' x '.join(one.lesions)}: ", "dim"), (one.answer, "bold"))
+    if np.isfinite(one.interaction.value):
+        text.append(
+            f" (at equal severity, {one.tasks[0]} less {one.tasks[1]} differs by "
+            f"{_signed(*one.interaction)} between the lesions)"
+        )
+    return text
+
+
+def _signed(value: float, lo: float, hi: float) -> str:
+    """`+0.031 [-.148, +.209]`."""
+    ends = ", ".join(f"{end:+.3f}".replace("+0.", "+.").replace("-0.", "-.") for end in (lo, hi))
+    return f"{value:+.3f} [{ends}]"

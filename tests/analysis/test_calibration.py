@@ -1,0 +1,47 @@
+"""The script that measures how often intervals are right still runs, and still finds them right."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture
+def calibration(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import calibration
+
+    yield calibration
+    for name in ("calibration", "worlds"):
+        sys.modules.pop(name)
+
+
+def rates(study, count):
+    rows = [row for row in map(study, range(count)) if row is not None]
+    return np.array(rows, np.float64).mean(0)
+
+
+@pytest.mark.parametrize("kind", ["single", "group", "family", "adaptive"])
+def test_every_experiment_runs_and_tells_one_number_a_name(calibration, kind):
+    for one in calibration.EXPERIMENTS[kind][:1]:
+        row = one.study(0)
+        assert len(row) == len(one.names)
+        assert all(0 <= float(value) <= 1 for value in row)
+
+
+def test_intervals_of_a_few_studies_hold_the_truth(calibration):
+    study = calibration.EXPERIMENTS["single"][0].study
+    area, none, some, false = rates(study, 30)
+    assert min(area, none, some) >= 0.8  # 0.95 each: fewer than 24 of 30 in one case of 1,000
+    assert false == pytest.approx(1 - none)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", range(5))
+def test_intervals_of_one_checkpoint_hold_the_truth_as_often_as_they_say(calibration, place):
+    *covered, false = rates(calibration.EXPERIMENTS["single"][place].study, 500)
+    assert min(covered) >= 0.915  # three and a half standard errors below 0.95
+    assert false <= 0.085

@@ -1,0 +1,107 @@
+import numpy as np
+import pytest
+
+from lesion.analysis.compare import verdicts
+from lesion.analysis.dissociation import Dissociation
+from lesion.analysis.summary import Estimate, analyse
+from lesion.report.verdicts import remarks, verdict_tables
+from tests.analysis.simulated import classified, falling_curve, mrpc_labels
+
+from .test_tables import printed, responses
+
+LABELS = mrpc_labels(120)
+
+
+def study(lesions=("one", "two"), middles=(0.3, 0.34, 0.7), spread=0.1):
+    made = [
+        falling_curve(np.random.default_rng(n), LABELS, model=m, middle=middle, lesion=lesion,
+                      spread=spread, draws=5)
+        for lesion in lesions
+        for n, (m, middle) in enumerate(zip("ABC", middles, strict=False))
+    ]  # fmt: skip
+    return verdicts(analyse(made, replicates=200), "model", margin=0.02)
+
+
+def test_a_comparison_is_a_row_under_its_lesion_in_the_table_of_its_task():
+    found = study()
+    (table,) = verdict_tables(found)
+    title, _, *rows = [line.rstrip() for line in printed(table, width=100).splitlines()]
+    assert title == "mrpc: which retains more"
+    assert rows[0] == "one" and rows[4] == "two"
+    for row, verdict in zip(rows[1:4] + rows[5:8], found, strict=True):
+        words = row.split()
+        assert words[:2] == [f"{verdict.a},", verdict.b]
+        assert words[2] == f"{verdict.delta:+.3f}"
+        assert words[5] == f"{verdict.p_holm:.3f}"
+        assert verdict.outcome == "cannot tell" or row.endswith(verdict.answer)
+    below = " ".join(rows[8:])
+    assert below.startswith("difference: of retained area, the second less the first")
+    assert "p: after Holm's correction over the study's 6 comparisons." in below
+
+
+def test_the_table_fits_eighty_columns_and_says_in_short_what_would_settle_a_comparison():
+    found = study()
+    open_ones = [v for v in found if v.outcome == "cannot tell"]
+    assert open_ones
+    text = " ".join(printed(*verdict_tables(found)).split())
+    assert "…" not in text
+    assert text.count("five times as many of every source") == 1
+    for verdict in open_ones:
+        assert f"cannot tell: {verdict.brief}" in text
+        assert verdict.settle not in text
+
+
+def test_what_holds_for_many_comparisons_is_said_once():
+    found = study()
+    text = printed(*remarks(found), width=400)
+    for scope in {v.scope for v in found}:
+        assert text.count(scope) == 1
+    warned = [v._replace(warning="Intact, A is better.") for v in found]
+    assert printed(*remarks(warned), width=400).count("! Intact, A is better.") == 1
+
+
+def test_a_difference_that_does_not_stand_among_the_others_is_named_below():
+    one = study(("one",))[1]._replace(outcome="cannot tell", lo=0.1, p=0.03, comparisons=6)
+    assert "alone it would be a difference (p = 0.030), among 6 comparisons it is not." in printed(
+        *remarks([one]), width=400
+    )
+    assert "alone" not in printed(*remarks([one._replace(lo=-0.1)]), width=400)
+
+
+def test_a_comparison_with_a_model_that_never_learned_has_its_reason_below_and_no_row():
+    dead = classified(np.ones((1, 5, 11, 120), int), LABELS, model="dead")
+    alive = falling_curve(np.random.default_rng(0), LABELS, model="A", draws=5)
+    found = verdicts(analyse([alive, dead], replicates=200), "model")
+    assert verdict_tables(found) == []
+    text = printed(*remarks(found), width=400)
+    assert "A and dead: cannot tell. dead has no healthy model left" in text
+    assert "Left out: dead: never learned." in text
+
+
+def test_what_is_asked_at_one_dose_has_a_table_of_its_own():
+    pair = [responses("one", at)._replace(model=name) for name, at in (("A", 0.5), ("B", 0.75))]
+    found = verdicts(analyse(pair), "model", dose=0.5)
+    areas, at_dose = verdict_tables(found)
+    text = printed(areas, width=100)
+    assert "A, B  +0.250 [+.250, +.250]  0.000  B retains more" in text
+    assert "Holm" not in text
+    text = printed(at_dose, width=100)
+    assert "task: differences at one dose" in text
+    assert "A, B  +1.000 [+1.000, +1.000]  0.5   +0.500         0.000 (exact McNemar)" in text
+
+
+@pytest.mark.parametrize("tasks", [("x",), ("x", "y")])
+def test_each_task_has_a_table(tasks):
+    found = [v._replace(task=task) for task in tasks for v in study(("one",))]
+    assert [str(table.title).split(":")[0] for table in verdict_tables(found)] == list(tasks)
+
+
+def test_a_dissociation_is_a_sentence():
+    flat = Estimate(0.1, 0.05, 0.15)
+    one = Dissociation(
+        "BERT", ("first", "last"), ("a", "b"), (flat, flat), flat, (0.1, 0.9), 0.01, 0.02, "yes"
+    )
+    assert printed(*remarks([], [one]), width=200).strip() == (
+        "BERT, first x last: yes (at equal severity, a less b differs by +0.100 [+.050, +.150] "
+        "between the lesions)"
+    )
