@@ -67,7 +67,9 @@ def test_a_model_trained_at_learning_rate_0_never_learned(run):
     assert found.message.startswith("unlearned never learned mrpc: its intact mcc is ")
 
 
-@pytest.mark.parametrize(("model", "label"), [("always different", "0"), ("always same", "1")])
+@pytest.mark.parametrize(
+    ("model", "label"), [("always different", "not_equivalent"), ("always same", "equivalent")]
+)
 def test_a_collapse_to_each_class_is_named_with_its_class_and_share(run, model, label):
     found = diagnoses(run, model)
     assert found["never learned"].severity == "exclude"
