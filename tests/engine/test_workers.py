@@ -54,6 +54,15 @@ def test_the_record_is_the_same_bit_for_bit_whatever_the_number_of_workers(
     assert not children()
 
 
+def test_a_worker_that_is_dismissed_before_it_begins_ends_in_silence():
+    code = (
+        "from multiprocessing import Pipe; from lesion.engine.workers import main; "
+        "ours, theirs = Pipe(); ours.close(); main(theirs)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_killed_worker_is_replaced_and_its_draw_done_again(small, alone, tmp_path):
     watcher = labs.Watcher(after=4, act=lambda: os.kill(children()[0], signal.SIGKILL))
     broken = lesion.run(small, tmp_path / "broken", workers=2, watcher=watcher)

@@ -122,7 +122,10 @@ def main(pipe: Connection) -> None:
         os.environ[name] = "1"
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     _mortal()
-    setting = pipe.recv()  # imports what it is made of, torch too
+    try:
+        setting = pipe.recv()  # imports what it is made of, torch too
+    except (EOFError, ConnectionError):  # dismissed before it could begin
+        return
     from lesion.engine.worker import serve
 
     with contextlib.suppress(EOFError, OSError):  # there is nobody to work for
