@@ -63,6 +63,20 @@ def test_a_worker_that_is_dismissed_before_it_begins_ends_in_silence():
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="reads Linux's /proc")
+def test_ctrl_c_is_blocked_in_the_first_worker_as_in_every_other():
+    code = (
+        "from lesion.engine.workers import Processes; from pathlib import Path\n"
+        "staff = Processes(None)\n"
+        "for hand in (staff.hire(), staff.hire()):\n"
+        "    print(Path(f'/proc/{staff._hands[hand].process.pid}/status').read_text())\n"
+        "staff.dismiss()"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    blocked = [line.split()[1] for line in said.stdout.splitlines() if line.startswith("SigBlk")]
+    assert [int(mask, 16) >> signal.SIGINT - 1 & 1 for mask in blocked] == [1, 1]
+
+
 def test_a_killed_worker_is_replaced_and_its_draw_done_again(small, alone, tmp_path):
     watcher = labs.Watcher(after=4, act=lambda: os.kill(children()[0], signal.SIGKILL))
     broken = lesion.run(small, tmp_path / "broken", workers=2, watcher=watcher)

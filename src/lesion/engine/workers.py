@@ -15,6 +15,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -107,6 +108,7 @@ def _alone_in_the_world() -> Iterator[None]:
     main, mask = sys.modules["__main__"], None
     sys.modules["__main__"] = ModuleType("__main__")
     if hasattr(signal, "pthread_sigmask"):
+        resource_tracker.ensure_running()  # comes with the first process, and would unblock SIGINT
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         yield
