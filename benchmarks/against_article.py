@@ -22,7 +22,7 @@ import os
 import resource
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -167,9 +167,10 @@ def serve(pipe: Connection, way: type, threads: int | None, examples: int, data:
     worker = way(made.bert_base(), made.mrpc(examples, data))
     worker.peak = peak
     pipe.send("ready")
-    while (call := pipe.recv()) is not None:
-        method, *arguments = call
-        pipe.send(getattr(worker, method)(*arguments))
+    with suppress(EOFError):  # stopped early
+        while (call := pipe.recv()) is not None:
+            method, *arguments = call
+            pipe.send(getattr(worker, method)(*arguments))
 
 
 class Crew:
