@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from importlib.resources import files
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -172,11 +173,10 @@ def run(
         >>> lesion.run("quick.yaml", out="runs/quick").curves()
     """
     from lesion.engine import sweep
-    from lesion.engine.bench import check_device
     from lesion.engine.hiring import Hiring, crew
-    from lesion.engine.precision import check_precision
+    from lesion.engine.precision import check_device, check_precision
     from lesion.engine.threads import one_thread
-    from lesion.engine.worker import Setting
+    from lesion.engine.work import Setting
 
     study = study if isinstance(study, Study) else find_study(study)
     study = dataclasses.replace(study, precision=precision) if precision else study
@@ -228,15 +228,17 @@ def intact_line(study: Study, folder: str | Path) -> Callable[["Measured"], str]
 
 def load_tasks(study: Study, data: str | Path | None = None) -> "dict[str, Task]":
     """The tasks of a study; mistakes in them come before any model is loaded."""
-    from lesion.engine.recovery import check_trainable
     from lesion.tasks import load
 
     tasks: dict[str, Task] = {spec.name: load(spec, data) for spec in study.tasks}
     for task in tasks.values():
         len(task.labels)
-        for one in study.lesions:
-            if one.retrained:
-                check_trainable(one.name, task)
+    retrained = [one.name for one in study.lesions if one.retrained]
+    if retrained:
+        from lesion.engine.recovery import check_trainable
+
+        for task, name in product(tasks.values(), retrained):
+            check_trainable(name, task)
     return tasks
 
 

@@ -26,7 +26,8 @@ def finetune_study(
     Raises:
         LesionError: if the study does not fine-tune.
     """
-    from lesion.engine.bench import check_device, train_head
+    from lesion.engine.bench import train_head
+    from lesion.engine.precision import check_device
     from lesion.engine.threads import one_thread
     from lesion.models.load import load_tokenizer, resolve
 
@@ -68,7 +69,7 @@ def pretrain_family(
     Raises:
         LesionError: for a mistake in the config or its texts.
     """
-    from lesion.engine.bench import check_device
+    from lesion.engine.precision import check_device
     from lesion.engine.threads import one_thread
     from lesion.pretraining.family import family
     from lesion.pretraining.learning import read_scores

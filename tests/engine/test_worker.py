@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lesion.engine.crew import Failed, Finished, Ready
-from lesion.engine.work import Began, Found, Job, Measured, Patient
-from lesion.engine.worker import Setting, serve, versions
+from lesion.engine.crew import Failed, Finished, Ready, versions
+from lesion.engine.work import Began, Found, Job, Measured, Patient, Setting
+from lesion.engine.worker import serve
 from lesion.models.load import resolve
 from lesion.specs import TaskSpec
 from lesion.study import parse_study

@@ -1,5 +1,6 @@
 """Worker processes: the same record from any number of them, and from those that die."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -11,7 +12,9 @@ import pytest
 
 import lesion
 from lesion.api import Quiet
-from lesion.engine.workers import cause, cores
+from lesion.engine.crew import Ready, versions
+from lesion.engine.work import Setting
+from lesion.engine.workers import Processes, cause, cores
 from lesion.errors import LesionError
 from lesion.record import Record
 from lesion.study import parse_study
@@ -19,11 +22,8 @@ from tests import labs
 
 
 def children() -> list[int]:
-    """Worker processes of this one, by their command line."""
-    listed = subprocess.run(
-        ["ps", "-o", "pid=,args=", "--ppid", str(os.getpid())], capture_output=True, text=True
-    ).stdout
-    return [int(line.split()[0]) for line in listed.splitlines() if "spawn_main" in line]
+    """Worker processes of this one."""
+    return [one.pid for one in multiprocessing.active_children()]
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_the_record_is_the_same_bit_for_bit_whatever_the_number_of_workers(
 def test_a_worker_that_is_dismissed_before_it_begins_ends_in_silence():
     code = (
         "from multiprocessing import Pipe; from lesion.engine.workers import main; "
-        "ours, theirs = Pipe(); ours.close(); main(theirs)"
+        "ours, theirs = Pipe(); ours.close(); main(theirs, {})"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
@@ -200,6 +200,37 @@ def mapped(pid: int, file: str) -> int:
         elif inside and line.startswith("Pss:"):
             found += int(line.split()[1]) * 1024
     return found
+
+
+DRIVER = """
+import sys
+import lesion
+lesion.run({study!r}, {out!r}, workers=2)
+print(sorted(name for name in ("torch", "torch._dynamo", "sympy") if name in sys.modules))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere workers are fresh interpreters")
+def test_libraries_of_models_are_loaded_once_a_machine(small, tmp_path):
+    from lesion.study import write_study
+
+    study = tmp_path / "study.yaml"
+    study.write_text(write_study(small))
+    code = DRIVER.format(study=str(study), out=str(tmp_path / "run"))
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert (said.stdout, said.stderr) == ("['torch']\n", "")  # the driver has no use for the rest
+    staff = Processes(Setting(small, {}))
+    hands = [staff.hire(), staff.hire()]
+    assert all(staff.hear([hand]) == [(hand, Ready(versions()))] for hand in hands)
+    own = [private(pid) for pid in children()]
+    staff.dismiss()
+    assert max(own) < 50e6  # torch and transformers alone take some 300 MB
+
+
+def private(pid: int) -> int:
+    """Bytes of a process that no other shares."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Private_"))
 
 
 def test_the_end_of_a_process_is_told_in_words():

@@ -162,19 +162,3 @@ def train_head(
         device=device,
         progress=progress,
     )
-
-
-def check_device(device: str) -> str:
-    """`cpu`, `cuda`, `cuda:1` or `mps`, if it is there.
-
-    Raises:
-        LesionError: if it is not.
-    """
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError):
-        raise LesionError(
-            f"--device: {device!r} is not available here. Use cpu"
-            + (" or cuda." if torch.cuda.is_available() else ".")
-        ) from None
-    return device

@@ -5,11 +5,16 @@ them (`lesion.engine.workers`, `lesion.engine.rays`). It knows that a worker may
 moment, and that what it had told before stays true.
 """
 
+import platform
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple, Protocol
 
+import torch
+import transformers
+
+import lesion
 from lesion.engine.work import Agenda, Event, Job, Lost, Measured, Tell
 from lesion.errors import LesionError
 from lesion.study import Trial
@@ -167,3 +172,13 @@ def at_work(staff: Staff, wanted: int, versions: dict[str, str]) -> Iterator[Cre
         yield Crew(staff, wanted, versions)
     finally:
         staff.dismiss()
+
+
+def versions() -> dict[str, str]:
+    """What must be the same wherever trials of one record are made."""
+    return {
+        "python": platform.python_version(),
+        "lesion": lesion.__version__,
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+    }

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from lesion.engine.crew import at_work
+from lesion.engine.crew import at_work, versions
 from lesion.engine.sweep import Crew
-from lesion.engine.worker import Alone, Setting, versions
+from lesion.engine.work import Setting
 from lesion.engine.workers import Processes, cores
 from lesion.errors import LesionError
 from lesion.words import ENGINES
@@ -81,6 +81,8 @@ def crew(setting: Setting, hiring: Hiring) -> Iterator[Crew]:
         return
     count = wanted(hiring, setting.device)
     if count == 1:
+        from lesion.engine.worker import Alone  # loads what models need: not where others have it
+
         yield Alone(setting)
         return
     with at_work(Processes(setting), count, versions()) as crew:

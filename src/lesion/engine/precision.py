@@ -1,4 +1,7 @@
-"""How exactly a model computes; its weights, and the damage to them, are always float32."""
+"""Where and how exactly a model computes.
+
+Its weights, and the damage to them, are always float32.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,3 +39,19 @@ def check_precision(precision: str, device: str) -> None:
             f"--precision: tf32 is a mode of CUDA devices. Got --device {device}; "
             "choose float32 or bf16, or --device cuda."
         )
+
+
+def check_device(device: str) -> str:
+    """`cpu`, `cuda`, `cuda:1` or `mps`, if it is there.
+
+    Raises:
+        LesionError: if it is not.
+    """
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError):
+        raise LesionError(
+            f"--device: {device!r} is not available here. Use cpu"
+            + (" or cuda." if torch.cuda.is_available() else ".")
+        ) from None
+    return device

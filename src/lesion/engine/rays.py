@@ -19,8 +19,7 @@ from lesion.errors import LesionError
 
 if TYPE_CHECKING:
     from lesion.engine.crew import Hand, Signal
-    from lesion.engine.work import Job
-    from lesion.engine.worker import Setting
+    from lesion.engine.work import Job, Setting
 
 NAMES = {"cpu": "num_cpus", "gpu": "num_gpus", "memory": "memory"}  # others are a cluster's own
 

@@ -1,13 +1,8 @@
 """The main path: every trial of a study that the record does not hold yet."""
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import groupby
-from typing import Any, Protocol
+from typing import Protocol
 
-from lesion.damage.lesion import Damage
-from lesion.engine.bench import Bench, opened
-from lesion.engine.precision import computing
 from lesion.engine.work import (
     Agenda,
     Began,
@@ -21,7 +16,7 @@ from lesion.engine.work import (
     Trained,
 )
 from lesion.models.load import Checkpoint
-from lesion.study import INTACT, Study, Trial, pending
+from lesion.study import Study, Trial, pending
 from lesion.tasks.base import Task
 
 
@@ -123,24 +118,3 @@ def _clerk(
                 watcher.note(f"A worker {cause}{on}.")
 
     return tell
-
-
-def measure(
-    bench: Bench, lesions: Mapping[str, Damage], trials: Iterable[Trial]
-) -> Iterator[Measured]:
-    """Score one patient at every address; doses of one draw must ascend."""
-    for (lesion, draw), doses in groupby(trials, key=lambda trial: (trial.lesion, trial.draw)):
-        if lesion == INTACT:
-            yield from (_timed(trial, None, bench) for trial in doses)
-            continue
-        with opened(lesions[lesion], bench, draw) as wound:
-            for trial in doses:
-                yield _timed(trial, wound, bench)
-
-
-def _timed(trial: Trial, wound: Any, bench: Bench) -> Measured:
-    start = time.perf_counter()
-    receipt = wound.deepen(trial.dose) if wound else None
-    with computing(bench.precision, bench.device):
-        outputs = bench.score()
-    return Measured(trial, receipt, outputs, time.perf_counter() - start)

@@ -6,14 +6,40 @@ fine-tune it; that is a piece of work as well.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
+from lesion.damage.lesion import Damage, build
 from lesion.damage.wound import Receipt
 from lesion.models.load import Checkpoint
-from lesion.study import INTACT, Trial
+from lesion.study import INTACT, Study, Trial
+from lesion.tasks.base import Task
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What every worker of a run must know.
+
+    Attributes:
+        device: that models are put on.
+        far: whether a worker may see other files under the same paths (another machine).
+    """
+
+    study: Study
+    tasks: Mapping[str, Task]
+    device: str = "cpu"
+    far: bool = False
+
+    def damages(self) -> dict[str, Damage]:
+        """The lesions and distractions of the study, by name.
+
+        Raises:
+            LesionError: for one that cannot be built.
+        """
+        return {spec.name: build(spec, self.study.seed) for spec in self.study.lesions}
 
 
 class Patient(NamedTuple):

@@ -5,51 +5,36 @@ pages; what it finds goes back trial by trial.
 """
 
 import os
-import platform
+import time
 import traceback
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import groupby
 from typing import Any
 
 import torch
-import transformers
 
-import lesion
-from lesion.damage.lesion import Damage, build
-from lesion.engine.bench import Bench, check_device, find, lay
-from lesion.engine.crew import Failed, Finished, Ready
-from lesion.engine.sweep import measure
-from lesion.engine.work import Agenda, Began, Found, Job, Patient, Slow, Tell, Trained
+from lesion.damage.lesion import Damage
+from lesion.engine.bench import Bench, find, lay, opened
+from lesion.engine.crew import Failed, Finished, Ready, versions
+from lesion.engine.precision import check_device, computing
+from lesion.engine.work import (
+    Agenda,
+    Began,
+    Found,
+    Job,
+    Measured,
+    Patient,
+    Setting,
+    Slow,
+    Tell,
+    Trained,
+)
 from lesion.errors import LesionError
 from lesion.models.load import Checkpoint, check_here
-from lesion.study import Study
-from lesion.tasks.base import Task
+from lesion.study import INTACT, Trial
 
 OUT_OF_MEMORY = 12  # exit code of a worker that could not get memory (ENOMEM)
 SAID_BY_TORCH = ("not enough memory", "can't allocate memory")
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What every worker of a run must know.
-
-    Attributes:
-        device: that models are put on.
-        far: whether a worker may see other files under the same paths (another machine).
-    """
-
-    study: Study
-    tasks: Mapping[str, Task]
-    device: str = "cpu"
-    far: bool = False
-
-    def damages(self) -> dict[str, Damage]:
-        """The lesions and distractions of the study, by name.
-
-        Raises:
-            LesionError: for one that cannot be built.
-        """
-        return {spec.name: build(spec, self.study.seed) for spec in self.study.lesions}
 
 
 class Worker:
@@ -95,6 +80,27 @@ class Worker:
         return self._bench
 
 
+def measure(
+    bench: Bench, lesions: Mapping[str, Damage], trials: Iterable[Trial]
+) -> Iterator[Measured]:
+    """Score one patient at every address; doses of one draw must ascend."""
+    for (lesion, draw), doses in groupby(trials, key=lambda trial: (trial.lesion, trial.draw)):
+        if lesion == INTACT:
+            yield from (_timed(trial, None, bench) for trial in doses)
+            continue
+        with opened(lesions[lesion], bench, draw) as wound:
+            for trial in doses:
+                yield _timed(trial, wound, bench)
+
+
+def _timed(trial: Trial, wound: Any, bench: Bench) -> Measured:
+    start = time.perf_counter()
+    receipt = wound.deepen(trial.dose) if wound else None
+    with computing(bench.precision, bench.device):
+        outputs = bench.score()
+    return Measured(trial, receipt, outputs, time.perf_counter() - start)
+
+
 class Alone:
     """A crew of one: this process."""
 
@@ -133,13 +139,3 @@ def _outcome(worker: Worker, job: Job, send: Tell) -> Finished | Failed:
             os._exit(OUT_OF_MEMORY)
         return Failed(traceback.format_exc(), by_user=False)
     return Finished()
-
-
-def versions() -> dict[str, str]:
-    """What must be the same wherever trials of one record are made."""
-    return {
-        "python": platform.python_version(),
-        "lesion": lesion.__version__,
-        "torch": torch.__version__,
-        "transformers": transformers.__version__,
-    }

@@ -1,9 +1,10 @@
 """Worker processes of this machine, one thread each.
 
-They are fresh interpreters (spawn) that import nothing of the caller's program, so that a script
-or a notebook needs no guard. Weights reach them by file: they map the same pages, and a page is
+They import nothing of the caller's program, so that a script or a notebook needs no guard. On
+Linux they are forks of one process that has nothing but the libraries (`lesion.engine.nursery`),
+elsewhere fresh interpreters. Weights reach them by file: they map the same pages, and a page is
 copied only where damage is written to it. Nothing heavy is imported at the top of this file: a
-worker says how many threads it wants before torch is loaded.
+fresh interpreter says how many threads it wants before torch is loaded.
 """
 
 import contextlib
@@ -12,27 +13,27 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from lesion.engine.crew import Hand, Signal
-    from lesion.engine.work import Job
-    from lesion.engine.worker import Setting
+    from lesion.engine.work import Job, Setting
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
 GRACE = 5.0  # seconds that a worker has to end when it is asked to
+START = "forkserver" if sys.platform == "linux" else "spawn"
 
 
 class _Process(NamedTuple):
-    process: SpawnProcess
+    process: BaseProcess
     pipe: Connection
 
 
@@ -52,8 +53,11 @@ class Processes:
     def hire(self) -> "Hand":
         """Start a process."""
         ours, theirs = multiprocessing.Pipe()
-        process = multiprocessing.get_context("spawn").Process(
-            target=main, args=(theirs,), daemon=True, name="lesion worker"
+        context: Any = multiprocessing.get_context(START)
+        if START == "forkserver":  # heeded by the first process of a program
+            context.set_forkserver_preload(["lesion.engine.nursery"])
+        process = context.Process(
+            target=main, args=(theirs, dict(os.environ)), daemon=True, name="lesion worker"
         )
         with _alone_in_the_world():
             process.start()
@@ -118,10 +122,10 @@ def _alone_in_the_world() -> Iterator[None]:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-def main(pipe: Connection) -> None:
-    """The life of a worker process."""
-    for name in THREADS:
-        os.environ[name] = "1"
+def main(pipe: Connection, environment: Mapping[str, str]) -> None:
+    """The life of a worker process; `environment` is that of its parent when it was hired."""
+    os.environ.clear()
+    os.environ.update({**environment, **dict.fromkeys(THREADS, "1")})
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     _mortal()
     try:
@@ -135,7 +139,9 @@ def main(pipe: Connection) -> None:
 
 
 def _mortal() -> None:
-    """End with the parent, and before it where memory runs out."""
+    """End with the parent and not by Ctrl-C; and before the parent where memory runs out."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     parent = multiprocessing.parent_process()
     if parent is not None:
 
