@@ -132,7 +132,8 @@ class Nodes:
 
     def hear(self, hands: "Sequence[Hand]") -> "list[tuple[Hand, Signal]]":
         """Everything that is there, of one worker at least."""
-        awaited = [ref for ref, hand in self._awaited.items() if hand in set(hands)]
+        asked = set(hands)
+        awaited = [ref for ref, hand in self._awaited.items() if hand in asked]
         first, later = self._ray.wait(awaited, num_returns=1)
         more, _ = self._ray.wait(later, num_returns=len(later), timeout=0) if later else ([], [])
         return [(hand, said) for ref in [*first, *more] for hand, said in self._open(ref)]
