@@ -39,13 +39,13 @@ class Settings:
 
 
 def zero(intact: torch.Tensor, one: Population, span: Span, by: Settings, key: Key) -> torch.Tensor:
-    """Exactly 0."""
-    return intact.new_zeros(())
+    """Exactly 0; on the CPU, so that writing it anywhere waits for no other device."""
+    return torch.zeros((), dtype=intact.dtype)
 
 
 def ones(intact: torch.Tensor, one: Population, span: Span, by: Settings, key: Key) -> torch.Tensor:
-    """Exactly 1."""
-    return intact.new_ones(())
+    """Exactly 1; on the CPU as well."""
+    return torch.ones((), dtype=intact.dtype)
 
 
 def noise(
