@@ -2,6 +2,7 @@ import pytest
 
 from lesion.damage.distraction import Distraction
 from lesion.damage.lesion import Lesion, Together
+from lesion.engine import estimate
 from lesion.engine.estimate import Cost, cost, damaged, free
 from lesion.models.load import load_model
 from lesion.specs import Finetuning, ModelSpec
@@ -26,10 +27,13 @@ def test_a_trial_and_a_training_take_time_and_memory(study, tiny_bert, untouched
     assert cost(ModelSpec(str(tiny_bert)), task)[0].training == 0
 
 
-def test_weights_are_counted_once_a_machine_and_the_rest_once_a_process():
+def test_weights_are_counted_once_a_machine_and_libraries_too_where_workers_are_forks(monkeypatch):
     one = Cost(seconds=1, parameters=1000, process=100, scoring=10)
     assert one.machine(1, damaged=7) == 4000 + (100 + 10 + 7)
-    assert one.machine(3, damaged=7) == 4000 + 3 * (100 + 10 + 7) + 100  # and the driver
+    for forks, libraries in ((True, 100), (False, 3 * 100)):
+        monkeypatch.setattr(estimate, "FORKS", forks)
+        three = 4000 + 100 + libraries + 3 * (estimate.OWN + 10 + 7)  # 100: the driver
+        assert one.machine(3, damaged=7) == three
 
 
 def test_a_worker_has_its_own_copy_of_what_a_lesion_writes_to(tiny_bert):

@@ -11,6 +11,7 @@ from torch import nn
 from lesion.damage.distraction import Distraction
 from lesion.damage.lesion import Damage, Recovering, Together
 from lesion.engine.forward import Scorer
+from lesion.engine.workers import FORKS
 from lesion.models import anatomy
 from lesion.models.finetune import preserved_randomness
 from lesion.models.load import load_model, load_tokenizer, resolve
@@ -20,6 +21,7 @@ from lesion.tasks.classify import Classification
 
 PROBES = 3
 BASE = 300_000_000  # bytes of a process with its libraries, where they cannot be measured
+OWN = 50_000_000  # bytes of a worker beside libraries, weights and scoring: tokenizer, rows
 TRAINING = 3  # times the arithmetic of scoring: a backward pass is twice a forward pass
 STATES = 4  # times the weights: themselves, their gradients, and Adam's two averages
 
@@ -50,8 +52,10 @@ class Cost(NamedTuple):
 
     def machine(self, workers: int, damaged: int) -> int:
         """Bytes of all processes together; `damaged`: what a worker must have of its own."""
-        each = self.process + self.scoring + damaged
-        return self.weights + workers * each + (self.process if workers > 1 else 0)
+        if workers == 1:
+            return self.weights + self.process + self.scoring + damaged
+        libraries = self.process + (self.process if FORKS else workers * self.process)  # + driver
+        return self.weights + libraries + workers * (OWN + self.scoring + damaged)
 
 
 def cost(

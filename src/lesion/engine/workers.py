@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
 GRACE = 5.0  # seconds that a worker has to end when it is asked to
-START = "forkserver" if sys.platform == "linux" else "spawn"
+FORKS = sys.platform == "linux"  # elsewhere, system libraries may not outlive a fork
 
 
 class _Process(NamedTuple):
@@ -53,8 +53,8 @@ class Processes:
     def hire(self) -> "Hand":
         """Start a process."""
         ours, theirs = multiprocessing.Pipe()
-        context: Any = multiprocessing.get_context(START)
-        if START == "forkserver":  # heeded by the first process of a program
+        context: Any = multiprocessing.get_context("forkserver" if FORKS else "spawn")
+        if FORKS:  # heeded by the first process of a program
             context.set_forkserver_preload(["lesion.engine.nursery"])
         process = context.Process(
             target=main, args=(theirs, dict(os.environ)), daemon=True, name="lesion worker"
