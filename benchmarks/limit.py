@@ -10,15 +10,13 @@ costs beside the forward pass (ordering, damage, restoring). All are processor t
 
 import argparse
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import made
 import numpy as np
 import torch
+from made import cpu_seconds as seconds
 from torch import nn
-from torch.nn.functional import linear
 
 from lesion.damage.lesion import Lesion
 from lesion.engine.forward import Scorer
@@ -27,63 +25,13 @@ FINE = tuple(n / 20 for n in range(1, 21))  # the article's
 COARSE = (1 / 6, 1 / 2, 5 / 6)
 
 
-class Product(NamedTuple):
-    """Rows times a matrix, so many times."""
-
-    rows: int
-    inputs: int
-    outputs: int
-    total: int  # rows in all
-
-    @property
-    def flops(self) -> float:
-        return 2.0 * self.total * self.inputs * self.outputs
-
-
-def seconds(work: Callable[[], object]) -> float:
-    start = time.process_time()
-    work()
-    return time.process_time() - start
-
-
-def products(scorer: Scorer, model: nn.Module) -> list[Product]:
-    """The linear maps of the forward pass that the engine runs.
-
-    Over all tokens in every layer but the last; there for each row once, which is left out here,
-    as is attention: the share is that of the plain large products.
-    """
-    config = model.config
-    width, inner = config.hidden_size, config.intermediate_size
-    rows = [len(row["input_ids"]) for row in scorer._rows]
-    tokens, batch = sum(rows), min(sum(rows), scorer._batch_tokens)
-    layers = config.num_hidden_layers - 1
-    return [
-        Product(batch, width, width, 4 * tokens * layers),
-        Product(batch, width, inner, tokens * layers),
-        Product(batch, inner, width, tokens * layers),
-    ]
-
-
-def ideal(needed: list[Product]) -> float:
-    """Seconds at the machine's rate."""
-    total = 0.0
-    for product in needed:
-        states = torch.randn(product.rows, product.inputs)
-        matrix = torch.randn(product.outputs, product.inputs)
-        times = max(1, int(2e9 / (2.0 * product.rows * product.inputs * product.outputs)))
-        linear(states, matrix)
-        taken = seconds(lambda: [linear(states, matrix) for _ in range(times)])  # noqa: B023
-        total += taken / times * product.total / product.rows
-    return total
-
-
 @torch.inference_mode()
 def measure(
     name: str, model: nn.Module, task: made.Rows, doses: tuple[float, ...], rounds: int
 ) -> None:
     """A draw a round, and the machine's rate before each trial."""
     scorer = Scorer(model, made.Tokenizer(), task)
-    needed = products(scorer, model)
+    needed = made.products(scorer, model)
     shares, beside, forward = [], [], []
     for draw in range(rounds):
         spent = 0.0
@@ -92,7 +40,7 @@ def measure(
             spent += time.process_time() - start
             for dose in doses:
                 spent += seconds(lambda dose=dose: wound.deepen(dose))
-                limit, taken = ideal(needed), seconds(scorer)
+                limit, taken = made.ideal(needed, seconds), seconds(scorer)
                 shares.append(limit / taken)
                 forward.append(taken)
             start = time.process_time()

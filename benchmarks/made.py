@@ -1,14 +1,22 @@
-"""What the benchmarks run on: models of random weights, and rows of tokens as long as real ones."""
+"""What the benchmarks run on: models of random weights, and rows of tokens as long as real ones.
 
+And what they hold the engine against: the rate of a machine at the same products of matrices.
+"""
+
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import NormalDist
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from torch import nn
+from torch.nn.functional import linear
 from transformers import BertConfig, BertForMaskedLM, BertForSequenceClassification
 
+from lesion.engine.forward import Scorer
 from lesion.specs import TaskSpec
 from lesion.tasks import load
 from lesion.tasks.base import Encoded, Row
@@ -75,10 +83,10 @@ def short_pairs(examples: int) -> Rows:
     return Rows([{**row, "read": [3], "words": [17, 23]} for row in rows], "mlm")
 
 
-def bert_base() -> torch.nn.Module:
-    """A classifier in the shape of BERT-base."""
+def bert_base(**changes: int) -> torch.nn.Module:
+    """A classifier in the shape of BERT-base; `changes` go to its configuration."""
     torch.manual_seed(0)  # noqa: TID251 -- transformers draws weights from the global generator
-    return BertForSequenceClassification(BertConfig()).eval()
+    return BertForSequenceClassification(BertConfig(**changes)).eval()
 
 
 def twin() -> torch.nn.Module:
@@ -87,3 +95,75 @@ def twin() -> torch.nn.Module:
     sizes = {"hidden_size": 128, "num_hidden_layers": 4, "num_attention_heads": 4}
     config = BertConfig(vocab_size=8192, intermediate_size=512, **sizes)
     return BertForMaskedLM(config).eval()
+
+
+class Product(NamedTuple):
+    """Rows times a matrix, so many times."""
+
+    rows: int
+    inputs: int
+    outputs: int
+    total: int  # rows in all
+
+    @property
+    def flops(self) -> float:
+        return 2.0 * self.total * self.inputs * self.outputs
+
+
+def products(scorer: Scorer, model: nn.Module) -> list[Product]:
+    """The linear maps of the forward pass that the engine runs.
+
+    Over all tokens in every layer but the last; there for each row once, which is left out here,
+    as is attention: the share is that of the plain large products.
+    """
+    config = model.config
+    width, inner = config.hidden_size, config.intermediate_size
+    rows = [len(row["input_ids"]) for row in scorer._rows]
+    tokens, batch = sum(rows), min(sum(rows), scorer._batch_tokens)
+    layers = config.num_hidden_layers - 1
+    return [
+        Product(batch, width, width, 4 * tokens * layers),
+        Product(batch, width, inner, tokens * layers),
+        Product(batch, inner, width, tokens * layers),
+    ]
+
+
+def cpu_seconds(work: Callable[[], object]) -> float:
+    """Processor time."""
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+def device_seconds(device: torch.device, work: Callable[[], object]) -> float:
+    """Wall time until a device has done all of it."""
+    wait = torch.cuda.synchronize if device.type == "cuda" else lambda: None
+    wait()
+    start = time.perf_counter()
+    work()
+    wait()
+    return time.perf_counter() - start
+
+
+def ideal(
+    needed: list[Product],
+    seconds: Callable[[Callable[[], object]], float],
+    flops: float = 2e9,
+    **kind: Any,
+) -> float:
+    """Seconds at the machine's rate.
+
+    Args:
+        seconds: how long some work takes.
+        flops: spent on measuring each product.
+        kind: device and dtype of the numbers; float32 on the CPU where nothing is said.
+    """
+    total = 0.0
+    for product in needed:
+        states = torch.randn(product.rows, product.inputs, **kind)
+        matrix = torch.randn(product.outputs, product.inputs, **kind)
+        times = max(1, int(flops / (2.0 * product.rows * product.inputs * product.outputs)))
+        linear(states, matrix)
+        taken = seconds(lambda: [linear(states, matrix) for _ in range(times)])  # noqa: B023
+        total += taken / times * product.total / product.rows
+    return total

@@ -5,7 +5,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from lesion.engine.blocks import Attention, Mlp, dead_rows, lean_attention, lean_mlp, ready
+from lesion.engine import blocks
+from lesion.engine.blocks import Attention, Mlp, dead_rows, living, ready
 from lesion.engine.packing import pack
 
 WIDTH, HEADS, INNER, MANY = 32, 2, 64, 10**6
@@ -70,6 +71,15 @@ def whole_mlp(block: Mlp, states: torch.Tensor, packed) -> torch.Tensor:
     return block.norm(states + block.outer(block.activation(block.inner(states))))
 
 
+def run(block: Attention | Mlp):
+    return ready(block, MANY, living([block])[0])
+
+
+def lean(block: Attention | Mlp, tokens: int):
+    make = blocks.lean_attention if isinstance(block, Attention) else blocks.lean_mlp
+    return make(block, tokens, living([block])[0])
+
+
 def kill(module: nn.Linear, rows, bias: bool = True) -> None:
     module.weight[rows] = 0
     if bias:
@@ -92,7 +102,7 @@ def test_attention_without_dead_rows_is_the_same_function(
     attention, states, packed, part, rows, bias
 ):
     kill(getattr(attention, part), rows, bias)
-    found = ready(attention, MANY)(states, packed)
+    found = run(attention)(states, packed)
     assert torch.allclose(found, whole_attention(attention, states, packed), atol=1e-5)
 
 
@@ -100,7 +110,7 @@ def test_attention_without_dead_rows_is_the_same_function(
 def test_attention_with_dead_rows_everywhere_is_the_same_function(attention, states, packed, rows):
     for shift, part in enumerate(("query", "key", "value", "output")):
         kill(getattr(attention, part), [(row + shift) % WIDTH for row in rows], shift % 2 == 0)
-    found = ready(attention, MANY)(states, packed)
+    found = run(attention)(states, packed)
     assert torch.allclose(found, whole_attention(attention, states, packed), atol=1e-5)
 
 
@@ -109,37 +119,51 @@ def test_attention_with_dead_rows_everywhere_is_the_same_function(attention, sta
 @pytest.mark.parametrize("part", ["inner", "outer"])
 def test_an_mlp_without_dead_rows_is_the_same_function(mlp, states, packed, part, rows, bias):
     kill(getattr(mlp, part), rows, bias)
-    found = ready(mlp, MANY)(states, packed)
+    found = run(mlp)(states, packed)
     assert torch.allclose(found, whole_mlp(mlp, states, packed), atol=1e-5)
 
 
 def test_dead_neurons_are_left_out(mlp, attention):
     kill(mlp.inner, slice(0, 40))
-    lean = lean_mlp(mlp, MANY)
-    assert lean.inner.weight.shape == (32, WIDTH), "24 alive, filled up to a multiple of 16"
-    assert lean.outer.weight.shape == (WIDTH, 32)
+    found = lean(mlp, MANY)
+    assert found.inner.weight.shape == (32, WIDTH), "24 alive, filled up to a multiple of 16"
+    assert found.outer.weight.shape == (WIDTH, 32)
     kill(attention.value, slice(0, 16))
-    lean = lean_attention(attention, MANY)
-    assert lean.heads.tolist() == [1]
-    assert [one.weight.shape[0] for one in (lean.query, lean.key, lean.value)] == [16, 16, 16]
-    assert lean.output.weight.shape == (WIDTH, 16)
+    found = lean(attention, MANY)
+    assert found.heads.tolist() == [1]
+    assert [one.weight.shape[0] for one in (found.query, found.key, found.value)] == [16, 16, 16]
+    assert found.output.weight.shape == (WIDTH, 16)
 
 
 def test_nothing_is_computed_for_a_block_that_says_nothing(mlp, attention):
     kill(mlp.outer, slice(None))
     kill(attention.output, slice(None))
-    assert lean_mlp(mlp, MANY).inner.weight.shape[0] == 0
-    assert len(lean_attention(attention, MANY).heads) == 0
+    assert lean(mlp, MANY).inner.weight.shape[0] == 0
+    assert len(lean(attention, MANY).heads) == 0
 
 
 def test_where_copying_costs_more_the_live_weights_are_used(mlp, attention):
     kill(mlp.inner, slice(0, 40))
     kill(attention.value, slice(0, 16))
-    assert lean_mlp(mlp, 1).inner.weight is mlp.inner.weight
-    assert lean_attention(attention, 1).value.weight is attention.value.weight
+    assert lean(mlp, 1).inner.weight is mlp.inner.weight
+    assert lean(attention, 1).value.weight is attention.value.weight
 
 
 def test_a_row_is_dead_only_if_it_is_zero_to_its_end():
     weight = torch.zeros(4, 40)
     weight[1, 39], weight[3, 0] = 1, float("nan")
-    assert dead_rows(weight).tolist() == [True, False, True, False]
+    (dead,) = dead_rows([weight], [None])
+    assert dead.tolist() == [True, False, True, False]
+
+
+def test_however_many_blocks_a_device_is_asked_twice_what_is_dead(attention, mlp, monkeypatch):
+    asked, own = [], blocks._fetched
+    monkeypatch.setattr(blocks, "_fetched", lambda masks: asked.append(masks) or own(masks))
+    kill(mlp.inner, slice(0, 40))
+    kill(attention.query, 3)
+    kill(attention.key, 4)
+    found = living([mlp, attention] * 5)
+    assert len(asked) == 2
+    assert [len(one) for one in found] == [2, 4] * 5
+    assert found[0][0].tolist() == [False] * 40 + [True] * 24
+    assert [int((~one).nonzero()) for one in found[1][:2]] == [3, 4]

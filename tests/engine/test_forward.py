@@ -136,15 +136,6 @@ def test_a_model_with_hooks_is_run_as_a_whole(bert):
     assert np.array_equal(score(), before)
 
 
-def test_in_another_precision_a_model_is_run_as_a_whole(bert):
-    model, tokenizer = bert
-    score, plain = (Scorer(model, tokenizer, Small(), fast=fast) for fast in (True, False))
-    before = score()
-    with torch.autocast("cpu", torch.bfloat16):
-        assert np.array_equal(score(), plain(), equal_nan=True)
-    assert np.array_equal(score(), before)
-
-
 def test_a_xlm_without_its_language_is_another_model(tiny_xlm):
     """Why `langs` matter: leaving them out changes the scores."""
     tokenizer, model = AutoTokenizer.from_pretrained(tiny_xlm), load_model(str(tiny_xlm))

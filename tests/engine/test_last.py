@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from lesion.engine.blocks import ready
+from lesion.engine.blocks import living, ready
 from lesion.engine.encoders import encoder_of
 from lesion.engine.last import last_layer
 from lesion.engine.packing import pack
@@ -29,6 +29,6 @@ def test_the_last_layer_at_some_places_is_the_whole_layer_there(name, reads, pad
         expected = []
         for one, pack_ in zip(states, packs, strict=True):
             for block in encoder.layers[-1]:
-                one = ready(block, 1, encoder.bias)(one, pack_)
+                one = ready(block, 1, living([block])[0], encoder.bias)(one, pack_)
             expected.append(one[pack_.reads])
     assert torch.allclose(found, torch.cat(expected), atol=1e-5)

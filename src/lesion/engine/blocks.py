@@ -9,9 +9,12 @@ the same function.
 - A dead key row adds the same to every score of a query, which the softmax takes out again; a dead
   query row with no bias adds nothing. Either way both rows go.
 - A dead output row leaves its dimension of the stream alone.
+
+Which units are dead is found out for all blocks together: a GPU is waited for twice a pass, not a
+dozen times a block. Under autocast products are in bfloat16, the stream of states stays float32.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -22,6 +25,7 @@ from lesion.engine.packing import Pack
 
 Run = Callable[[torch.Tensor, Pack], torch.Tensor]  # (tokens, width) -> the same
 Bias = Callable[[int], torch.Tensor]
+Alive = tuple[torch.Tensor, ...]  # bool (units,) of each map of a block, on the CPU
 COPY = 64  # tokens for which multiplying with a number costs about as much as copying it
 
 
@@ -61,7 +65,7 @@ class Map(NamedTuple):
         """(tokens, inputs) -> (tokens, outputs), a new tensor."""
         if self.spread is None:
             return functional.linear(states, self.weight, self.bias)
-        return functional.linear(states, self.weight).index_select(1, self.spread).add_(self.bias)
+        return plus(functional.linear(states, self.weight).index_select(1, self.spread), self.bias)
 
 
 class LeanAttention(NamedTuple):
@@ -82,21 +86,27 @@ class LeanMlp(NamedTuple):
     outer: Map
 
 
-def ready(block: Attention | Mlp, tokens: int, bias: Bias | None = None) -> Run:
+def ready(block: Attention | Mlp, tokens: int, alive: Alive, bias: Bias | None = None) -> Run:
     """A block as a function of packed states.
 
     Args:
         tokens: how many it will be run on.
+        alive: its units that are left, see `living`.
         bias: length -> what is added to the scores, (1, heads, length, length).
     """
     norm = block.norm
     if isinstance(block, Attention):
-        attention = lean_attention(block, tokens)
+        attention = lean_attention(block, tokens, alive)
         return lambda states, pack: norm(
-            attention.output(attended(attention, states, pack, bias)).add_(states)
+            plus(attention.output(attended(attention, states, pack, bias)), states)
         )
-    mlp, activation = lean_mlp(block, tokens), block.activation
-    return lambda states, pack: norm(mlp.outer(activation(mlp.inner(states))).add_(states))
+    mlp, activation = lean_mlp(block, tokens, alive), block.activation
+    return lambda states, pack: norm(plus(mlp.outer(activation(mlp.inner(states))), states))
+
+
+def plus(fresh: torch.Tensor, more: torch.Tensor) -> torch.Tensor:
+    """The sum, in the more exact of two dtypes; in place where they are one."""
+    return fresh.add_(more) if fresh.dtype == more.dtype else fresh + more
 
 
 def attended(
@@ -106,6 +116,7 @@ def attended(
     heads = len(lean.heads)
     if not heads:
         return states.new_empty(len(states), 0)
+    states = _cast(states)
     query, key, value = (
         one(states).view(len(states), heads, -1) for one in (lean.query, lean.key, lean.value)
     )
@@ -125,6 +136,14 @@ def attended(
     return torch.cat(parts) if len(parts) > 1 else parts[0]
 
 
+def _cast(states: torch.Tensor) -> torch.Tensor:
+    """As autocast would for each of several products, but once."""
+    kind = states.device.type
+    if not torch.is_autocast_enabled(kind):
+        return states
+    return states.to(torch.get_autocast_dtype(kind))
+
+
 def _widened(one: torch.Tensor, wide: int) -> torch.Tensor:
     """Zeros up to a common width, which change neither scores nor sums."""
     missing = wide - one.shape[2]
@@ -140,44 +159,90 @@ def _added(mask: torch.Tensor | None, bias: torch.Tensor | None) -> torch.Tensor
     return bias.masked_fill(~mask[:, None, None, :], -torch.inf)
 
 
-def dead_rows(weight: torch.Tensor) -> torch.Tensor:
-    """Which rows are zero throughout: bool (rows,). Most are told by their first few numbers."""
-    dead = (weight[:, :16] == 0).all(1)
-    suspects = dead.nonzero().flatten()
-    if len(suspects):
-        dead[suspects] = (weight[suspects] == 0).all(1)
+def living(blocks: Sequence[Attention | Mlp]) -> list[Alive]:
+    """Which units of each block are not dead: of the maps in the order of its fields.
+
+    A query row counts as dead only without a bias, a key row only with a finite one.
+    """
+    maps = [(block, one) for block in blocks for one in _linear(block)]
+    needed = [_needed(block, one) for block, one in maps]
+    alive = iter(~one for one in dead_rows([one.weight for _, one in maps], needed))
+    return [tuple(next(alive) for _ in _linear(block)) for block in blocks]
+
+
+def _linear(block: Attention | Mlp) -> list[nn.Linear]:
+    return [one for one in block if isinstance(one, nn.Linear)]
+
+
+def _needed(block: Attention | Mlp, one: nn.Linear) -> torch.Tensor | None:
+    """Rows that stay whatever their weights are: bool (rows,)."""
+    if isinstance(block, Attention) and one is block.query:
+        return one.bias != 0
+    if isinstance(block, Attention) and one is block.key:
+        return ~one.bias.isfinite()
+    return None
+
+
+def dead_rows(
+    weights: Sequence[torch.Tensor], needed: Sequence[torch.Tensor | None]
+) -> list[torch.Tensor]:
+    """Which rows of each matrix are zero throughout and not needed: bool (rows,), on the CPU.
+
+    Most are told by their first few numbers.
+    """
+    first = [(one[:, :16] == 0).all(1) for one in weights]
+    dead = _fetched(
+        [one if must is None else one & ~must for one, must in zip(first, needed, strict=True)]
+    )
+    suspects = {n: one.nonzero().flatten() for n, one in enumerate(dead) if one.any()}
+    whole = [(weights[n][_sent(rows, weights[n])] == 0).all(1) for n, rows in suspects.items()]
+    for (n, rows), told in zip(suspects.items(), _fetched(whole), strict=True):
+        dead[n][rows] = told
     return dead
 
 
-def lean_attention(block: Attention, tokens: int) -> LeanAttention:
+def _fetched(masks: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """Vectors on the CPU, waiting once for the device."""
+    if not masks:
+        return []
+    return list(torch.cat(list(masks)).cpu().split([len(one) for one in masks]))
+
+
+def _sent(indices: torch.Tensor, to: torch.Tensor) -> torch.Tensor:
+    """Indices where a tensor is. CUDA copies what it is given before it returns."""
+    return indices.to(to.device, non_blocking=to.device.type == "cuda")
+
+
+def lean_attention(block: Attention, tokens: int, alive: Alive) -> LeanAttention:
     """An attention block without its dead units, where leaving them out is faster."""
     size = block.value.weight.shape[0] // block.heads
-    heard = ~dead_rows(block.output.weight)
-    values = ~dead_rows(block.value.weight).view(block.heads, size) & heard.any()
+    queries, keys, values, heard = alive
+    scoring = (queries & keys).view(block.heads, size)
+    values = values.view(block.heads, size) & heard.any()
     heads = values.any(1).nonzero().flatten()
     value = Map(block.value.weight, block.value.bias)
     chosen: torch.Tensor | None = None
     if _worth(_kept(values) * len(heads), values.numel(), tokens):
-        chosen = _chosen(values, heads)
+        chosen = _sent(_chosen(values, heads), block.value.weight)
         value = _rows(block.value, chosen)
     else:
-        heads = torch.arange(block.heads, device=heads.device)
-    keys = _scoring(block).view(block.heads, size)
+        heads = torch.arange(block.heads)
     query, key = [Map(one.weight, one.bias) for one in (block.query, block.key)]
-    if chosen is not None or _worth(_kept(keys) * block.heads, keys.numel(), tokens):
-        scoring = _chosen(keys, heads)
-        query, key = [_rows(one, scoring) for one in (block.query, block.key)]
+    if chosen is not None or _worth(_kept(scoring) * block.heads, scoring.numel(), tokens):
+        rows = _sent(_chosen(scoring, heads), block.query.weight)
+        query, key = [_rows(one, rows) for one in (block.query, block.key)]
     output = _output(block.output, heard, chosen, block.value.bias, tokens)
-    return LeanAttention(query, key, value, output, heads, size**-0.5)
+    return LeanAttention(query, key, value, output, _sent(heads, value.weight), size**-0.5)
 
 
-def lean_mlp(block: Mlp, tokens: int) -> LeanMlp:
+def lean_mlp(block: Mlp, tokens: int, alive: Alive) -> LeanMlp:
     """An MLP block without its dead units, where leaving them out is faster."""
-    heard = ~dead_rows(block.outer.weight)
-    chosen = _padded(~dead_rows(block.inner.weight) & heard.any())
+    speaking, heard = alive
+    chosen = _padded(speaking & heard.any())
     if not _worth(len(chosen), len(block.inner.weight), tokens):
         inner = Map(block.inner.weight, block.inner.bias)
         return LeanMlp(inner, _output(block.outer, heard, None, block.inner.bias, tokens))
+    chosen = _sent(chosen, block.inner.weight)
     constant = block.activation(block.inner.bias)
     outer = _output(block.outer, heard, chosen, constant, tokens)
     return LeanMlp(_rows(block.inner, chosen), outer)
@@ -186,12 +251,6 @@ def lean_mlp(block: Mlp, tokens: int) -> LeanMlp:
 def _worth(kept: int, total: int, tokens: int) -> bool:
     """Whether leaving out saves more than copying what is kept costs."""
     return (total - kept) * tokens > COPY * kept
-
-
-def _scoring(block: Attention) -> torch.Tensor:
-    """The rows of query and key that may tell one score from another: bool (rows,)."""
-    key = ~dead_rows(block.key.weight) | ~block.key.bias.isfinite()
-    return key & ~(dead_rows(block.query.weight) & (block.query.bias == 0))
 
 
 def _kept(alive: torch.Tensor) -> int:
@@ -228,7 +287,7 @@ def _output(
     """The map behind units of which some are left out: what they say goes into the bias.
 
     Args:
-        alive: bool (outputs,), the rows that are not zero.
+        alive: bool (outputs,), the rows that are not zero, on the CPU.
         inputs: int64, the units that are left; None for all.
         constant: (units,), what each unit says if its row is dead.
     """
@@ -236,12 +295,13 @@ def _output(
     bias: torch.Tensor = linear.bias
     spread: torch.Tensor | None = None
     if inputs is not None:
-        bias = bias + weight @ constant.index_fill(0, inputs, 0)
+        with torch.autocast(weight.device.type, enabled=False):
+            bias = bias + weight @ constant.index_fill(0, inputs, 0)
     chosen = _padded(alive, more=1)  # a dead one among them stands for all that are left out
     if _worth(len(chosen), len(alive), tokens):
-        weight = weight[chosen]
-        spread = chosen.new_full((len(alive),), int(alive[chosen].byte().argmin()))
-        spread[chosen] = torch.arange(len(chosen), device=weight.device)
+        places = chosen.new_full((len(alive),), int(alive[chosen].byte().argmin()))
+        places[chosen] = torch.arange(len(chosen))
+        weight, spread = weight[_sent(chosen, weight)], _sent(places, weight)
     if inputs is not None:
         weight = weight[:, inputs]
     return Map(weight, bias, spread)

@@ -3,7 +3,7 @@
 Rows are tokenised once, sorted by length and cut into batches by the number of tokens. Encoders of
 the families in `lesion.engine.encoders` are run block by block on rows without padding
 (`passage.py`), all others by their own forward, padded to the longest row of a batch. The outputs
-are those of the model's own forward, within rounding.
+are those of the model's own forward in the same precision, within rounding.
 """
 
 from collections.abc import Sequence
@@ -15,25 +15,32 @@ from torch import nn
 
 from lesion.engine.encoders import encoder_of
 from lesion.engine.packing import batches, pack
-from lesion.engine.passage import LOGITS, Passage
+from lesion.engine.passage import Passage
 from lesion.models.inputs import collate, language_of
 from lesion.tasks.base import Row, Task
 from lesion.tasks.masked import at
 
 BATCH_TOKENS = 4096  # of the model's own forward
 BATCH_NUMBERS = 2**20  # of the widest states of the fast forward: they stay in the cache
+LOGITS = 2**19  # computed and read at a time: likewise
+# A device other than the CPU has no such cache to keep to: its batches are long enough to hide the
+# launch of a kernel, and short enough that rows of about one length stand together, and that the
+# states (100 MB of float32 where an MLP is 3072 wide) leave room on a small GPU.
+DEVICE_TOKENS = 8192
+DEVICE_LOGITS = 2**26
 
 
 class Scorer:
     """A task made ready for one model: call it as often as the model's weights change.
 
-    Equal weights give equal bits, whatever was scored before.
+    Equal weights give equal bits, whatever was scored before. In bf16, open `computing` of
+    `lesion.engine.precision` for each score anew: while it is open, torch may take old weights.
 
     Args:
         model: in evaluation mode.
         tokenizer: the model's own.
         task: what is scored.
-        batch_tokens: padded tokens a batch; None for what suits the model.
+        batch_tokens: padded tokens a batch; None for what suits the model and its device.
         fast: False for the model's own forward throughout.
     """
 
@@ -47,13 +54,18 @@ class Scorer:
     ) -> None:
         self.tokenizer = tokenizer
         self._model = model
+        self._device = next(model.parameters()).device
         found = encoder_of(model, task.head) if fast else "the plain forward was asked for"
         self._encoder = None if isinstance(found, str) else found
         self.note = found if isinstance(found, str) else ""
-        self._batch_tokens = batch_tokens or self._suitable()
+        self._batch_tokens = batch_tokens or self._suitable(task)
         self.read(task)
 
-    def _suitable(self) -> int:
+    def _suitable(self, task: Task) -> int:
+        """A model's own forward may give logits of every word for every token: then they decide."""
+        few = self._encoder is not None or task.head == "classification"
+        if few and self._device.type != "cpu":
+            return DEVICE_TOKENS
         if self._encoder is None:
             return BATCH_TOKENS
         return max(128, BATCH_NUMBERS // self._encoder.layers[0][1].inner.weight.shape[0])
@@ -65,16 +77,19 @@ class Scorer:
         self._encoded = task.encode(self.tokenizer, config)
         self._rows = self._encoded.rows
         self._batches = batches(self._rows, self._batch_tokens)
-        self._device = next(self._model.parameters()).device
-        self._language = language_of(config, task.language)
         self._reads = max((len(row.get("read", [0])) for row in self._rows), default=1)
         self._passage: Passage | None = None
-        if self._encoder is not None:
-            padded = self._device.type != "cpu"
+        parts, device = [self._rows_of(batch) for batch in self._batches], self._device
+        language = language_of(config, task.language)
+        self._words = [_words(rows, device) for rows in parts]
+        if self._encoder is None:
+            self._inputs = [collate(rows, self.tokenizer, language, device) for rows in parts]
+        else:
             packs = [
-                pack(rows, self.tokenizer, self._language, self._device, self._reads, padded)
-                for rows in map(self._rows_of, self._batches)
+                pack(rows, self.tokenizer, language, device, self._reads, device.type != "cpu")
+                for rows in parts
             ]
+            self._inputs = [one.inputs for one in packs]
             self._passage = Passage(self._encoder, packs)
 
     @property
@@ -104,23 +119,27 @@ class Scorer:
         return self._heard([batch], *self._passage.alone(batch))[0]
 
     def _is_plain(self) -> bool:
-        """Whether its modules alone tell what the model does: no hooks, no other precision."""
-        return not torch.is_autocast_enabled(self._device.type) and not any(
+        """Whether its modules alone tell what the model does: no hooks, no dropout."""
+        return not any(
             one.training or one._forward_hooks or one._forward_pre_hooks
             for one in self._model.modules()
         )
 
-    def _heard(self, numbers: list[int], states: torch.Tensor, finite: bool) -> list[np.ndarray]:
+    def _heard(
+        self, numbers: list[int], states: torch.Tensor, finite: torch.Tensor
+    ) -> list[np.ndarray]:
         """Kept outputs of each batch, from the states at the places that the head reads.
 
         Where numbers overflow, what is left out could have mattered: the model's own forward says.
         """
         assert self._encoder is not None
         rows = [row for number in numbers for row in self._rows_of(self._batches[number])]
-        states, words = states.view(len(rows), self._reads, -1), _words(rows, states.device)
+        asked = [words for number in numbers if (words := self._words[number]) is not None]
+        states, words = states.view(len(rows), self._reads, -1), torch.cat(asked) if asked else None
         output = self._encoder.output
         columns = output.out_features if output is not None and words is None else 1
-        step = max(1, LOGITS // (self._reads * columns))
+        room = LOGITS if self._device.type == "cpu" else DEVICE_LOGITS
+        step = max(1, room // (self._reads * columns))
         parts = [
             self._task.read(
                 self._encoder.logits(states[part], None if words is None else words[part]),
@@ -129,7 +148,7 @@ class Scorer:
             for part in (slice(start, start + step) for start in range(0, len(rows), step))
         ]
         outputs = torch.cat(parts).float()
-        if not (finite and bool(outputs.isfinite().all())):
+        if not bool(finite & outputs.isfinite().all()):
             return [self._own(number) for number in numbers]
         sizes = [len(self._batches[number]) for number in numbers]
         return np.split(outputs.cpu().numpy(), np.cumsum(sizes)[:-1])
@@ -137,10 +156,10 @@ class Scorer:
     def _own(self, batch: int) -> np.ndarray:
         """Kept outputs of one batch by the model's own forward."""
         rows = self._rows_of(self._batches[batch])
-        logits = self._model(**collate(rows, self.tokenizer, self._language, self._device)).logits
+        logits = self._model(**self._inputs[batch]).logits
         if "read" in rows[0]:
             logits = at(logits, rows)
-        words = _words(rows, logits.device)
+        words = self._words[batch]
         if words is not None:
             logits = logits.gather(2, words[:, None].expand(-1, logits.shape[1], -1))
         return self._task.read(logits, rows).float().cpu().numpy()

@@ -2,7 +2,8 @@
 
 A classifier reads one token of each row, and a hidden word is one token. There a query is made;
 keys and values are not made for every token: with W the key matrix of a head, q · Wx is (qW) · x,
-and the weighted sum of values is the value of the weighted sum.
+and the weighted sum of values is the value of the weighted sum. These few products are computed in
+float32 under autocast too: rounding qW would cost more than rounding q and Wx does.
 """
 
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch.nn import functional
 
+from lesion.engine.blocks import plus
 from lesion.engine.encoders import Encoder
 from lesion.engine.packing import Pack
 
@@ -20,11 +22,25 @@ def last_layer(
     """What the last layer says at the places that are read: (rows * reads, width).
 
     Args:
-        states: what the layer below says about all tokens of each pack, (tokens, width).
+        states: what the layer below says about all tokens of each pack, float32 (tokens, width).
     """
     attention, mlp = encoder.layers[-1]
-    heads, width = attention.heads, states[0].shape[1]
     here = torch.cat([one[pack.reads] for one, pack in zip(states, packs, strict=True)])
+    with torch.autocast(here.device.type, enabled=False):
+        said = _said(encoder, packs, states, here)
+    found = attention.norm(plus(attention.output(said), here))
+    return mlp.norm(plus(mlp.outer(mlp.activation(mlp.inner(found))), found))
+
+
+def _said(
+    encoder: Encoder,
+    packs: Sequence[Pack],
+    states: Sequence[torch.Tensor],
+    here: torch.Tensor,
+) -> torch.Tensor:
+    """What the heads say before the output map, from the states here: (reads, values)."""
+    attention, _ = encoder.layers[-1]
+    heads, width = attention.heads, here.shape[1]
     query = functional.linear(here, attention.query.weight, attention.query.bias)
     size = query.shape[1] // heads
     query = query.view(-1, heads, size) * size**-0.5
@@ -36,8 +52,7 @@ def last_layer(
     seen = torch.cat([_seen(encoder, *one) for one in questions])
     values = attention.value.weight.view(heads, size, width).transpose(1, 2)
     said = torch.bmm(seen.transpose(0, 1), values).transpose(0, 1).flatten(1)
-    found = attention.norm(attention.output(said.add_(attention.value.bias)).add_(here))
-    return mlp.norm(mlp.outer(mlp.activation(mlp.inner(found))).add_(found))
+    return said.add_(attention.value.bias)
 
 
 def _seen(

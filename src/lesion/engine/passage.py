@@ -5,7 +5,7 @@ weights stay in the processor's cache. What stands below the lowest block that c
 last time is kept and not computed again; the top layer is computed only where the head reads.
 
 What is computed for a model in some state never depends on the states before: what was kept is bit
-for bit what would be computed again.
+for bit what would be computed again, in the same precision.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,17 +14,16 @@ from itertools import chain
 import torch
 from torch import nn
 
-from lesion.engine.blocks import Attention, Mlp, ready
+from lesion.engine.blocks import Alive, Attention, Mlp, living, ready
 from lesion.engine.encoders import Encoder
 from lesion.engine.last import last_layer
 from lesion.engine.packing import Pack
 
 WAVE_BYTES = 2**27  # states of the packs that go through together
 KEPT_BYTES = 2**28  # states that are kept from one call to the next; past it, they are recomputed
-LOGITS = 2**19  # computed and read at a time, so that they do not leave the processor's cache
 
 States = list[torch.Tensor]
-Version = tuple[tuple[int, int], ...]
+Version = tuple[object, ...]
 
 
 class Passage:
@@ -45,41 +44,56 @@ class Passage:
         self._before: list[Version] = []
         self._kept: dict[int, tuple[int, list[Version], States]] = {}
 
-    def run(self) -> Iterator[tuple[list[int], torch.Tensor, bool]]:
+    def run(self) -> Iterator[tuple[list[int], torch.Tensor, torch.Tensor]]:
         """States at the places that are read, wave by wave.
 
         Yields:
             numbers of packs, states (rows * reads, width) in their order, and whether all states
-            below the last layer were finite.
+            below the last layer were finite, bool (), on the device.
         """
-        versions = [_version(modules) for modules in self._modules]
+        versions = self._versions()
         lowest = _first_difference(versions, self._before)
         self._before = versions
-        for wave, members in enumerate(self._waves):
+        starts = [self._start(wave, versions) for wave in range(len(self._waves))]
+        alive = self._alive(min(starts, default=0))
+        for wave, (members, start) in enumerate(zip(self._waves, starts, strict=True)):
             packs = [self._packs[number] for number in members]
-            start, states = self._start(wave, versions)
+            states = list(self._kept[wave][2]) if start else []
             for step in range(start, self._steps):
                 if step == lowest and step > start:
                     self._keep(wave, versions, step, states)
                 if step < self._steps - 1:
-                    states = self._step(step, packs, states)
+                    states = self._step(step, packs, states, alive)
             yield members, last_layer(self._encoder, packs, states), _finite(states)
 
-    def alone(self, number: int) -> tuple[torch.Tensor, bool]:
+    def alone(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
         """The same of one pack; nothing is kept."""
-        packs = [self._packs[number]]
+        packs, alive = [self._packs[number]], self._alive(0)
         states: States = []
         for step in range(self._steps - 1):
-            states = self._step(step, packs, states)
+            states = self._step(step, packs, states, alive)
         return last_layer(self._encoder, packs, states), _finite(states)
 
-    def _start(self, wave: int, versions: list[Version]) -> tuple[int, States]:
-        """The highest step whose input is kept and still true, and that input."""
-        step, then, states = self._kept.get(wave, (0, [], []))
+    def _versions(self) -> list[Version]:
+        """Of each step; that of the first tells also how exactly all compute."""
+        first, *others = map(_version, self._modules)
+        return [(*_arithmetic(self._modules[0][0]), *first), *others]
+
+    def _start(self, wave: int, versions: list[Version]) -> int:
+        """The highest step whose input is kept and still true; else the first."""
+        step, then, _ = self._kept.get(wave, (0, [], []))
         if then[:step] == versions[:step]:
-            return step, list(states)
+            return step
         del self._kept[wave]
-        return 0, []
+        return 0
+
+    def _alive(self, start: int) -> dict[int, Alive]:
+        """The units that are left in each block, from a step on to below the last layer."""
+        steps = range(max(start, 1), self._steps - 1)
+        return dict(zip(steps, living([self._block(step) for step in steps]), strict=True))
+
+    def _block(self, step: int) -> Attention | Mlp:
+        return self._encoder.layers[(step - 1) // 2][(step - 1) % 2]
 
     def _keep(self, wave: int, versions: list[Version], step: int, states: States) -> None:
         """Hold on to the input of a step, as far as there is room."""
@@ -89,12 +103,13 @@ class Passage:
         if held + size <= KEPT_BYTES:
             self._kept[wave] = (step, versions, list(states))
 
-    def _step(self, step: int, packs: Sequence[Pack], states: States) -> States:
+    def _step(
+        self, step: int, packs: Sequence[Pack], states: States, alive: dict[int, Alive]
+    ) -> States:
         encoder, tokens = self._encoder, sum(pack.tokens for pack in packs)
         if step == 0:
-            return [encoder.embed(one.inputs).flatten(0, 1)[one.real] for one in packs]
-        attention, mlp = encoder.layers[(step - 1) // 2]
-        run = ready(attention if step % 2 else mlp, tokens, encoder.bias)
+            return [encoder.embed(one.inputs).flatten(0, 1)[one.real].float() for one in packs]
+        run = ready(self._block(step), tokens, alive[step], encoder.bias)
         return [run(one, pack) for one, pack in zip(states, packs, strict=True)]
 
 
@@ -136,9 +151,16 @@ def _first_difference(now: Sequence[Version], before: Sequence[Version]) -> int 
     return next((step for step, (one, other) in enumerate(pairs) if one != other), None)
 
 
-def _finite(states: States) -> bool:
+def _arithmetic(module: nn.Module) -> tuple[object, ...]:
+    """What decides, beside the weights, what is computed where a module is."""
+    kind = next(module.parameters()).device.type
+    autocast = torch.is_autocast_enabled(kind) and torch.get_autocast_dtype(kind)
+    return autocast, torch.get_float32_matmul_precision()
+
+
+def _finite(states: States) -> torch.Tensor:
     """Whether no number overflowed: NaN once in a token stays in it to the last layer."""
-    return all(bool(one.sum().isfinite()) for one in states)
+    return torch.stack([one.sum() for one in states]).isfinite().all()
 
 
 def _bytes(states: torch.Tensor) -> int:

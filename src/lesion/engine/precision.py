@@ -16,7 +16,8 @@ def computing(precision: str, device: torch.device | str) -> Iterator[None]:
     """Score with a precision of `lesion.words.PRECISIONS` while open.
 
     Fine-tuning and gradients are not meant to run in here: what is cached and what is ordered do
-    not depend on how scores are computed.
+    not depend on how scores are computed. Nor is damage: for bf16, torch keeps the weights that it
+    has cast until this is left, however they change. Open it for each score.
     """
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
