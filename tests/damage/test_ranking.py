@@ -1,3 +1,4 @@
+import threading
 from functools import partial
 from itertools import pairwise
 
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from lesion.damage import ranking
 from lesion.damage.lesion import Lesion
-from lesion.damage.ranking import Listed, Matched, Ranking, rank, selected, share_room
+from lesion.damage.ranking import Listed, Matched, Ranking, look_ahead, rank, selected, share_room
 from lesion.keys import priorities
 from lesion.models.load import load_model
 
@@ -75,12 +76,30 @@ def test_a_matched_ordering_takes_the_units_of_one_and_the_counts_of_another():
     assert [both.below(border) for border in (0, 2, 9, 10, 2**32)] == [0, 1, 2, 3, 3]
 
 
+def test_looking_ahead_sorts_beside_this_thread_and_only_once(monkeypatch):
+    monkeypatch.setattr(ranking, "SMALL", 0)
+    where = []
+
+    def keys(count):
+        where.append(threading.current_thread())
+        return priorities(count, 0, "test")
+
+    orderings = [Ranking(count, partial(keys, count)) for count in (500, 900)]
+    listed = Listed(np.arange(9), np.arange(9, dtype=np.uint32))
+    look_ahead([(listed, 0, 4), *((one, 10, 200) for one in orderings)])
+    found = [one.between(10, 200).tolist() for one in orderings]
+    assert len(where) == 2 and threading.current_thread() not in where
+    assert found == [rank(priorities(n, 0, "test")).units[10:200].tolist() for n in (500, 900)]
+
+
+@pytest.mark.parametrize("far", [False, True])
 @pytest.mark.parametrize(("room", "small"), [(2**24, 2**16), (2**24, 0), (500, 0)])
-def test_damage_is_what_it_always_was(tiny_bert, room, small, monkeypatch):
+def test_damage_is_what_it_always_was(tiny_bert, room, small, far, monkeypatch):
     """Pinned: records hold these digests. They were taken when orderings were sorted whole."""
     monkeypatch.setattr(ranking, "SMALL", small)
     monkeypatch.setattr(ranking, "ROOM", room)
     model = load_model(str(tiny_bert))
     with Lesion().opened(model, draw=3) as wound:
+        wound._far = far  # as on a GPU
         found = [wound.deepen(dose).digest for dose in (0.05, 0.3, 0.9, 0.2)]
     assert found == PINNED

@@ -6,6 +6,7 @@ position). What will be asked next is sorted along with it, as far as there is r
 """
 
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -141,6 +142,21 @@ def share_room(rankings: Iterable[Ordering]) -> None:
     if total > ROOM:
         for one in mine:
             one.share(one.count * ROOM // total)
+
+
+def look_ahead(asked: Iterable[tuple[Ordering, int, int]]) -> None:
+    """Sort what will be asked next, of large rankings on all cores at once.
+
+    For a process whose model is on another device and leaves its cores idle: numpy lets go of the
+    interpreter while it draws, selects and sorts.
+
+    Args:
+        asked: orderings, and the places from which and to which they will be asked.
+    """
+    large = [one for one in asked if isinstance(one[0], Ranking) and one[0].count > SMALL]
+    if large:
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda one: one[0].between(*one[1:]), large))
 
 
 def selected(keys: np.ndarray, start: int, stop: int) -> np.ndarray:

@@ -12,7 +12,7 @@ from lesion.damage.effects import Effect, Key, Settings
 from lesion.damage.memory import Memory
 from lesion.damage.orders import ORDERS, Aids, Order, counts
 from lesion.damage.originals import COPIES, Originals
-from lesion.damage.ranking import Matched, Ordering, share_room
+from lesion.damage.ranking import Matched, Ordering, look_ahead, share_room
 from lesion.damage.units import Address, Population, Span
 from lesion.errors import LesionError
 
@@ -123,6 +123,12 @@ class Cut:
         self._values.clear()
         return any(self.gone)
 
+    def next(self, goal: Sequence[int]) -> Iterator[tuple[Ordering, int, int]]:
+        """What `destroy` will first ask of each ordering, from and to which of its places."""
+        for number, (gone, count) in enumerate(zip(self.gone, goal, strict=True)):
+            if gone < count:
+                yield self._rankings[number], gone, min(gone + CHUNK, count)
+
     def destroy(self, number: int, count: int, intact: dict[int, torch.Tensor]) -> None:
         """Bring population `number` to `count` dead units."""
         for start in range(self.gone[number], count, CHUNK):
@@ -196,12 +202,14 @@ class Wound:
 
     def __init__(self, cuts: Sequence[Cut], originals: Originals = COPIES) -> None:
         self._cuts = cuts
-        self._intact = {
-            id(span.tensor): originals.of(span.tensor)
+        tensors = [
+            span.tensor
             for cut in cuts
             for population in cut.populations
             for span in population.spans
-        }
+        ]
+        self._intact = {id(tensor): originals.of(tensor) for tensor in tensors}
+        self._far = any(tensor.device.type != "cpu" for tensor in tensors)
 
     @torch.no_grad()
     def deepen(self, dose: float) -> Receipt:
@@ -221,6 +229,8 @@ class Wound:
         ):
             self.heal()
         for cut, (_, goal) in zip(self._cuts, goals, strict=True):
+            if self._far:
+                look_ahead(cut.next(goal))
             for number, count in enumerate(goal):
                 cut.destroy(number, count, self._intact)
         return self._receipt(sum(asked for asked, _ in goals))
