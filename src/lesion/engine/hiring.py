@@ -81,7 +81,7 @@ def crew(setting: Setting, hiring: Hiring) -> Iterator[Crew]:
         return
     count = wanted(hiring, setting.device)
     if count == 1:
-        from lesion.engine.worker import Alone  # loads what models need: not where others have it
+        from lesion.engine.worker import Alone  # loads what models need
 
         yield Alone(setting)
         return
