@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 
 SMALL = 2**16  # units that are sorted about as fast as a part of them is selected
+NOTHING = np.empty(0, np.uint32)
 ROOM = 2**24  # sorted units, and keys, that the rankings of one lesion may hold together
 
 
@@ -43,7 +44,8 @@ class Ranking:
         self._make, self._room = keys, count
         self._held: np.ndarray | None = None
         self._sorted: np.ndarray | None = None
-        self._start, self._window = 0, np.empty(0, np.uint32)  # units from that place on
+        self._start, self._window = 0, NOTHING  # units from that place on
+        self._asked = False
 
     @property
     def units(self) -> np.ndarray:
@@ -56,10 +58,25 @@ class Ranking:
 
     def between(self, start: int, stop: int) -> np.ndarray:
         """The units from one place of the ordering to another, whole numbers."""
-        if not self._start <= start <= stop <= self._start + len(self._window):
-            self._look(start, stop)
-        first = start - self._start
-        return self._window[first : first + stop - start]
+        self.sort(start, stop)
+        found = self._window[start - self._start : stop - self._start]
+        if self._room < self.count and stop == self._start + len(self._window):
+            self._start, self._window = stop, NOTHING
+        return found
+
+    def sort(self, start: int, stop: int) -> None:
+        """Have at hand what will be asked next.
+
+        Sorts what is asked; where it is little, or not the first time, what there is room for.
+        """
+        if self._start <= start <= stop <= self._start + len(self._window):
+            return
+        ahead = self._room if self._asked else 0
+        if self.count <= min(SMALL, self._room):
+            start, stop = 0, self.count
+        stop = min(max(stop, start + ahead), self.count)
+        self._window, self._start = selected(self._keys(), start, stop), start
+        self._asked = True
 
     def below(self, border: int) -> int:
         """How many units have a smaller key, from 0 to 2**32."""
@@ -76,14 +93,6 @@ class Ranking:
         if self._room >= self.count:
             self._held = keys
         return keys
-
-    def _look(self, start: int, stop: int) -> None:
-        """Sort what is asked; where it is little, or not the first time, what there is room for."""
-        if self.count <= min(SMALL, self._room):
-            start, stop = 0, self.count
-        ahead = self._room if len(self._window) else 0
-        stop = min(max(stop, start + ahead), self.count)
-        self._window, self._start = selected(self._keys(), start, stop), start
 
 
 class Listed:
@@ -156,7 +165,7 @@ def look_ahead(asked: Iterable[tuple[Ordering, int, int]]) -> None:
     large = [one for one in asked if isinstance(one[0], Ranking) and one[0].count > SMALL]
     if large:
         with ThreadPoolExecutor() as pool:
-            list(pool.map(lambda one: one[0].between(*one[1:]), large))
+            list(pool.map(lambda one: one[0].sort(*one[1:]), large))
 
 
 def selected(keys: np.ndarray, start: int, stop: int) -> np.ndarray:
