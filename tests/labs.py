@@ -1,8 +1,15 @@
 """A small laboratory in a folder: data, a study and a run, for tests of the whole path."""
 
+import importlib
 import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
+
+import pytest
 
 from lesion.api import Quiet
 
@@ -100,3 +107,14 @@ def crash_after(trials: int) -> Quiet:
                 raise KeyboardInterrupt
 
     return Crash()
+
+
+@contextmanager
+def benchmark(name: str) -> Iterator[ModuleType]:
+    """A script of benchmarks/, imported with those that it imports, and forgotten again."""
+    folder = Path(__file__).parents[1] / "benchmarks"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(folder))
+        yield importlib.import_module(name)
+    for other in folder.glob("*.py"):
+        sys.modules.pop(other.stem, None)

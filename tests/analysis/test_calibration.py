@@ -1,22 +1,15 @@
 """The script that measures how often intervals are right still runs, and still finds them right."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+from tests import labs
 
 
 @pytest.fixture
-def calibration(monkeypatch):
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    import calibration
-
-    yield calibration
-    for name in ("calibration", "worlds"):
-        sys.modules.pop(name)
+def calibration():
+    with labs.benchmark("calibration") as script:
+        yield script
 
 
 def rates(study, count):

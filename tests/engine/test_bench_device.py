@@ -1,22 +1,16 @@
 """The script that measures a device still runs."""
 
 import re
-import sys
-from pathlib import Path
 
 import pytest
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+from tests import labs
 
 
 @pytest.fixture
-def bench_device(monkeypatch):
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    import bench_device
-
-    yield bench_device
-    for name in ("bench_device", "made"):
-        sys.modules.pop(name)
+def bench_device():
+    with labs.benchmark("bench_device") as script:
+        yield script
 
 
 @pytest.mark.parametrize("precision", ["float32", pytest.param("bf16", marks=pytest.mark.slow)])
