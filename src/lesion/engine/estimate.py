@@ -54,7 +54,7 @@ class Cost(NamedTuple):
         """Bytes of all processes together; `damaged`: what a worker must have of its own."""
         if workers == 1:
             return self.weights + self.process + self.scoring + damaged
-        libraries = self.process + (self.process if FORKS else workers * self.process)  # + driver
+        libraries = self.process * (1 + (1 if FORKS else workers))  # the driver's, the workers'
         return self.weights + libraries + workers * (OWN + self.scoring + damaged)
 
 
