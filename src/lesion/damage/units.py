@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 
@@ -40,6 +41,12 @@ class Span:
         """Of the loss by the tensor, after a backward pass; None if it has none."""
         return self.site.grad(self.kind) if self.site else None
 
+    @cached_property
+    def _flat(self) -> torch.Tensor | None:
+        """The tensor in one dimension, where single entries are units and no copy is needed."""
+        single = self.axis is None and self.tensor.is_contiguous()
+        return self.tensor.view(-1) if single else None
+
     def write(self, units: torch.Tensor, values: torch.Tensor) -> None:
         """Give units their values.
 
@@ -51,11 +58,11 @@ class Span:
             if bool((units == self.owner).any()):
                 self.tensor.copy_(values.expand_as(self.tensor))
             return
-        if self.axis is None and self.tensor.is_contiguous():
+        if self._flat is not None:
             if values.dim():
-                self.tensor.view(-1).index_copy_(0, units, values.reshape(-1)[units])
+                self._flat.index_copy_(0, units, values.reshape(-1)[units])
             else:
-                self.tensor.view(-1).index_fill_(0, units, values)
+                self._flat.index_fill_(0, units, values)
             return
         index = self._index(units)
         self.tensor[index] = values[index] if values.dim() else values

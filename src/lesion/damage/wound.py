@@ -71,7 +71,11 @@ class _Group(NamedTuple):
 
 
 class Cut:
-    """The orderings of one lesion on one model, and how far each is gone."""
+    """The orderings of one lesion on one model, and how far each is gone.
+
+    Attributes:
+        units: how many can be destroyed.
+    """
 
     def __init__(self, populations: Sequence[Population], recipe: Recipe) -> None:
         self.populations = populations
@@ -87,11 +91,8 @@ class Cut:
             self._rankings |= zip(group, ranked, strict=True)
         share_room(self._rankings.values())
         self._hashes = [hashlib.blake2b(digest_size=16) for _ in populations]
-
-    @property
-    def units(self) -> int:
-        """How many units can be destroyed."""
-        return sum(group.units for group in self._groups)
+        self._addresses = [str(one.address) for one in populations]
+        self.units = sum(group.units for group in self._groups)
 
     def check(self, dose: float) -> None:
         """Refuse a dose that is none.
@@ -184,8 +185,8 @@ class Cut:
     def digest(self) -> bytes:
         """Of every population's address, count and destroyed units in their order."""
         whole = hashlib.blake2b(digest_size=16)
-        for population, gone, part in zip(self.populations, self.gone, self._hashes, strict=True):
-            whole.update(f"{population.address}:{gone}:".encode() + part.digest())
+        for address, gone, part in zip(self._addresses, self.gone, self._hashes, strict=True):
+            whole.update(f"{address}:{gone}:".encode() + part.digest())
         return whole.digest()
 
 
@@ -261,12 +262,16 @@ class Wound:
         return hold
 
     def _receipt(self, asked: int) -> Receipt:
-        touched: set[Address] = set()
         whole = hashlib.blake2b(digest_size=16)
         for cut in self._cuts:
             whole.update(cut.digest())
-            for population, gone in zip(cut.populations, cut.gone, strict=True):
-                touched |= population.sites if gone else frozenset()
+        hit = [
+            population.sites
+            for cut in self._cuts
+            for population, gone in zip(cut.populations, cut.gone, strict=True)
+            if gone
+        ]
+        touched: set[Address] = set().union(*hit)
         return Receipt(
             asked,
             sum(sum(cut.gone) for cut in self._cuts),
