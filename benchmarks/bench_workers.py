@@ -1,12 +1,14 @@
-"""Trials a second with two workers against one, and the memory that all processes take.
+"""Trials a second with several workers against one, and the memory that all processes take.
 
-    python benchmarks/bench_workers.py [--layers 12] [--hidden 768] [--examples 64] [--rounds 3]
+    python benchmarks/bench_workers.py [--workers 2] [--device cpu] [--layers 12] [--hidden 768]
+                                       [--examples 64] [--draws 6] [--rounds 3]
 
 The model is a random BERT classifier (a base by default), the lesion weights at random in all
 layers, which is the worst case for memory: every worker damages a copy of its own. Runs with one
-and with two workers alternate, each in a fresh process; the first quarter of the trials does not
-count, so that starting does not. Memory is the proportional set size (PSS) of that process and all
-its children, sampled while they work: pages that several processes map are counted once.
+and with several workers alternate, each in a fresh process; the first quarter of the trials does
+not count, so that starting does not. Memory, not that of a GPU, is the proportional set size (PSS)
+of that process and all its children, sampled while they work: pages that several processes map are
+counted once.
 """
 
 import argparse
@@ -111,18 +113,20 @@ def make_study(folder: Path, model: Path, examples: int, draws: int) -> Path:
     return path
 
 
-def rate(study: Path, out: Path, workers: int) -> float:
+def rate(study: Path, out: Path, workers: int, device: str) -> float:
     """Run a study; trials a second."""
     watch = Stopwatch()
-    lesion.run(study, out, workers=workers, watcher=watch)
+    lesion.run(study, out, device=device, workers=workers, watcher=watch)
     return watch.rate
 
 
 def main() -> None:
-    """Alternate one and two workers; print rates, ratio and memory."""
+    """Alternate one and several workers; print rates, ratio and memory."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--device", default="cpu")
     for name, default in (
-        ("layers", 12), ("hidden", 768), ("examples", 64), ("draws", 6), ("rounds", 3),
+        ("workers", 2), ("layers", 12), ("hidden", 768), ("examples", 64), ("draws", 6),
+        ("rounds", 3),
     ):  # fmt: skip
         parser.add_argument(f"--{name}", type=int, default=default)
     asked = parser.parse_args()
@@ -131,26 +135,28 @@ def main() -> None:
         model = make_model(folder, asked.layers, asked.hidden)
         study = make_study(folder, model, asked.examples, asked.draws)
         size = (model / "model.safetensors").stat().st_size
-        rates: dict[int, list[float]] = {1: [], 2: []}
-        peaks: dict[int, int] = {1: 0, 2: 0}
+        several = asked.workers
+        rates: dict[int, list[float]] = {1: [], several: []}
+        peaks: dict[int, int] = {1: 0, several: 0}
         tables = []
         for number in range(asked.rounds):
-            for workers in (1, 2) if number % 2 == 0 else (2, 1):
+            for workers in (1, several) if number % 2 == 0 else (several, 1):
                 out, sampler = folder / f"{number}-{workers}", Sampler()
                 sampler.start()
                 with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
-                    rates[workers].append(process.submit(rate, study, out, workers).result())
+                    found = process.submit(rate, study, out, workers, asked.device)
+                    rates[workers].append(found.result())
                 sampler.done.set()
                 peaks[workers] = max(peaks[workers], sampler.peak)
                 tables.append(Record(out).rows("trials"))
         assert all(table == tables[0] for table in tables), "records differ"
-    for workers in (1, 2):
+    for workers in (1, several):
         print(
             f"{workers} worker(s): {statistics.median(rates[workers]):.2f} trials/s, peak PSS of "
             f"all processes {peaks[workers] / 1e6:.0f} MB = {peaks[workers] / size:.2f} x the "
             f"model ({size / 1e6:.0f} MB)"
         )
-    ratios = sorted(two / one for one, two in zip(rates[1], rates[2], strict=True))
+    ratios = sorted(many / one for one, many in zip(rates[1], rates[several], strict=True))
     print(f"ratio {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})")
     print(f"limit of memory: 2.5 x the model + 1 GB = {(2.5 * size + 1e9) / 1e6:.0f} MB")
 

@@ -160,7 +160,8 @@ def run(
         device: `cpu`, `cuda` or `cuda:1`.
         precision: of computing, instead of the study's: `float32`, `tf32` or `bf16`.
         workers: processes with one thread each; the record is the same whatever their number.
-            Default: `LESION_WORKERS`, else one a core (with a GPU, one).
+            Default: `LESION_WORKERS`, else one a core. A GPU has one unless more are asked for:
+            small models leave it idle while a processor damages them.
         engine: `local`, or `ray` for a cluster.
         address: of a Ray cluster; default: one that is started on this machine.
         resources: that one worker of a cluster takes: `{"cpu": 1, "memory": 8e9}`.

@@ -39,7 +39,7 @@ Models = Annotated[str | None, typer.Option(help="Model or folder of models to s
 Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:1.")]
 Workers = Annotated[
     int | None,
-    typer.Option(min=1, help="Processes, one thread each [default: one a core]."),
+    typer.Option(min=1, help="Processes, one thread each [default: one a core; one for a GPU]."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

@@ -13,14 +13,10 @@ def test_what_is_said_counts_before_the_environment_and_the_cores(monkeypatch):
     assert wanted(Hiring(), "cpu") == cores() >= 1
 
 
-def test_a_gpu_is_kept_busy_by_one_process(monkeypatch):
+def test_a_gpu_is_shared_only_where_that_is_asked_for(monkeypatch):
     monkeypatch.setenv("LESION_WORKERS", "3")
     assert wanted(Hiring(), "cuda:1") == 1
-    with pytest.raises(LesionError) as caught:
-        wanted(Hiring(2), "cuda")
-    assert str(caught.value) == (
-        "--workers: --device cuda is kept busy by one process. Leave out --workers."
-    )
+    assert wanted(Hiring(2), "cuda") == 2
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,27 @@ def test_the_record_is_the_same_bit_for_bit_whatever_the_number_of_workers(
     assert not children()
 
 
+@pytest.mark.parametrize("device", ["cpu:0", pytest.param("cuda", marks=pytest.mark.gpu)])
+def test_workers_that_share_a_device_are_fresh_interpreters_with_the_same_record(
+    device, small, tmp_path, monkeypatch
+):
+    hired = []
+    hire = Processes.hire
+
+    def seen(staff):
+        hand = hire(staff)
+        hired.append(type(staff._hands[hand].process).__name__)
+        return hand
+
+    monkeypatch.setattr(Processes, "hire", seen)
+    one, two = (
+        lesion.run(small, tmp_path / str(workers), device=device, workers=workers)
+        for workers in (1, 2)
+    )
+    assert hired == ["SpawnProcess"] * 2
+    assert tables(two) == tables(one)
+
+
 def test_a_worker_that_is_dismissed_before_it_begins_ends_in_silence():
     code = (
         "from multiprocessing import Pipe; from lesion.engine.workers import main; "
@@ -67,7 +88,8 @@ def test_a_worker_that_is_dismissed_before_it_begins_ends_in_silence():
 def test_ctrl_c_is_blocked_in_the_first_worker_as_in_every_other():
     code = (
         "from lesion.engine.workers import Processes; from pathlib import Path\n"
-        "staff = Processes(None)\n"
+        "from types import SimpleNamespace\n"
+        "staff = Processes(SimpleNamespace(device='cpu'))\n"
         "for hand in (staff.hire(), staff.hire()):\n"
         "    print(Path(f'/proc/{staff._hands[hand].process.pid}/status').read_text())\n"
         "staff.dismiss()"

@@ -48,16 +48,12 @@ def wanted(hiring: Hiring, device: str) -> int:
     """How many workers this machine is to have.
 
     Raises:
-        LesionError: if several are to share a GPU, or `LESION_WORKERS` is no number.
+        LesionError: if `LESION_WORKERS` is no number.
     """
-    if device != "cpu":
-        if (hiring.workers or 1) > 1:
-            raise LesionError(
-                f"--workers: --device {device} is kept busy by one process. Leave out --workers."
-            )
-        return 1
     if hiring.workers is not None:
         return hiring.workers
+    if device != "cpu":
+        return 1
     said = os.environ.get("LESION_WORKERS", "")
     if said and not (said.isdecimal() and int(said)):
         raise LesionError(f"LESION_WORKERS: must be a whole number of at least 1. Got {said!r}.")

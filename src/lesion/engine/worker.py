@@ -34,7 +34,7 @@ from lesion.models.load import Checkpoint, check_here
 from lesion.study import INTACT, Trial
 
 OUT_OF_MEMORY = 12  # exit code of a worker that could not get memory (ENOMEM)
-SAID_BY_TORCH = ("not enough memory", "can't allocate memory")
+SAID_BY_TORCH = ("not enough memory", "can't allocate memory", "out of memory")
 
 
 class Worker:

@@ -2,9 +2,9 @@
 
 They import nothing of the caller's program, so that a script or a notebook needs no guard. On
 Linux they are forks of one process that has nothing but the libraries (`lesion.engine.nursery`),
-elsewhere fresh interpreters. Weights reach them by file: they map the same pages, and a page is
-copied only where damage is written to it. Nothing heavy is imported at the top of this file: a
-fresh interpreter says how many threads it wants before torch is loaded.
+elsewhere, and where they share a GPU, fresh interpreters. Weights reach them by file: they map the
+same pages, and a page is copied only where damage is written to it. Nothing heavy is imported at
+the top of this file: a fresh interpreter says how many threads it wants before torch is loaded.
 """
 
 import contextlib
@@ -53,8 +53,9 @@ class Processes:
     def hire(self) -> "Hand":
         """Start a process."""
         ours, theirs = multiprocessing.Pipe()
-        context: Any = multiprocessing.get_context("forkserver" if FORKS else "spawn")
-        if FORKS:  # heeded by the first process of a program
+        forks = FORKS and self.setting.device == "cpu"  # a fork cannot wake CUDA again
+        context: Any = multiprocessing.get_context("forkserver" if forks else "spawn")
+        if forks:  # heeded by the first process of a program
             context.set_forkserver_preload(["lesion.engine.nursery"])
         process = context.Process(
             target=main, args=(theirs, dict(os.environ)), daemon=True, name="lesion worker"
