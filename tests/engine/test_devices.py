@@ -131,7 +131,7 @@ def test_batches_are_large_off_the_cpu(device, tmp_path):
 def test_batches_of_a_models_own_forward_leave_room_for_logits_of_all_tokens(head, tmp_path):
     model, tokenizer = built("deberta-v3", tmp_path, head)
     there = Scorer(model.to("meta"), tokenizer, Small(head))
-    wanted = DEVICE_TOKENS if head == "classification" else forward.BATCH_TOKENS
+    wanted = DEVICE_TOKENS if head == "classification" else forward.WORDY_TOKENS
     assert there._batch_tokens == wanted
 
 

@@ -20,14 +20,17 @@ from lesion.models.inputs import collate, language_of
 from lesion.tasks.base import Row, Task
 from lesion.tasks.masked import at
 
-BATCH_TOKENS = 4096  # of the model's own forward
-BATCH_NUMBERS = 2**20  # of the widest states of the fast forward: they stay in the cache
-LOGITS = 2**19  # computed and read at a time: likewise
-# A device other than the CPU has no such cache to keep to: its batches are long enough to hide the
-# launch of a kernel, and short enough that rows of about one length stand together, and that the
-# states (100 MB of float32 where an MLP is 3072 wide) leave room on a small GPU.
+# On a CPU larger batches leave its cache, and smaller ones read the weights too often: 1024 is best
+# at widths of 128 and of 768 (`benchmarks/bench_batches.py`).
+BATCH_TOKENS = 1024
+LOGITS = 2**19  # computed and read at a time: they stay in the cache
+# Another device has no such cache to keep to: its batches are long enough to hide the launch of a
+# kernel, and short enough that rows of about one length stand together, and that the states
+# (100 MB of float32 where an MLP is 3072 wide) leave room on a small GPU.
 DEVICE_TOKENS = 8192
 DEVICE_LOGITS = 2**26
+# A model's own forward may give logits of every word for every token: 800 MB of GPT-2's.
+WORDY_TOKENS = 4096
 
 
 class Scorer:
@@ -58,17 +61,14 @@ class Scorer:
         found = encoder_of(model, task.head) if fast else "the plain forward was asked for"
         self._encoder = None if isinstance(found, str) else found
         self.note = found if isinstance(found, str) else ""
-        self._batch_tokens = batch_tokens or self._suitable(task)
+        self._batch_tokens = batch_tokens or self._suitable(task.head)
         self.read(task)
 
-    def _suitable(self, task: Task) -> int:
-        """A model's own forward may give logits of every word for every token: then they decide."""
-        few = self._encoder is not None or task.head == "classification"
-        if few and self._device.type != "cpu":
-            return DEVICE_TOKENS
-        if self._encoder is None:
+    def _suitable(self, head: str) -> int:
+        if self._device.type == "cpu":
             return BATCH_TOKENS
-        return max(128, BATCH_NUMBERS // self._encoder.layers[0][1].inner.weight.shape[0])
+        few = self._encoder is not None or head == "classification"
+        return DEVICE_TOKENS if few else WORDY_TOKENS
 
     def read(self, task: Task) -> None:
         """Score this version of the task from now on."""

@@ -1,0 +1,52 @@
+"""How many tokens a batch should have on a CPU, for the fast forward and for a model's own.
+
+Prints the processor time of scoring with each size as a ratio to that with the engine's own
+(`BATCH_TOKENS`): above 1 is slower. All take turns in one process on one thread, on weights
+damaged anew in every round. One size may win by its place in the cache of this machine: run one
+process a core to see what workers see.
+
+    python benchmarks/bench_batches.py [--rounds 7] [--data GLUE]
+"""
+
+import argparse
+from pathlib import Path
+
+import made
+import numpy as np
+import torch
+
+from lesion.damage.lesion import Lesion
+from lesion.engine.forward import BATCH_TOKENS, Scorer
+
+SIZES = (256, 512, BATCH_TOKENS, 2048, 4096)
+
+
+def measure(name: str, model: torch.nn.Module, task: made.Rows, rounds: int) -> None:
+    """A line for the fast forward, and one for the model's own."""
+    for way, fast in (("fast", True), ("its own", False)):
+        scorers = [Scorer(model, made.Tokenizer(), task, size, fast) for size in SIZES]
+        times = np.empty((rounds, len(SIZES)))
+        for number in range(rounds):
+            with Lesion().applied(model, 0.5, number):
+                for turn in range(len(SIZES)):
+                    place = (turn + number) % len(SIZES)
+                    times[number, place] = made.cpu_seconds(scorers[place])
+        ratios = times / times[:, [SIZES.index(BATCH_TOKENS)]]
+        shown = zip(SIZES, np.median(ratios, axis=0), strict=True)
+        print(f"{name}, {way} forward:", ", ".join(f"{size} {ratio:.2f}" for size, ratio in shown))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--data", type=Path, help="folder with GLUE's MRPC")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    print("time of a pass by tokens of a batch")
+    measure("twin", made.twin(), made.short_pairs(400), 3 * options.rounds)
+    base = made.bert_base(num_hidden_layers=4)
+    measure("BERT-base (4 layers)", base, made.mrpc(128, options.data), options.rounds)
+
+
+if __name__ == "__main__":
+    main()
