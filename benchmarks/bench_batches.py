@@ -1,9 +1,9 @@
-"""How many tokens a batch should have on a CPU, for the fast forward and for a model's own.
+"""How many tokens a batch should have on a CPU, for the fast forward and for models' own.
 
 Prints the processor time of scoring with each size as a ratio to that with the engine's own
 (`BATCH_TOKENS`): above 1 is slower. All take turns in one process on one thread, on weights
-damaged anew in every round. One size may win by its place in the cache of this machine: run one
-process a core to see what workers see.
+damaged anew in every round. Workers share what is past a core's own cache: run one process a core
+to see what they see.
 
     python benchmarks/bench_batches.py [--rounds 7] [--data GLUE]
 """
@@ -14,6 +14,7 @@ from pathlib import Path
 import made
 import numpy as np
 import torch
+from transformers import GPT2Config, GPT2LMHeadModel
 
 from lesion.damage.lesion import Lesion
 from lesion.engine.forward import BATCH_TOKENS, Scorer
@@ -21,19 +22,21 @@ from lesion.engine.forward import BATCH_TOKENS, Scorer
 SIZES = (256, 512, BATCH_TOKENS, 2048, 4096)
 
 
-def measure(name: str, model: torch.nn.Module, task: made.Rows, rounds: int) -> None:
-    """A line for the fast forward, and one for the model's own."""
-    for way, fast in (("fast", True), ("its own", False)):
-        scorers = [Scorer(model, made.Tokenizer(), task, size, fast) for size in SIZES]
-        times = np.empty((rounds, len(SIZES)))
-        for number in range(rounds):
-            with Lesion().applied(model, 0.5, number):
-                for turn in range(len(SIZES)):
-                    place = (turn + number) % len(SIZES)
-                    times[number, place] = made.cpu_seconds(scorers[place])
-        ratios = times / times[:, [SIZES.index(BATCH_TOKENS)]]
-        shown = zip(SIZES, np.median(ratios, axis=0), strict=True)
-        print(f"{name}, {way} forward:", ", ".join(f"{size} {ratio:.2f}" for size, ratio in shown))
+def measure(
+    name: str, model: torch.nn.Module, task: made.Rows, rounds: int, fast: bool = False
+) -> None:
+    """A line for the fast forward, or for the model's own."""
+    scorers = [Scorer(model, made.Tokenizer(), task, size, fast) for size in SIZES]
+    times = np.empty((rounds, len(SIZES)))
+    for number in range(rounds):
+        with Lesion().applied(model, 0.5, number):
+            for turn in range(len(SIZES)):
+                place = (turn + number) % len(SIZES)
+                times[number, place] = made.cpu_seconds(scorers[place])
+    ratios = times / times[:, [SIZES.index(BATCH_TOKENS)]]
+    shown = zip(SIZES, np.median(ratios, axis=0), strict=True)
+    way = "fast" if fast else "its own"
+    print(f"{name}, {way} forward:", ", ".join(f"{size} {ratio:.2f}" for size, ratio in shown))
 
 
 def main() -> None:
@@ -43,9 +46,14 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     print("time of a pass by tokens of a batch")
-    measure("twin", made.twin(), made.short_pairs(400), 3 * options.rounds)
-    base = made.bert_base(num_hidden_layers=4)
-    measure("BERT-base (4 layers)", base, made.mrpc(128, options.data), options.rounds)
+    rounds, rows = options.rounds, made.mrpc(128, options.data)
+    base, twin = made.bert_base(num_hidden_layers=4), made.twin()
+    gpt2 = GPT2LMHeadModel(GPT2Config(n_layer=3)).eval()
+    words = [{"input_ids": row["input_ids"], "read": [3]} for row in rows.rows]
+    for fast in (True, False):
+        measure("twin", twin, made.short_pairs(400), 3 * rounds, fast)
+        measure("BERT-base (4 layers)", base, rows, rounds, fast)
+    measure("GPT-2 (3 layers), all words", gpt2, made.Rows(words, "lm"), rounds)
 
 
 if __name__ == "__main__":
