@@ -45,7 +45,7 @@ format: $(STAMP)  ## repair what can be repaired by itself
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(STAMP)  ## measure the speed (three hours; BENCH=--quick for minutes, --data GLUE for MRPC)
+bench: $(STAMP)  ## measure the speed (three hours; BENCH=--quick shortens the longest, --data GLUE for MRPC)
 	@set -e; for script in $(filter-out %/bench_device.py,$(wildcard benchmarks/bench_*.py)); do \
 		echo "== $$script"; $(BIN)/python "$$script"; done
 	@for script in limit against_article; do echo "== benchmarks/$$script.py $(BENCH)"; \

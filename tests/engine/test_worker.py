@@ -5,10 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
+from lesion.engine import worker as module
 from lesion.engine.crew import Failed, Finished, Ready, versions
 from lesion.engine.work import Began, Found, Job, Measured, Patient, Setting
 from lesion.engine.worker import serve
+from lesion.engine.workers import cause
 from lesion.models.load import resolve
 from lesion.specs import TaskSpec
 from lesion.study import parse_study
@@ -87,3 +90,37 @@ def test_a_mistake_of_the_user_is_a_sentence_and_one_of_ours_a_traceback(setting
     assert "cannot be loaded as a model" in users.text
     assert isinstance(ours, Failed) and not ours.by_user
     assert ours.text.startswith("Traceback")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:1] DefaultCPUAllocator: can't allocate memory"
+        ),
+    ],
+)
+def test_a_worker_without_memory_ends_so_that_another_can_try(error, monkeypatch):
+    class Full:
+        def do(self, job, tell):
+            raise error
+
+    def leave(code):
+        raise SystemExit(code)
+
+    monkeypatch.setattr(module.os, "_exit", leave)
+    with pytest.raises(SystemExit) as caught:
+        module._outcome(Full(), Job(Patient("m", 0, "t")), lambda event: None)
+    assert cause(caught.value.code) == "ran out of memory"
+
+
+def test_any_other_mistake_of_ours_is_told_with_its_traceback():
+    class Broken:
+        def do(self, job, tell):
+            raise RuntimeError("out of range")
+
+    told = module._outcome(Broken(), Job(Patient("m", 0, "t")), lambda event: None)
+    assert isinstance(told, Failed) and not told.by_user
+    assert told.text.endswith("RuntimeError: out of range\n")

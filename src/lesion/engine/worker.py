@@ -34,7 +34,7 @@ from lesion.models.load import Checkpoint, check_here
 from lesion.study import INTACT, Trial
 
 OUT_OF_MEMORY = 12  # exit code of a worker that could not get memory (ENOMEM)
-SAID_BY_TORCH = ("not enough memory", "can't allocate memory", "out of memory")
+SAID_BY_TORCH = ("not enough memory", "can't allocate memory")  # of a CPU; no class of its own
 
 
 class Worker:
@@ -135,7 +135,8 @@ def _outcome(worker: Worker, job: Job, send: Tell) -> Finished | Failed:
     except LesionError as error:
         return Failed(str(error), by_user=True)
     except Exception as error:
-        if isinstance(error, MemoryError) or any(said in str(error) for said in SAID_BY_TORCH):
+        full = isinstance(error, MemoryError | torch.OutOfMemoryError)
+        if full or any(said in str(error) for said in SAID_BY_TORCH):
             os._exit(OUT_OF_MEMORY)
         return Failed(traceback.format_exc(), by_user=False)
     return Finished()
