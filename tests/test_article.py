@@ -1,5 +1,7 @@
 """The shipped studies of the article are what the article says."""
 
+from collections import Counter
+
 import pytest
 
 from lesion.api import find_study, shipped_studies
@@ -9,6 +11,7 @@ from lesion.variants import on_models, quick
 from tests import labs
 
 FIGURES = "ABCDEFGHIJKLMNOPQ"
+FUTURE = ("O-coarse", "conclusion", "future-distraction", "future-draws", "future-layers")
 # task, layers, models, from the article's table
 EXPECTED = {
     "A": ("mrpc", "all", 4), "B": ("mrpc", "first", 2), "C": ("mrpc", (6, 7, 8, 9), 2),
@@ -30,9 +33,35 @@ def test_every_figure_has_its_task_layers_and_models(letter):
     task, layers, models = EXPECTED[letter]
     assert [one.name for one in study.tasks] == [task]
     assert len(study.models) == models
-    (lesion,) = study.lesions
-    for part in lesion.together or (lesion,):
-        assert part.where.layers == layers
+    for lesion in study.lesions:
+        for part in lesion.together or (lesion,):
+            assert part.where.layers == layers
+
+
+@pytest.mark.parametrize("letter", FIGURES)
+def test_figures_show_what_the_article_plots_with_mcc_beside_it(letter):
+    """Accuracy and loss of A to K, accuracy of L to Q."""
+    plotted = ("accuracy", "cross_entropy") if letter < "L" else ("accuracy",)
+    assert figure(letter).figures.metrics == (*plotted, "mcc")
+
+
+@pytest.mark.parametrize("name", [*FIGURES, *FUTURE])
+def test_every_study_says_what_is_chosen_here(name):
+    """Every one chooses at least its fine-tuning and the length of its inputs."""
+    text = shipped_studies()[f"article/{name}"].read_text("utf-8")
+    comments = [line.strip() for line in text.splitlines() if line.strip().startswith("#")]
+    chosen = [line for line in comments if line.startswith("# Chosen here:")]
+    assert len(chosen) >= 2
+    assert all(task.max_length == 128 for task in figure(name).tasks) and "max_length: 128" in text
+    for key in ("seeds", "epochs", "learning_rate", "batch_size", "warmup", "weight_decay"):
+        assert f"{key}:" in text
+
+
+@pytest.mark.parametrize("name", [*FIGURES, *FUTURE])
+def test_every_study_on_wnli_says_beforehand_what_its_71_examples_can_bear(name):
+    text = shipped_studies()[f"article/{name}"].read_text("utf-8")
+    on_wnli = any(task.name == "wnli" for task in figure(name).tasks)
+    assert ("WNLI has 71 examples" in text) == ("A verdict is unlikely" in text) == on_wnli
 
 
 @pytest.mark.parametrize("letter", "ABCDEFG")
@@ -53,25 +82,58 @@ def test_global_pruning_is_one_ranking_over_query_key_and_value_weights(letter):
     assert not lesion.random
 
 
-@pytest.mark.parametrize("letter", "LMNOP")
-def test_neuron_deletion_takes_fifteen_draws_of_a_hundred_levels(letter):
-    study = figure(letter)
-    (lesion,) = study.lesions
-    assert (lesion.units, lesion.order, lesion.scope) == ("neurons", "random", "model")
-    assert len(list(study.trials())) == len(study.models) * (1 + 100 * 15)
+@pytest.mark.parametrize("name", [*"LMNOP", "O-coarse", "future-draws", "conclusion"])
+def test_neuron_deletion_comes_in_three_readings(name):
+    readings = [one for one in figure(name).lesions if one.name.startswith("neuron deletion")]
+    for lesion in readings:
+        assert (lesion.units, lesion.order, lesion.scope) == ("neurons", "random", "model")
+    assert {one.name: one.where for one in readings} == {
+        "neuron deletion": Where(),
+        "neuron deletion (weights only)": Where(tensors=("weight",)),
+        "neuron deletion (MLP)": Where(parts=("mlp_in",)),
+    }
+
+
+# doses above 0, draws
+GRIDS = {
+    "L": (100, 15), "M": (100, 15), "N": (100, 15), "O": (100, 10), "O-coarse": (20, 5),
+    "P": (100, 15),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_neuron_deletion_takes_the_grid_and_the_samples_of_the_article(name):
+    study, (doses, draws) = figure(name), GRIDS[name]
+    readings, models = len(study.lesions), len(study.models)
+    assert len(list(study.trials())) == models * (1 + readings * doses * draws)
+    assert study.doses[0] == 0 and study.doses[-1] == 1
 
 
 def test_distraction_inserts_english_words_into_the_test_set():
     study = figure("Q")
-    (lesion,) = study.lesions
-    assert (lesion.distraction, lesion.words, lesion.count) == ("insert", "en", None)
+    for lesion in study.lesions:
+        assert (lesion.distraction, lesion.words, lesion.count) == ("insert", "en", None)
+    assert [lesion.per for lesion in study.lesions] == ["words", "characters"]
     assert study.tasks[0].split == "test" and study.draws == 25
     assert study.doses[-1] == 0.3 and len(study.doses) == 16
 
 
+def test_the_conclusion_is_one_family_of_three_groups_on_three_tasks_under_all_damage():
+    study = figure("conclusion")
+    assert study.compare.between == "group"
+    assert Counter(model.group for model in study.models) == {
+        "monolingual": 1, "bilingual": 2, "multilingual": 3,
+    }  # fmt: skip
+    assert [task.name for task in study.tasks] == ["mrpc", "rte", "wnli"]
+    by_name = {one.name: one for one in study.lesions}
+    for letter, name in (("A", "iterative pruning"), ("H", "global pruning")):
+        assert by_name[name] == figure(letter).lesions[0]
+    assert set(figure("L").lesions) <= set(study.lesions) and len(study.lesions) == 5
+
+
 def test_all_figures_are_there():
     shipped = [name for name in shipped_studies() if name.startswith("article/")]
-    assert shipped == [f"article/{letter}" for letter in FIGURES]
+    assert shipped == sorted(f"article/{name}" for name in (*FIGURES, *FUTURE))
 
 
 def test_quick_keeps_the_ends_of_the_grid():
@@ -99,7 +161,7 @@ def test_a_folder_without_models_cannot_stand_in(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("letter", FIGURES)
+@pytest.mark.parametrize("letter", [*FIGURES, *FUTURE])
 def test_every_figure_runs_in_quick_form_on_stand_ins(letter, tmp_path, tiny_deep, monkeypatch):
     """Twelve layers, so that 6-9 are there; data in GLUE's own layout."""
     import lesion
@@ -110,5 +172,6 @@ def test_every_figure_runs_in_quick_form_on_stand_ins(letter, tmp_path, tiny_dee
     run = lesion.run(study, tmp_path / "run", data=tmp_path / "glue")
     done, total = run.progress()
     assert done == total > 0
-    assert len(run.analyses) == len(study.models)
+    cells = len(study.models) * len(study.tasks) * len(study.lesions)
+    assert len(run.analyses) == cells
     assert run.write_report()

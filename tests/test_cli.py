@@ -67,6 +67,35 @@ def test_a_run_prints_a_table_and_leaves_its_files(finished):
         assert word in shown.stdout
 
 
+def test_the_figures_of_a_run_show_the_metrics_that_are_asked_for(finished):
+    figure = finished / "figures" / "pairs.png"
+    try:
+        ran = lesion("report", finished, "--metric", "cross_entropy")
+        assert ran.returncode == 0 and str(figure) in ran.stdout.replace("\n", "")
+        one = figure.read_bytes()
+        assert lesion("report", finished, "--metric", "cross_entropy", "--metric", "f1").stdout
+        assert figure.read_bytes() != one
+        wrong = lesion("report", finished, "--metric", "perplexity")
+    finally:
+        lesion("report", finished)
+    assert wrong.returncode == 2
+    assert wrong.stderr.strip() == (
+        "lesion: metric: must be one of accuracy, balanced_accuracy, f1, mcc, cross_entropy, which "
+        "the tasks of this run have. Got 'perplexity'."
+    )
+
+
+def test_a_task_of_few_examples_is_said_beforehand_to_bear_no_verdict(study, tmp_path):
+    """24 examples: 1.96 sqrt(0.25 / 24) is 0.200."""
+    sentence = (
+        "pairs: 24 examples. The 95% interval of one accuracy is 20.0 points to either side, so "
+        "that a verdict is unlikely."
+    )
+    assert sentence in lesion("check", study).stdout.replace("\n", " ").replace("  ", " ")
+    ran = lesion("run", study, "--out", tmp_path / "run")
+    assert sentence in ran.stderr
+
+
 def test_plain_lines_are_written_where_there_is_no_terminal(study, tmp_path):
     ran = lesion("run", study, "--out", tmp_path / "run")
     assert ran.returncode == 0

@@ -105,11 +105,14 @@ def test_the_study_beside_the_record_is_the_resolved_one(record):
     assert read_study(record.folder / "study.yaml") == record.study
 
 
-def test_other_comparisons_of_the_same_scores_are_no_other_study(record):
-    study = parse_study({**STUDY, "compare": {"metric": "mcc"}})
+def test_other_comparisons_and_figures_of_the_same_scores_are_no_other_study(record):
+    study = parse_study({
+        **STUDY, "compare": {"metric": "mcc"}, "figures": {"metrics": ["cross_entropy"]},
+    })  # fmt: skip
     again = Record.open(record.folder, study)
     assert again.study == study
     assert Record(record.folder).study.compare.metric == "mcc"
+    assert Record(record.folder).study.figures.metrics == ("cross_entropy",)
 
 
 def reading(folder):

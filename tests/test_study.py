@@ -77,7 +77,7 @@ def test_every_mistake_is_reported_at_once_with_its_place():
     assert found == [
         "study: lesions[0].ordr: unknown key. Allowed: name, units, order, scope, effect, where, "
         "dose_is, strength, bit, format, bits, file, size_matched, control, recover, retrained, "
-        "doses, distraction, words, language, matched, count, columns, together. "
+        "doses, distraction, words, language, matched, count, columns, per, together. "
         "Did you mean 'order'?",
         "study: lesions[0].units: must be one of weights, neurons, heads, dimensions, layers, "
         "words, bits. Got 'neuron'. Did you mean 'neurons'?",
@@ -110,6 +110,24 @@ def test_every_mistake_is_reported_at_once_with_its_place():
         (
             {"doses": {"from": 0, "to": 1, "step": 0.0001}},
             "doses: makes 10001 doses; the most is 1001. Raise the step.",
+        ),
+        (
+            {"figures": {"metrics": ["mcc", "mcc"]}},
+            "figures: metrics must be different. Got mcc, mcc.",
+        ),
+        (
+            {"figures": {"metrics": ["acuracy"]}},
+            "figures.metrics[0]: must be one of accuracy, balanced_accuracy, f1, mcc, "
+            "cross_entropy, bits_per_byte, nats_per_token, perplexity. Got 'acuracy'. Did you mean "
+            "'accuracy'?",
+        ),
+        (
+            {"lesions": [{"distraction": "drop", "per": "words"}]},
+            "lesions[0]: per: belongs to insert. Got drop.",
+        ),
+        (
+            {"lesions": [{"per": "words"}]},
+            "lesions[0]: per: belongs to a distraction; say which (insert, drop, ...).",
         ),
         ({"finetune": {"seeds": [1, 1]}}, "finetune: seeds must be different numbers. Got [1, 1]."),
         (

@@ -1,7 +1,7 @@
 """The vocabulary and the code behind it know the same words."""
 
 from lesion import words
-from lesion.analysis.scores import KINDS
+from lesion.analysis.scores import KINDS, METRICS
 from lesion.damage.edits import DISTRACTIONS
 from lesion.damage.effects import EFFECTS
 from lesion.damage.orders import ORDERS, SCOPES
@@ -15,6 +15,7 @@ def test_every_word_has_code_and_all_code_has_a_word():
     assert list(words.EFFECTS) == list(EFFECTS)
     assert list(words.DISTRACTIONS) == list(DISTRACTIONS)
     assert list(words.KINDS) == list(KINDS)
+    assert list(words.METRICS) == list(METRICS)
 
 
 def test_study_and_damage_agree_on_what_is_random():

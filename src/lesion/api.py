@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from importlib.resources import files
 from itertools import product
@@ -125,17 +125,35 @@ class Run:
             "dissociations": [one._asdict() for one in self.dissociations],
         })  # type: ignore[return-value]  # fmt: skip
 
-    def write_report(self) -> list[Path]:
-        """Write `curves.csv` and `figures/`; returns the paths."""
+    def write_report(self, metrics: Sequence[str] = ()) -> list[Path]:
+        """Write `curves.csv` and `figures/`; returns the paths.
+
+        Args:
+            metrics: that the figures show. Default: the study's `figures`.
+
+        Raises:
+            LesionError: for a metric that no task of the run has.
+        """
         from lesion.report.figures import write_figures
 
+        self._check_metrics(metrics)
         curves = self.curves()
         if curves.empty:
             return []
         table = self.folder / "curves.csv"
         curves.to_csv(table, index=False)
         axes = {lesion.name: f"dose: {lesion.dose_means}" for lesion in self.study.lesions}
-        return [table, *write_figures(self.analyses, self.folder / "figures", axes)]
+        shown = metrics or self.study.figures.metrics
+        return [table, *write_figures(self.analyses, self.folder / "figures", axes, shown)]
+
+    def _check_metrics(self, metrics: Sequence[str]) -> None:
+        known = dict.fromkeys(name for one in self.analyses for name in one.curves)
+        for name in metrics if known else ():
+            if name not in known:
+                raise LesionError(
+                    f"metric: must be one of {', '.join(known)}, which the tasks of this run "
+                    f"have. Got {name!r}.{hint(name, known)}"
+                )
 
 
 def run(
@@ -173,6 +191,7 @@ def run(
     Example:
         >>> lesion.run("quick.yaml", out="runs/quick").curves()
     """
+    from lesion.check import few_examples
     from lesion.engine import sweep
     from lesion.engine.hiring import Hiring, crew
     from lesion.engine.precision import check_device, check_precision
@@ -183,14 +202,14 @@ def run(
     study = dataclasses.replace(study, precision=precision) if precision else study
     hiring = Hiring(workers, engine, address, resources or {})
     check_precision(study.precision, device if engine == "ray" else check_device(device))
-    tasks = load_tasks(study, data)
+    tasks, watcher = load_tasks(study, data), watcher or Quiet()
+    for sentence in few_examples(tasks):
+        watcher.note(sentence)
     folder = Path(out) if out else Path("runs") / study.name
     record = Record.open(folder, study)
     try:
         with one_thread(device), crew(Setting(study, tasks, device), hiring) as staff:
-            sweep.run(
-                study, record, tasks, watcher or Quiet(), staff, rounds.rounds(study, sweep.once)
-            )
+            sweep.run(study, record, tasks, watcher, staff, rounds.rounds(study, sweep.once))
     finally:
         record.close()
     return Run(folder)
@@ -263,7 +282,7 @@ def find_study(name: str | Path) -> Study:
 def shipped_studies() -> dict[str, Path]:
     """Names and paths of the studies that come with the package."""
     root = Path(os.fspath(str(files("lesion") / "studies")))
-    return {
-        path.relative_to(root).with_suffix("").as_posix(): path
-        for path in sorted(root.rglob("*.yaml"))
+    found = {
+        path.relative_to(root).with_suffix("").as_posix(): path for path in root.rglob("*.yaml")
     }
+    return dict(sorted(found.items()))

@@ -1,6 +1,6 @@
 """What a study would run, about how long and in how much memory, before anything runs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from lesion.damage.lesion import Damage
     from lesion.engine.estimate import Cost
     from lesion.tasks.base import Task
+
+
+FEW = 100  # examples, of which a score is known to ten points at best
 
 
 class Plan(NamedTuple):
@@ -50,7 +53,7 @@ def plan(study: Study, data: str | Path | None = None, workers: int | None = Non
     trials, hands = len(study.seeds) * (1 + each), wanted(Hiring(workers), "cpu")
     trained = len(study.seeds) * sum(training_examples(study, one) for one in study.lesions)
     rows: list[tuple[str, ...]] = []
-    lines, total, training, most = [*study.notes()], 0.0, 0.0, 0
+    lines, total, training, most = [*study.notes(), *few_examples(tasks)], 0.0, 0.0, 0
     for spec, (name, task) in product(study.models, tasks.items()):
         row = (spec.name, name, str(len(task.labels)), str(trials))
         try:
@@ -74,6 +77,19 @@ def plan(study: Study, data: str | Path | None = None, workers: int | None = Non
             f"{_about(training, hands)}."
         )
     return Plan(rows, [*dict.fromkeys(lines), *_warning(most, hands)])
+
+
+def few_examples(tasks: "Mapping[str, Task]") -> list[str]:
+    """A sentence for every task that has too few examples for most verdicts.
+
+    The half-width is that of a share of right answers of one half, 1.96 sqrt(1 / 4n).
+    """
+    return [
+        f"{name}: {n} examples. The 95% interval of one accuracy is {98 / n**0.5:.1f} points to "
+        "either side, so that a verdict is unlikely."
+        for name, n in ((name, len(task.labels)) for name, task in tasks.items())
+        if n < FEW
+    ]
 
 
 def _needs(

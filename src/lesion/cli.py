@@ -134,11 +134,17 @@ def show(run: RunFolder, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def report(run: RunFolder) -> None:
+def report(
+    run: RunFolder,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(help="Metric that the figures show; may be repeated [default: the study's]."),
+    ] = None,
+) -> None:
     """Write the figures and `curves.csv` of a run again."""
     from lesion.api import Run
 
-    for path in Run(run).write_report():
+    for path in Run(run).write_report(metric or ()):
         out.print(str(path), markup=False)
 
 

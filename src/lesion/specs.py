@@ -19,8 +19,10 @@ from lesion.words import (
     EFFECTS,
     FORMATS,
     KINDS,
+    METRICS,
     ORDERS,
     PARTS,
+    PER,
     SCOPES,
     SCORINGS,
     TENSORS,
@@ -29,7 +31,7 @@ from lesion.words import (
 
 SPLITS = ("train", "dev", "test")
 LM_LENGTH = 128  # words a window
-DISTRACTION_KEYS = ("words", "language", "matched", "count", "columns")
+DISTRACTION_KEYS = ("words", "language", "matched", "count", "columns", "per")
 
 
 @dataclass(frozen=True)
@@ -191,6 +193,9 @@ class LesionSpec:
     matched: bool | None = field("new words as frequent as the text's", None)
     count: int | None = field("so many of the most frequent words", None, at_least=1)
     columns: tuple[int, ...] | None = field("columns of text, from 0 (default: all)", None)
+    per: str | None = field(
+        "insert: what a dose is a fraction of (default: words)", None, choices=PER
+    )
     together: tuple["LesionSpec", ...] = field(
         "lesions taken at the same dose, instead of the keys above",
         (),
@@ -246,6 +251,8 @@ class LesionSpec:
         if not self.distraction and given & set(DISTRACTION_KEYS):
             extra = ", ".join(sorted(given & set(DISTRACTION_KEYS)))
             raise ValueError(f"{extra}: belongs to a distraction; say which (insert, drop, ...).")
+        if self.per and self.distraction != "insert":
+            raise ValueError(f"per: belongs to insert. Got {self.distraction}.")
 
     def _words(self) -> str:
         if self.distraction:
@@ -270,6 +277,8 @@ class LesionSpec:
     @property
     def dose_means(self) -> str:
         """What a dose is a measure of, for axes."""
+        if self.distraction == "insert":
+            return f"inserted words, as a fraction of the text's {self.per or 'words'}"
         if self.distraction:
             return f"fraction of the text changed ({self.distraction})"
         if self.dose_is == "strength":
@@ -304,6 +313,23 @@ class Compare:
     """Which curves are held against each other."""
 
     between: str = field("models or groups", "model", choices=("model", "group"))
-    metric: str | None = field("metric of the comparison (default: the task's first)", None)
+    metric: str | None = field(
+        "metric of the comparison (default: the task's first)", None, choices=METRICS
+    )
     margin: float = field("smallest difference of retained area that matters", 0.02, at_least=0)
     dose: float | None = field("a dose at which curves are compared as well", None, at_least=0)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What the figures of a run show."""
+
+    metrics: tuple[str, ...] = field(
+        "a row of panels each (default: the metric of the comparison, and mcc)",
+        (),
+        choices=METRICS,
+    )
+
+    def __post_init__(self) -> None:
+        if len(set(self.metrics)) < len(self.metrics):
+            raise ValueError(f"metrics must be different. Got {', '.join(self.metrics)}.")

@@ -23,6 +23,7 @@ from lesion.specs import (
     SPLITS,
     Compare,
     Draws,
+    Figures,
     Finetuning,
     LesionSpec,
     ModelSpec,
@@ -73,6 +74,7 @@ class Study:
     )
     finetune: Finetuning | None = field("how heads are trained (absent: not at all)", None)
     compare: Compare = field("comparison of curves", Compare())
+    figures: Figures = field("what the figures show", Figures())
     precision: str = field("how exactly models compute", "float32", choices=PRECISIONS)
 
     def __post_init__(self) -> None:
@@ -256,9 +258,9 @@ def differences(old: Study, new: Study) -> list[str]:
 
 
 def _comparable(study: Study) -> dict[str, Any]:
-    """What decides the scores: not the folders of files, and not what is compared afterwards."""
+    """What decides the scores: not the folders of files, nor what is compared and drawn later."""
     value = schema.plain(study)
-    del value["compare"]
+    del value["compare"], value["figures"]
     for task in value["tasks"]:
         task.update({key: Path(task[key]).name for key in (*SPLITS, "file") if task[key]})
     for lesion in value["lesions"]:

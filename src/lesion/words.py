@@ -114,6 +114,22 @@ DISTRACTIONS = {
     "code-switch": "words replaced by words of another language of the same frequency rank",
 }
 
+PER = {
+    "words": "a dose of the number of words that the text has",
+    "characters": "a dose of the number of characters that the text has, spaces among them",
+}
+
+METRICS = (
+    "accuracy",
+    "balanced_accuracy",
+    "f1",
+    "mcc",
+    "cross_entropy",
+    "bits_per_byte",
+    "nats_per_token",
+    "perplexity",
+)
+
 PRECISIONS = {
     "float32": "every product and sum in 32 bits",
     "tf32": "products of matrices with 10 bits of mantissa; CUDA devices only",

@@ -219,6 +219,40 @@ def test_insertion_is_that_of_the_article():
     assert {0, 10} < places
 
 
+@pytest.mark.parametrize("dose", [0.02, 0.1, 0.3, 1.0])
+def test_per_character_as_many_words_are_inserted_as_round_dose_times_characters(dose):
+    """len(sentence) of a Python string counts characters."""
+    texts, receipt = Distraction("insert", per="characters").opened(SPLIT).deepen(dose)
+    for before, after in zip(SPLIT.texts, texts, strict=True):
+        for old, new in zip(before, after, strict=True):
+            assert len(new.split()) - len(old.split()) == round(dose * len(old))
+            assert within(old.split(), new.split())
+    assert receipt.units == sum(len(text) for column in SPLIT.texts for text in column)
+
+
+def test_per_word_is_the_default():
+    plain, named = (
+        Distraction("insert", **given).opened(SPLIT).deepen(0.3) for given in ({}, {"per": "words"})
+    )
+    assert plain == named
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"kind": "drop", "per": "words"}, "per: belongs to insert. Got drop."),
+        (
+            {"kind": "insert", "per": "character"},
+            "per: must be one of words, characters. Got 'character'. Did you mean 'characters'?",
+        ),
+    ],
+)
+def test_what_a_dose_is_a_fraction_of_is_for_insertions(given, message):
+    with pytest.raises(LesionError) as caught:
+        Distraction(**given)
+    assert str(caught.value) == message
+
+
 def test_insertions_are_even_over_places_and_words(tmp_path):
     path = tmp_path / "words.txt"
     path.write_text("x\ny\n")

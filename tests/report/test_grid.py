@@ -57,6 +57,12 @@ def test_error_rates_have_decades_and_only_their_like_behind_them():
 
 @pytest.mark.parametrize(("lesions", "names"), [(6, ["mrpc"]), (7, ["mrpc", "mrpc-mcc"])])
 def test_many_lesions_are_written_as_a_grid_and_few_as_a_row(tmp_path, lesions, names):
+    written = figures.write_figures(analysed(lesions), tmp_path)
+    assert sorted({path.stem for path in written}) == names
+
+
+def analysed(lesions: int):
+    """One model on MRPC, which answers one class at the last dose."""
     labels = np.arange(40) % 2
     answers = np.tile(labels, (1, 2, 3, 1))
     answers[:, :, 2] = 0
@@ -64,5 +70,29 @@ def test_many_lesions_are_written_as_a_grid_and_few_as_a_row(tmp_path, lesions, 
         classified(answers, labels)._replace(task="mrpc", lesion=f"lesion {n}")
         for n in range(lesions)
     ]
-    written = figures.write_figures(analyse(made, replicates=50), tmp_path)
-    assert sorted({path.stem for path in written}) == names
+    return analyse(made, replicates=50)
+
+
+@pytest.mark.parametrize(
+    ("metrics", "rows"),
+    [
+        ((), ["accuracy", "Matthews correlation"]),
+        (("mcc",), ["Matthews correlation"]),
+        (("cross_entropy", "accuracy"), ["cross-entropy (nats, lower is better)", "accuracy"]),
+        (("bits_per_byte", "f1"), ["F1"]),  # classification has no bits per byte
+        (("perplexity",), ["accuracy", "Matthews correlation"]),
+    ],
+)
+def test_a_figure_has_a_row_for_each_metric_asked_for_that_its_task_has(
+    metrics, rows, tmp_path, monkeypatch
+):
+    drawn = []
+    monkeypatch.setattr(figures, "save", lambda figure, path: drawn.append(figure) or [path])
+    figures.write_figures(analysed(1), tmp_path, metrics=metrics)
+    (figure,) = drawn
+    assert [axes.get_ylabel() for axes in figure.axes] == rows
+
+
+def test_of_many_lesions_every_metric_asked_for_is_a_file(tmp_path):
+    written = figures.write_figures(analysed(7), tmp_path, metrics=("cross_entropy", "accuracy"))
+    assert sorted({path.stem for path in written}) == ["mrpc", "mrpc-cross_entropy"]

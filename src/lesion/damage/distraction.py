@@ -30,6 +30,7 @@ from lesion.keys import priorities
 from lesion.schema import hint
 from lesion.tasks.base import Split
 from lesion.tasks.classify import Classification
+from lesion.words import PER
 
 Texts = tuple[tuple[str, ...], ...]  # (columns) × (examples), as in Split
 
@@ -47,6 +48,8 @@ class Distraction:
         matched: put in words about as frequent as the text's own. Default: code-switch only.
         count: so many of the most frequent words.
         columns: which columns of text, from 0. Default: all.
+        per: of insert, what a dose is a fraction of: `words` or `characters` of the text, which
+            makes round(dose * n) inserted words of n. Default: words.
         name, seed: with the draw they address the randomness.
 
     Raises:
@@ -65,6 +68,7 @@ class Distraction:
     matched: bool | None = None
     count: int | None = None
     columns: tuple[int, ...] | None = None
+    per: str | None = None
     name: str = ""
     seed: int = 0
 
@@ -192,7 +196,10 @@ class Distracted:
         for column in columns:
             for example, text in enumerate(texts[column]):
                 drawn = partial(_draw, address, (example, column))
-                self._edits[column, example] = edits(re.findall(r"\S+", text), drawn, means)
+                room = len(text) if distraction.per == "characters" else None
+                self._edits[column, example] = edits(
+                    re.findall(r"\S+", text), drawn, means._replace(room=room)
+                )
         if not any(self._edits.values()):
             raise LesionError(
                 f"{distraction.name}: has no targets: no text has a word for {distraction.kind}."
@@ -286,6 +293,13 @@ def _check_words(distraction: Distraction) -> None:
             raise LesionError(f"{key}: {kind} puts in no words of a list. Leave {key} out.")
     if distraction.count is not None and distraction.count < 1:
         raise LesionError(f"count: must be 1 or more. Got {distraction.count}.")
+    if distraction.per not in (None, *PER):
+        raise LesionError(
+            f"per: must be one of {', '.join(PER)}. Got {distraction.per!r}."
+            f"{hint(distraction.per, PER)}"
+        )
+    if distraction.per and kind != "insert":
+        raise LesionError(f"per: belongs to insert. Got {kind}.")
     if kind == "code-switch" and distraction.words is None:
         raise LesionError("words: code-switch needs another language. Set words, to fr for French.")
 

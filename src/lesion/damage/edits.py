@@ -40,11 +40,13 @@ class Means(NamedTuple):
         words: those that are put into the text.
         ranks: the list that tells how frequent the text's words are; None: no matching.
         keyboard: layout, a word of `lesion.damage.keyboard.LAYOUTS`.
+        room: how many words can be inserted; None: as many as the text has.
     """
 
     words: WordList | None = None
     ranks: WordList | None = None
     keyboard: str = "en"
+    room: int | None = None
 
 
 class Kind(NamedTuple):
@@ -64,20 +66,21 @@ class Kind(NamedTuple):
 
 
 def insert(words: Sequence[str], draw: Draw, means: Means) -> list[Edit]:
-    """As many as there are words, anywhere; two in one place stay in their order."""
-    points, count = draw(len(words), "place"), len(words) + 1
-    new = _inserted(words, draw, means)
+    """As many as there is room for, anywhere; two in one place stay in their order."""
+    count = len(words) if means.room is None else means.room
+    points, places = draw(count, "place"), len(words) + 1
+    new = _inserted(words, count, draw, means)
     return [
-        Edit(added=(pick(point, count), int(point), word))
+        Edit(added=(pick(point, places), int(point), word))
         for point, word in zip(points, new, strict=True)
     ]
 
 
-def _inserted(words: Sequence[str], draw: Draw, means: Means) -> list[str]:
+def _inserted(words: Sequence[str], count: int, draw: Draw, means: Means) -> list[str]:
     """Any words of the list; matched: as frequent as a random word of the text, each."""
     listed = means.words
     assert listed is not None
-    numbers, models = draw(len(words), "word"), draw(len(words), "model")
+    numbers, models = draw(count, "word"), draw(count, "model")
     like = [words[number] for number in _with_letters(words)]
     if not like:
         means = means._replace(ranks=None)

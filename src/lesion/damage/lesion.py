@@ -208,7 +208,7 @@ def build(spec: LesionSpec, seed: int) -> Damage:
     if spec.distraction:
         return Distraction(
             spec.distraction, spec.words, spec.language, spec.matched, spec.count, spec.columns,
-            spec.name, seed,
+            spec.per, spec.name, seed,
         )  # fmt: skip
     damage = _damage(spec, seed)
     return Recovering(damage, spec.retrained, seed) if spec.retrained else damage

@@ -1,6 +1,6 @@
-"""Where and how exactly a model computes.
+"""Where a model computes, and with which precision its products of matrices are made.
 
-Its weights, and the damage to them, are always float32.
+Models are loaded as float32; a precision changes how they compute, not what they hold.
 """
 
 from collections.abc import Iterator

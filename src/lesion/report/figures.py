@@ -83,13 +83,22 @@ def save(figure: Figure, path: Path | str, formats: Sequence[str] = ("png", "svg
 
 
 def write_figures(
-    analyses: Sequence[Analysis], folder: Path | str, doses: Mapping[str, str] | None = None
+    analyses: Sequence[Analysis],
+    folder: Path | str,
+    doses: Mapping[str, str] | None = None,
+    metrics: Sequence[str] = (),
 ) -> list[Path]:
-    """One figure a task, `folder`/<task>.png and .svg: the main metric, and MCC below it.
+    """One figure a task, `folder`/<task>.png and .svg: a row of panels for each metric.
 
     With more than a few lesions each metric is a grid of panels in a file of its own.
 
-    MCC is there because the accuracy of a collapsed model is that of the class it fell on.
+    Args:
+        analyses: from `analysis.summary.analyse`.
+        folder: is made if it is not there.
+        doses: lesion -> label of its dose axis.
+        metrics: in the order of the rows; those that a task does not have are left out there.
+            Default: the main one and MCC, since the accuracy of a collapsed model is that of the
+            class it fell on.
     """
     from lesion.analysis.frames import curve_frame, diagnosis_frame, summary_frame
 
@@ -98,14 +107,20 @@ def write_figures(
     written = []
     for task in dict.fromkeys(a.task for a in analyses):
         first = next(a for a in analyses if a.task == task)
-        metrics = dict.fromkeys((first.metric, *(m for m in first.curves if m == "mcc")))
+        shown = _shown(first, metrics)
         path = Path(folder) / (re.sub(r"[^\w.-]+", "-", task).strip("-.") or "task")
         if len({a.lesion for a in analyses if a.task == task}) <= WIDEST:
-            figure = curve_figure(curves, task, tuple(metrics), summary, doses, diagnoses)
+            figure = curve_figure(curves, task, shown, summary, doses, diagnoses)
             written += save(figure, path)
             continue
-        for metric in metrics:
+        for metric in shown:
             target = path if metric == first.metric else path.with_name(f"{path.name}-{metric}")
             figure = side_by_side(curves, task, metric, summary, doses, diagnoses)
             written += save(figure, target)
     return written
+
+
+def _shown(first: Analysis, metrics: Sequence[str]) -> tuple[str, ...]:
+    """The metrics that the figure of a task shows; the main one and MCC where it has none."""
+    wanted = tuple(metric for metric in metrics if metric in first.curves)
+    return wanted or tuple(dict.fromkeys((first.metric, *(m for m in first.curves if m == "mcc"))))
