@@ -136,7 +136,9 @@ class Run:
 
     def write_report(self) -> list[Path]:
         """Write `curves.csv` and `figures/`; returns the paths."""
+        from lesion.analysis.sites import site_maps
         from lesion.report.figures import write_figures
+        from lesion.report.sites import write_site_figures
 
         curves = self.curves()
         if curves.empty:
@@ -144,7 +146,9 @@ class Run:
         table = self.folder / "curves.csv"
         curves.to_csv(table, index=False)
         axes = {lesion.name: f"dose: {lesion.dose_means}" for lesion in self.study.lesions}
-        return [table, *write_figures(self.analyses, self.folder / "figures", axes)]
+        figures = self.folder / "figures"
+        drawn = write_figures(self.analyses, figures, axes)
+        return [table, *drawn, *write_site_figures(site_maps(self.record), figures)]
 
 
 def run(
