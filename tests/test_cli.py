@@ -16,6 +16,9 @@ from typing import NamedTuple
 import pytest
 
 from lesion import cli
+from lesion.api import TABLES, Run
+from lesion.cli import What
+from lesion.errors import LesionError
 from lesion.record import Record
 from tests import labs
 
@@ -118,7 +121,14 @@ def test_status_counts_and_says_how_to_resume(finished):
 
 
 @pytest.mark.parametrize(
-    ("what", "rows"), [("trials", 10), ("curves", 8), ("summary", 2), ("examples", 10 * 24)]
+    ("what", "rows"),
+    [
+        ("trials", 10),
+        ("curves", 8),
+        ("summary", 2),
+        ("examples", 10 * 24),
+        ("sites", 3 * 18 * (2 * 2 + 1)),  # weights and biases in two draws, neurons in one
+    ],
 )
 def test_every_table_can_be_exported(finished, what, rows, tmp_path):
     text = lesion("export", finished, "--what", what).stdout
@@ -129,6 +139,16 @@ def test_every_table_can_be_exported(finished, what, rows, tmp_path):
     import pandas as pd
 
     assert len(pd.read_parquet(path)) == rows
+
+
+def test_a_table_that_is_not_there_is_refused_with_those_that_are(finished):
+    with pytest.raises(LesionError) as caught:
+        Run(finished).table("site")
+    assert str(caught.value) == (
+        "table: must be one of trials, curves, summary, examples, sites. Got 'site'. "
+        "Did you mean 'sites'?"
+    )
+    assert tuple(What) == TABLES
 
 
 def test_check_says_what_would_run(study):

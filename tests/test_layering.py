@@ -30,6 +30,7 @@ FLOORS = {
     "damage": 4,
     "engine": 5,
     "record": 6,
+    "recordfile": 6,
     "analysis": 7,
     "report": 8,
     "api": 9,

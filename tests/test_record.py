@@ -1,3 +1,4 @@
+import json
 import sqlite3
 from contextlib import closing
 from hashlib import blake2b
@@ -5,7 +6,7 @@ from hashlib import blake2b
 import numpy as np
 import pytest
 
-from lesion.damage.wound import Receipt
+from lesion.damage.receipt import Place, Receipt
 from lesion.engine.work import Measured
 from lesion.errors import LesionError
 from lesion.record import Record
@@ -53,6 +54,58 @@ def test_a_trial_cannot_be_added_twice(record):
     assert np.array_equal(record.outputs(TRIAL), OUTPUTS)
 
 
+PLACES = (Place(0, "query", 0, "weight", 1000, 7), Place(None, "norms", 1, "bias", 12, 3))
+
+
+def test_the_places_of_a_lesion_stand_in_the_record_once_and_each_trial_has_its_counts(record):
+    doses = {0.0: (0, 0), 0.5: (255, 6), 1.0: (1000, 12)}
+    for dose, counts in doses.items():
+        places = tuple(
+            place._replace(destroyed=count) for place, count in zip(PLACES, counts, strict=True)
+        )
+        receipt = RECEIPT._replace(places=places)
+        record.add(Measured(TRIAL._replace(dose=dose), receipt, OUTPUTS, 0.5))
+    (row,) = record.rows("places")[1]
+    assert row[:3] == ("b", "mrpc", "random weights")
+    assert json.loads(row[3]) == [[0, "query", 0, "weight", 1000], [None, "norms", 1, "bias", 12]]
+    found = {trial.dose: tuple(counts) for trial, _, counts in Record(record.folder).by_site()}
+    assert found == doses
+
+
+def test_intact_trials_and_damage_to_texts_have_no_places(record):
+    record.add(Measured(Trial("b", 0, "mrpc", INTACT, 0.0, 0), None, OUTPUTS, 0.5))
+    record.add(Measured(TRIAL, RECEIPT, OUTPUTS, 0.5))
+    assert list(record.by_site()) == record.rows("places")[1] == []
+
+
+def test_a_lesion_that_reaches_other_places_than_before_is_refused_and_not_stored(record):
+    record.add(Measured(TRIAL, RECEIPT._replace(places=PLACES), OUTPUTS, 0.5))
+    other = RECEIPT._replace(places=PLACES[:1])
+    with pytest.raises(LesionError) as caught:
+        record.add(Measured(TRIAL._replace(draw=0), other, OUTPUTS, 0.5))
+    assert str(caught.value) == (
+        f"{record.folder}: the sites that random weights reaches in b on mrpc changed since this "
+        "run began. Give another folder with --out."
+    )
+    assert record.done() == {TRIAL}
+
+
+def test_a_trial_that_is_not_stored_leaves_no_places(record):
+    record.add(Measured(TRIAL, RECEIPT, OUTPUTS, 0.5))
+    with pytest.raises(sqlite3.IntegrityError):
+        record.add(Measured(TRIAL, RECEIPT._replace(places=PLACES), OUTPUTS, 0.5))
+    assert record.rows("places")[1] == []
+
+
+def test_a_table_that_is_not_there_is_refused(record):
+    with pytest.raises(LesionError) as caught:
+        record.rows("trial")
+    assert str(caught.value) == (
+        "table must be one of models, tasks, trials, places, timings. Got 'trial'. "
+        "Did you mean 'trials'?"
+    )
+
+
 def test_other_weights_under_the_same_name_are_refused(record):
     record.add_model("b", 0, "mrpc", "a/b", "cafe", "one")
     record.add_model("b", 0, "mrpc", "a/b", "cafe", "one")
@@ -95,7 +148,8 @@ def test_a_record_of_a_newer_lesion_is_refused(record):
     with pytest.raises(LesionError) as caught:
         Record(record.folder)
     assert str(caught.value) == (
-        f"{record.folder / 'record.sqlite'}: has schema version 99; this Lesion reads 1."
+        f"{record.folder / 'record.sqlite'}: has schema version 99; this Lesion reads 1 and 2. "
+        "Read it with the Lesion that wrote it, or a newer one."
     )
 
 

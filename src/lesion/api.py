@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from lesion.engine.work import Measured
     from lesion.tasks.base import Task
 
+TABLES = ("trials", "curves", "summary", "examples", "sites")
+
 
 class Quiet:
     """A watcher that says nothing."""
@@ -96,19 +98,26 @@ class Run:
         return len(wanted & done), len(wanted)
 
     def table(self, what: str) -> "pd.DataFrame":
-        """`trials`, `curves`, `summary` or `examples` as a frame."""
-        import pandas as pd
+        """One of `TABLES` as a frame.
 
-        from lesion.analysis.frames import example_frame
+        Raises:
+            LesionError: if it is none of them.
+        """
+        from lesion.analysis.frames import example_frame, trial_frame
+        from lesion.analysis.sites import site_frame
 
-        if what == "curves":
-            return self.curves()
-        if what == "summary":
-            return self.summary()
-        if what == "examples":
-            return example_frame(self.record)
-        names, rows = self.record.rows("trials")
-        return pd.DataFrame(rows, columns=names).drop(columns=["outputs"])
+        makers: dict[str, Callable[[], pd.DataFrame]] = {
+            "trials": lambda: trial_frame(self.record),
+            "curves": self.curves,
+            "summary": self.summary,
+            "examples": lambda: example_frame(self.record),
+            "sites": lambda: site_frame(self.record),
+        }
+        if what not in makers:
+            raise LesionError(
+                f"table: must be one of {', '.join(TABLES)}. Got {what!r}.{hint(what, TABLES)}"
+            )
+        return makers[what]()
 
     def as_json(self) -> dict[str, Any]:
         """Study, curves, summary, diagnoses and verdicts, for machines."""
@@ -134,7 +143,9 @@ class Run:
         Raises:
             LesionError: for a metric that no task of the run has.
         """
+        from lesion.analysis.sites import site_maps
         from lesion.report.figures import write_figures
+        from lesion.report.sites import write_site_figures
 
         self._check_metrics(metrics)
         curves = self.curves()
@@ -143,8 +154,9 @@ class Run:
         table = self.folder / "curves.csv"
         curves.to_csv(table, index=False)
         axes = {lesion.name: f"dose: {lesion.dose_means}" for lesion in self.study.lesions}
-        shown = metrics or self.study.figures.metrics
-        return [table, *write_figures(self.analyses, self.folder / "figures", axes, shown)]
+        figures, shown = self.folder / "figures", metrics or self.study.figures.metrics
+        drawn = write_figures(self.analyses, figures, axes, shown)
+        return [table, *drawn, *write_site_figures(site_maps(self.record), figures)]
 
     def _check_metrics(self, metrics: Sequence[str]) -> None:
         known = dict.fromkeys(name for one in self.analyses for name in one.curves)

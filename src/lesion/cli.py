@@ -45,7 +45,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 Kind = StrEnum("Kind", ["models", "tasks", "lesions", "studies"])
-What = StrEnum("What", ["trials", "curves", "summary", "examples"])
+What = StrEnum("What", ["trials", "curves", "summary", "examples", "sites"])
 Engine = StrEnum("Engine", ["local", "ray"])
 Precision = StrEnum("Precision", ["float32", "tf32", "bf16"])
 Format = StrEnum("Format", ["csv", "parquet", "json"])

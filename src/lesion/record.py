@@ -2,51 +2,31 @@
 
 A trial is one transaction. `trials` holds only what is reproducible, keyed by the trial's
 address, so that two runs of one study have equal tables whatever the order, the interruptions or
-the number of workers; wall times live in `timings`.
+the number of workers; wall times live in `timings`. Where the units of a lesion are stands once in
+`places`; each trial has how many of them it destroyed, place by place.
 """
 
-import contextlib
 import hashlib
 import json
-import platform
 import sqlite3
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lesion import recordfile
 from lesion.errors import LesionError
-from lesion.schema import plain
+from lesion.schema import hint, plain
 from lesion.study import LESION_FILES, Study, Trial, differences, parse_study, write_study
 
 if TYPE_CHECKING:  # a record is read where torch is not wanted
+    from lesion.damage.receipt import Place
     from lesion.engine.work import Measured
     from lesion.tasks.base import Task
 
 FILE, STUDY = "record.sqlite", "study.yaml"
-SCHEMA_VERSION = 1
-SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE models (
-    model TEXT NOT NULL, seed INTEGER NOT NULL, task TEXT NOT NULL,
-    source TEXT NOT NULL, revision TEXT, digest TEXT NOT NULL,
-    PRIMARY KEY (model, seed, task)) WITHOUT ROWID;
-CREATE TABLE tasks (
-    task TEXT PRIMARY KEY, kind TEXT NOT NULL, metrics TEXT NOT NULL, classes TEXT NOT NULL,
-    labels BLOB NOT NULL, examples INTEGER NOT NULL, digest TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE trials (
-    model TEXT NOT NULL, seed INTEGER NOT NULL, task TEXT NOT NULL, lesion TEXT NOT NULL,
-    dose REAL NOT NULL, draw INTEGER NOT NULL,
-    asked INTEGER NOT NULL, destroyed INTEGER NOT NULL, units INTEGER NOT NULL,
-    sites INTEGER NOT NULL, damage TEXT NOT NULL,
-    columns INTEGER NOT NULL, outputs BLOB NOT NULL,
-    PRIMARY KEY (model, seed, task, lesion, dose, draw)) WITHOUT ROWID;
-CREATE TABLE timings (
-    model TEXT, seed INTEGER, task TEXT, lesion TEXT, dose REAL, draw INTEGER,
-    finished TEXT NOT NULL, seconds REAL NOT NULL);
-"""
+TABLES = ("models", "tasks", "trials", "places", "timings")
 
 
 class Record:
@@ -66,24 +46,28 @@ class Record:
             raise LesionError(
                 f"{folder}: is not a run: it has no {FILE}. Make one with lesion run."
             )
-        self._base = sqlite3.connect(path, timeout=60)
+        self._base = recordfile.connect(path)
         try:
-            found = int(self.meta("schema"))
+            self._version = int(self.meta("schema"))
         except sqlite3.DatabaseError as error:
             raise LesionError(f"{path}: is not a record of Lesion ({error}).") from None
-        if found != SCHEMA_VERSION:
+        if self._version not in recordfile.READABLE:
+            known = " and ".join(map(str, recordfile.READABLE))
             raise LesionError(
-                f"{path}: has schema version {found}; this Lesion reads {SCHEMA_VERSION}."
+                f"{path}: has schema version {self._version}; this Lesion reads {known}. Read it "
+                "with the Lesion that wrote it, or a newer one."
             )
         self.study: Study = parse_study(json.loads(self.meta("study")), str(path))
 
     @classmethod
     def open(cls, folder: str | Path, study: Study) -> "Record":
-        """Open the record of a study, or begin one.
+        """Open the record of a study to write to it, or begin one.
+
+        A record of an older version is brought to this one; to read it, that is not needed.
 
         Raises:
-            LesionError: if the folder holds a run of a different study, with the differences, or
-                if a file that a lesion reads has changed since.
+            LesionError: if the folder holds a run of a different study, with the differences, if
+                a file that a lesion reads has changed since, or if the folder is read-only.
         """
         folder = Path(folder)
         if not (folder / FILE).is_file():
@@ -96,6 +80,14 @@ class Record:
                 + "\n  ".join(changed)
                 + "\nGive another folder with --out, or restore the study."
             )
+        if not recordfile.writable(record._base):
+            raise LesionError(
+                f"{folder}: is read-only. Copy it to where you may write, or give another folder "
+                "with --out."
+            )
+        if record._version != recordfile.VERSION:
+            recordfile.upgrade(record._base)
+            record._version = recordfile.VERSION
         record._pin_files(study)
         if record.study != study:  # other comparisons of the same scores
             record._store(study)
@@ -140,18 +132,39 @@ class Record:
         self._base.close()
 
     def add(self, measured: "Measured") -> None:
-        """Store one trial in one transaction."""
+        """Store one trial in one transaction.
+
+        Raises:
+            LesionError: if earlier trials of its lesion were of other places.
+        """
         trial, receipt = measured.trial, measured.receipt
-        proof = tuple(receipt) if receipt is not None else (0, 0, 0, 0, "")
+        *proof, places = receipt if receipt is not None else (0, 0, 0, 0, "", ())
+        by_site = recordfile.packed([place.destroyed for place in places]) if places else None
         outputs = np.ascontiguousarray(measured.outputs, dtype="<f4")
         with self._base:
+            if places:
+                self._pin_places((trial.model, trial.task, trial.lesion), places)
             self._base.execute(
-                "INSERT INTO trials VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
-                (*trial, *proof, outputs.shape[1], outputs.tobytes()),
+                "INSERT INTO trials VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                (*trial, *proof, outputs.shape[1], outputs.tobytes(), by_site),
             )
             self._base.execute(
                 "INSERT INTO timings VALUES (?,?,?,?,?,?,datetime('now'),?)",
                 (*trial, measured.seconds),
+            )
+
+    def _pin_places(self, key: tuple[str, str, str], places: tuple["Place", ...]) -> None:
+        """Hold the places of a lesion to what they were at its first trial."""
+        now = json.dumps([place[:-1] for place in places], separators=(",", ":"))
+        row = self._base.execute(
+            "SELECT places FROM places WHERE model = ? AND task = ? AND lesion = ?", key
+        ).fetchone()
+        if row is None:
+            self._base.execute("INSERT INTO places VALUES (?,?,?,?)", (*key, now))
+        elif row[0] != now:
+            raise LesionError(
+                f"{self.folder}: the sites that {key[2]} reaches in {key[0]} on {key[1]} changed "
+                "since this run began. Give another folder with --out."
             )
 
     def add_model(
@@ -215,10 +228,33 @@ class Record:
 
     def rows(self, table: str) -> tuple[list[str], list[tuple]]:
         """Column names and rows of a table, in the order of its key."""
-        if table not in ("models", "tasks", "trials", "timings"):
-            raise LesionError(f"table must be models, tasks, trials or timings. Got {table!r}.")
+        if table not in TABLES:
+            raise LesionError(
+                f"table must be one of {', '.join(TABLES)}. Got {table!r}.{hint(table, TABLES)}"
+            )
+        if table == "places" and self._version == 1:
+            return ["model", "task", "lesion", "places"], []
         found = self._base.execute(f"SELECT * FROM {table}")
         return [column[0] for column in found.description], found.fetchall()
+
+    def by_site(self) -> Iterator[tuple[Trial, list[list], np.ndarray]]:
+        """What trials destroyed where, by address; without intact, distracted and old ones.
+
+        Yields:
+            The trial; layer, part, index, tensor and units of each place; int64 (places,)
+            destroyed units of each.
+        """
+        if self._version == 1:
+            return
+        *_, rows = self.rows("places")
+        places = {tuple(key): json.loads(found) for *key, found in rows}
+        for *address, found in self._base.execute(
+            "SELECT model, seed, task, lesion, dose, draw, by_site FROM trials "
+            "WHERE by_site IS NOT NULL"
+        ):
+            trial = Trial(*address)
+            where = places[trial.model, trial.task, trial.lesion]
+            yield trial, where, recordfile.unpacked(found, len(where))
 
     def task(self, name: str) -> dict[str, Any] | None:
         """Kind, metrics, classes and labels of a task; None before its first trial."""
@@ -236,23 +272,15 @@ class Record:
 
 
 def _create(folder: Path, study: Study) -> None:
-    """Begin a record; it appears under its name only when it is complete."""
     folder.mkdir(parents=True, exist_ok=True)
-    unfinished = folder / (FILE + ".new")
-    unfinished.unlink(missing_ok=True)
+    (folder / STUDY).write_text(write_study(study), encoding="utf-8")
     meta = {
-        "schema": str(SCHEMA_VERSION),
+        "schema": str(recordfile.VERSION),
         "study": json.dumps(plain(study)),
         "fingerprint": study.fingerprint(),
-        "versions": json.dumps(dict(_versions())),
+        "versions": json.dumps(dict(recordfile.versions())),
     }
-    with contextlib.closing(sqlite3.connect(unfinished)) as base:
-        base.execute("PRAGMA journal_mode = WAL")
-        with base:
-            base.executescript(SCHEMA)
-            base.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
-    (folder / STUDY).write_text(write_study(study), encoding="utf-8")
-    unfinished.replace(folder / FILE)
+    recordfile.create(folder / FILE, meta)
 
 
 def _files(study: Study) -> dict[str, tuple[str, str]]:
@@ -267,12 +295,3 @@ def _files(study: Study) -> dict[str, tuple[str, str]]:
                     where = "" if part is lesion else f", {part.name}"
                     found[f"{key} of lesion {lesion.name}{where}"] = (path, digest)
     return found
-
-
-def _versions() -> Iterator[tuple[str, str]]:
-    yield "python", platform.python_version()
-    for name in ("lesion", "torch", "transformers", "tokenizers", "numpy"):
-        try:
-            yield name, version(name)
-        except PackageNotFoundError:
-            yield name, "not installed as a package"

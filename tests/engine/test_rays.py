@@ -70,7 +70,7 @@ def test_a_lost_node_costs_only_its_unfinished_draws(cluster, small, tmp_path):
         resources={"cpu": 1, "bench": 1}, watcher=watcher,
     )  # fmt: skip
     alone = lesion.run(small, tmp_path / "alone", workers=1)
-    for table in ("trials", "models", "tasks"):
+    for table in ("trials", "models", "tasks", "places"):
         assert run.record.rows(table) == alone.record.rows(table)
     assert len(watcher.notes) == 1
     assert watcher.notes[0].startswith("A worker was lost with its node, or killed there")

@@ -39,7 +39,7 @@ def alone(small, tmp_path):
 
 
 def tables(run) -> list:
-    return [run.record.rows(name) for name in ("trials", "models", "tasks")]
+    return [run.record.rows(name) for name in ("trials", "models", "tasks", "places")]
 
 
 @pytest.mark.parametrize("workers", [2, pytest.param(3, marks=pytest.mark.slow)])

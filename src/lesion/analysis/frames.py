@@ -1,4 +1,4 @@
-"""Tables of the analysis as pandas frames; pandas is imported nowhere else in the analysis."""
+"""Tables of the analysis as pandas frames; only `sites` imports pandas beside this file."""
 
 from __future__ import annotations
 
@@ -50,6 +50,15 @@ def verdict_frame(verdicts: Sequence[Verdict]) -> pd.DataFrame:
     import pandas as pd
 
     return pd.DataFrame([v._asdict() for v in verdicts], columns=list(Verdict._fields))
+
+
+def trial_frame(record: Record) -> pd.DataFrame:
+    """One row per finished trial: its address, and proof of its damage."""
+    import pandas as pd
+
+    names, rows = record.rows("trials")
+    frame = pd.DataFrame(rows, columns=names)
+    return frame.drop(columns=["outputs", "by_site"], errors="ignore")  # bytes
 
 
 def example_frame(record: Record) -> pd.DataFrame:

@@ -24,7 +24,7 @@ import numpy as np
 from lesion.damage import wordlists
 from lesion.damage.edits import DISTRACTIONS, MASK, Edit, Means, render
 from lesion.damage.keyboard import LAYOUTS
-from lesion.damage.wound import Receipt
+from lesion.damage.receipt import Receipt
 from lesion.errors import LesionError
 from lesion.keys import priorities
 from lesion.schema import hint

@@ -23,8 +23,9 @@ from lesion.damage.listing import read_listing
 from lesion.damage.means import UNMEASURED, means
 from lesion.damage.orders import ORDERS, SCOPES, Aids
 from lesion.damage.originals import COPIES, Originals
+from lesion.damage.receipt import Receipt
 from lesion.damage.units import UNITS, Population, bits
-from lesion.damage.wound import Cut, Receipt, Recipe, Wound
+from lesion.damage.wound import Cut, Recipe, Wound
 from lesion.errors import LesionError
 from lesion.models import anatomy
 from lesion.models.anatomy import Site

@@ -13,28 +13,11 @@ from lesion.damage.memory import Memory
 from lesion.damage.orders import ORDERS, Aids, Order, counts
 from lesion.damage.originals import COPIES, Originals
 from lesion.damage.ranking import Matched, Ordering, look_ahead, share_room
+from lesion.damage.receipt import Place, Receipt
 from lesion.damage.units import Address, Population, Span
 from lesion.errors import LesionError
 
 CHUNK = 1 << 22  # units written at once: an ordering of bits is never whole in memory
-
-
-class Receipt(NamedTuple):
-    """Proof of what a dose destroyed.
-
-    Attributes:
-        asked: units that the dose asks for: round(dose * n), summed over the orderings.
-        destroyed: units destroyed.
-        units: units there are.
-        sites: sites in which at least one unit was destroyed.
-        digest: of all destroyed units in their order, hexadecimal; equal digests, equal damage.
-    """
-
-    asked: int
-    destroyed: int
-    units: int
-    sites: int
-    digest: str
 
 
 def _is_number(value: object) -> bool:
@@ -211,6 +194,11 @@ class Wound:
         ]
         self._intact = {id(tensor): originals.of(tensor) for tensor in tensors}
         self._far = any(tensor.device.type != "cpu" for tensor in tensors)
+        self._where = [
+            (*population.address, population.count)
+            for cut in cuts
+            for population in cut.populations
+        ]
 
     @torch.no_grad()
     def deepen(self, dose: float) -> Receipt:
@@ -272,10 +260,10 @@ class Wound:
             if gone
         ]
         touched: set[Address] = set().union(*hit)
-        return Receipt(
-            asked,
-            sum(sum(cut.gone) for cut in self._cuts),
-            sum(cut.units for cut in self._cuts),
-            len(touched),
-            whole.hexdigest(),
-        )
+        gone = [count for cut in self._cuts for count in cut.gone]
+        units = sum(cut.units for cut in self._cuts)
+        return Receipt(asked, sum(gone), units, len(touched), whole.hexdigest(), self._places(gone))
+
+    def _places(self, gone: Sequence[int]) -> tuple[Place, ...]:
+        pairs = zip(self._where, gone, strict=True)
+        return tuple([Place._make((*where, count)) for where, count in pairs])

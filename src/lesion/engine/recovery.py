@@ -15,7 +15,8 @@ import torch
 from torch import nn
 
 from lesion.damage.lesion import Recovering
-from lesion.damage.wound import Receipt, Wound
+from lesion.damage.receipt import Receipt
+from lesion.damage.wound import Wound
 from lesion.errors import LesionError
 from lesion.keys import Address, priorities
 from lesion.models.finetune import preserved_randomness

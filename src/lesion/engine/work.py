@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lesion.damage.lesion import Damage, build
-from lesion.damage.wound import Receipt
+from lesion.damage.receipt import Receipt
 from lesion.models.load import Checkpoint
 from lesion.study import INTACT, Study, Trial
 from lesion.tasks.base import Task

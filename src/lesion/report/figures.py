@@ -82,6 +82,11 @@ def save(figure: Figure, path: Path | str, formats: Sequence[str] = ("png", "svg
     return written
 
 
+def file_name(words: str) -> str:
+    """Words as the name of a file, without suffix."""
+    return re.sub(r"[^\w.-]+", "-", words).strip("-.") or "task"
+
+
 def write_figures(
     analyses: Sequence[Analysis],
     folder: Path | str,
@@ -108,7 +113,7 @@ def write_figures(
     for task in dict.fromkeys(a.task for a in analyses):
         first = next(a for a in analyses if a.task == task)
         shown = _shown(first, metrics)
-        path = Path(folder) / (re.sub(r"[^\w.-]+", "-", task).strip("-.") or "task")
+        path = Path(folder) / file_name(task)
         if len({a.lesion for a in analyses if a.task == task}) <= WIDEST:
             figure = curve_figure(curves, task, shown, summary, doses, diagnoses)
             written += save(figure, path)
