@@ -291,7 +291,7 @@ def test_an_unknown_key(study):
     message = refused("check", changed(study, drawss=3))
     assert message == (
         "small.yaml: drawss: unknown key. Allowed: name, models, tasks, lesions, doses, seed, "
-        "draws, finetune, compare, precision. Did you mean 'draws'?"
+        "draws, finetune, compare, figures, precision. Did you mean 'draws'?"
     )
 
 
