@@ -9,7 +9,7 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lesion import rounds
+from lesion import cuts, rounds
 from lesion.analysis.from_record import responses
 from lesion.errors import LesionError
 from lesion.record import FILE, Record
@@ -75,6 +75,14 @@ class Run:
 
         return dissociations(self.analyses)
 
+    @cached_property
+    def cuts(self) -> cuts.Cuts:
+        """(model, task, lesion) -> dose -> share of the examples cut at the task's max_length.
+
+        The lesion "" has the intact texts; only distractions have shares of their own.
+        """
+        return self.record.cuts()
+
     def curves(self) -> "pd.DataFrame":
         """One row per model, task, lesion and dose: every metric with its interval."""
         from lesion.analysis.frames import curve_frame
@@ -123,6 +131,7 @@ class Run:
             "diagnoses": [d._asdict() for one in self.analyses for d in one.diagnoses],
             "verdicts": [verdict._asdict() for verdict in self.verdicts],
             "dissociations": [one._asdict() for one in self.dissociations],
+            "cut": cuts.rows(self.cuts),
         })  # type: ignore[return-value]  # fmt: skip
 
     def write_report(self) -> list[Path]:
@@ -183,14 +192,14 @@ def run(
     study = dataclasses.replace(study, precision=precision) if precision else study
     hiring = Hiring(workers, engine, address, resources or {})
     check_precision(study.precision, device if engine == "ray" else check_device(device))
-    tasks = load_tasks(study, data)
+    tasks, watcher = load_tasks(study, data), watcher or Quiet()
+    for note in task_notes(tasks):
+        watcher.note(note)
     folder = Path(out) if out else Path("runs") / study.name
     record = Record.open(folder, study)
     try:
         with one_thread(device), crew(Setting(study, tasks, device), hiring) as staff:
-            sweep.run(
-                study, record, tasks, watcher or Quiet(), staff, rounds.rounds(study, sweep.once)
-            )
+            sweep.run(study, record, tasks, watcher, staff, rounds.rounds(study, sweep.once))
     finally:
         record.close()
     return Run(folder)
@@ -241,6 +250,11 @@ def load_tasks(study: Study, data: str | Path | None = None) -> "dict[str, Task]
         for task, name in product(tasks.values(), retrained):
             check_trainable(name, task)
     return tasks
+
+
+def task_notes(tasks: "Mapping[str, Task]") -> list[str]:
+    """What a person should know of the data that was read, such as rows that were left out."""
+    return [note for task in tasks.values() for note in getattr(task, "notes", ())]
 
 
 def find_study(name: str | Path) -> Study:

@@ -5,6 +5,7 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from lesion import cuts
 from lesion.errors import LesionError
 from lesion.progress import duration
 from lesion.specs import LesionSpec, ModelSpec
@@ -16,11 +17,14 @@ if TYPE_CHECKING:
     from lesion.tasks.base import Task
 
 
+HEADINGS = ("model", "task", "examples", "cut", "trials", "seconds a trial", "total", "memory")
+
+
 class Plan(NamedTuple):
     """What `lesion check` prints.
 
     Attributes:
-        rows: model, task, examples, trials, seconds a trial, total, memory.
+        rows: as `HEADINGS`.
         lines: sentences below the table.
     """
 
@@ -38,9 +42,9 @@ def plan(study: Study, data: str | Path | None = None, workers: int | None = Non
         LesionError: if a task or its data cannot be had. A model that cannot be had is a line:
             the rest of the plan is still worth reading.
     """
-    from lesion.api import load_tasks
+    from lesion.api import load_tasks, task_notes
     from lesion.damage.lesion import build
-    from lesion.engine.estimate import TRAINING
+    from lesion.engine.estimate import TRAINING, cut_shares
     from lesion.engine.hiring import Hiring, wanted
     from lesion.engine.work import Patient, Slow
 
@@ -50,21 +54,25 @@ def plan(study: Study, data: str | Path | None = None, workers: int | None = Non
     trials, hands = len(study.seeds) * (1 + each), wanted(Hiring(workers), "cpu")
     trained = len(study.seeds) * sum(training_examples(study, one) for one in study.lesions)
     rows: list[tuple[str, ...]] = []
-    lines, total, training, most = [*study.notes()], 0.0, 0.0, 0
+    lines, total, training, most = [*study.notes(), *task_notes(tasks)], 0.0, 0.0, 0
+    shares: dict[cuts.Text, cuts.Shares] = {}
     for spec, (name, task) in product(study.models, tasks.items()):
-        row = (spec.name, name, str(len(task.labels)), str(trials))
+        row = (spec.name, name, str(len(task.labels)))
         try:
             found, memory = _needs(study, spec, task, lesions, hands)
+            shares |= cut_shares(spec, task, lesions, study, found.cut)
         except LesionError as error:
-            rows.append((*row, "?", "?", "?"))
+            rows.append((*row, "?", str(trials), "?", "?", "?"))
             lines.append(str(error))
             continue
         if found.slow:
             lines.append(str(Slow(Patient(spec.name, 0, name), found.slow)))
         seconds = found.seconds * (trials + TRAINING * trained / len(task.labels))
-        rows.append((*row, f"{found.seconds:.2f}", duration(seconds), _gigabytes(memory)))
+        cost = (f"{found.seconds:.2f}", duration(seconds), _gigabytes(memory))
+        rows.append((*row, f"{found.cut:.1%}", str(trials), *cost))
         total, most = total + seconds, max(most, memory)
         training += found.training * len(study.seeds)
+    lines += cuts.sentences(shares, {one.name: one.max_length for one in study.tasks}).values()
     count = trials * len(study.models) * len(tasks)
     lines.append(f"{study.name}: {count} trials, {_about(total, hands)}, {_gigabytes(most)}.")
     if study.finetune:

@@ -10,13 +10,15 @@ import hashlib
 import json
 import platform
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lesion import cuts
+from lesion.cuts import Cuts
 from lesion.errors import LesionError
 from lesion.schema import plain
 from lesion.study import LESION_FILES, Study, Trial, differences, parse_study, write_study
@@ -26,6 +28,7 @@ if TYPE_CHECKING:  # a record is read where torch is not wanted
     from lesion.tasks.base import Task
 
 FILE, STUDY = "record.sqlite", "study.yaml"
+FIRST = " `examples` took the first of the file then; now it takes a random sample."
 SCHEMA_VERSION = 1
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -180,9 +183,18 @@ class Record:
         values = (
             task.name, task.kind, metrics, classes, labels.tobytes(), len(labels), task.digest,
         )  # fmt: skip
-        self._pin("tasks", ("task",), values, f"{task.name}: its examples")
+        known = {getattr(task, "former_digest", ""): FIRST}
+        self._pin("tasks", ("task",), values, f"{task.name}: its examples", known)
 
-    def _pin(self, table: str, keys: tuple[str, ...], values: tuple, what: str) -> None:
+    def _pin(
+        self,
+        table: str,
+        keys: tuple[str, ...],
+        values: tuple,
+        what: str,
+        known: Mapping[str, str] | None = None,
+    ) -> None:
+        """Keep a digest, or hold it to the one that is kept; `known`: why it may be that one."""
         where = " AND ".join(f"{key} = ?" for key in keys)
         row = self._base.execute(
             f"SELECT digest FROM {table} WHERE {where}", values[: len(keys)]
@@ -194,8 +206,28 @@ class Record:
         elif row[0] != values[-1]:
             raise LesionError(
                 f"{self.folder}: {what} changed since this run began "
-                f"({row[0]} -> {values[-1]}). Give another folder with --out."
+                f"({row[0]} -> {values[-1]}).{(known or {}).get(row[0], '')} "
+                "Give another folder with --out."
             )
+
+    def add_cut(self, trial: Trial, share: float) -> None:
+        """Store which share of the examples was cut at max_length in what a trial read.
+
+        A row of `meta` for each model, task and lesion: dose -> draw -> share.
+        """
+        key = cuts.key(trial.model, trial.task, trial.lesion)
+        row = self._base.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        found = cuts.added(row[0] if row else "{}", trial.dose, trial.draw, share)
+        if not row or found != row[0]:
+            with self._base:
+                self._base.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, found))
+
+    def cuts(self) -> Cuts:
+        """(model, task, lesion) -> dose -> share of the examples that was cut, over the draws."""
+        found = self._base.execute(
+            "SELECT key, value FROM meta WHERE substr(key, 1, 4) = ? ORDER BY key", (cuts.KEY,)
+        )
+        return cuts.stored(found)
 
     def done(self) -> set[Trial]:
         """Addresses of all finished trials, the intact ones (dose 0) among them."""
