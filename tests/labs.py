@@ -87,7 +87,8 @@ class Watcher(Quiet):
         self.prepared.append(patient)
 
     def note(self, sentence):
-        self.notes.append(sentence)
+        if not sentence.endswith("a verdict is unlikely."):  # of every task that tests make
+            self.notes.append(sentence)
 
     def measured(self, measured):
         self.after -= 1

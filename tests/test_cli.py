@@ -160,6 +160,24 @@ def test_check_says_what_would_run(study):
     assert list(study.parent.glob("runs")) == []
 
 
+def test_a_limit_scores_so_many_examples_of_every_task_in_a_run_of_its_own(
+    study, finished, tmp_path
+):
+    out = tmp_path / "limited"
+    ran = lesion("run", study, "--limit", 10, "--out", out)
+    assert ran.returncode == 0, ran.stderr
+    record = Record(out)
+    assert record.study.name == "small-limit-10"
+    assert len(record.task("pairs")["labels"]) == 10
+    checked = lesion("check", study, "--limit", 10)
+    assert re.search(r"tiny +pairs +10 +0\.0% +10", checked.stdout), checked.stdout
+    assert "small-limit-10: 10 trials" in checked.stdout
+    assert refused("run", finished.parent / "small.yaml", "--limit", 10, "--out", finished) == (
+        f"{finished}: holds a run of another study. Changed:\n  name: 'small' -> 'small-limit-10'\n"
+        "  tasks[0].examples: None -> 10\nGive another folder with --out, or restore the study."
+    )
+
+
 def test_lists_and_schema(tmp_path):
     for kind in ("models", "tasks", "lesions", "studies"):
         ran = lesion("list", kind)

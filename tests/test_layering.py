@@ -22,6 +22,7 @@ FLOORS = {
     "schema": 0,
     "shorthand": 0,
     "words": 0,
+    "cuts": 1,
     "specs": 1,
     "study": 1,
     "models": 2,

@@ -86,7 +86,7 @@ def test_daras_takes_their_grids_and_draws():
 def test_daras_passes_check(data, gpt2):
     found = plan(on_models(find_study(DARAS), str(gpt2)), data)
     trials = 1 + 8 * 10 + 9 + 10 * 10
-    assert [(row[0], row[1], row[3]) for row in found.rows] == [
+    assert [(row[0], row[1], row[4]) for row in found.rows] == [
         (model, task, str(trials))
         for model in ("GPT-2", "bilingual GPT-2")
         for task in ("imdb", "mrpc")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from lesion import schema
 from lesion.errors import LesionError
 from lesion.specs import LesionSpec, Where
 from lesion.study import (
@@ -98,7 +99,7 @@ def test_every_mistake_is_reported_at_once_with_its_place():
             "the file: models must have different names. Twice: b.",
         ),
         ({"models": "a/b"}, "models: must be a list. Got 'a/b'."),
-        ({"name": 3}, "name: must be text. Got 3."),
+        ({"name": 3}, "name: must be text. Got 3. Put it in quotation marks: '3'."),
         (
             {"compare": {"between": "group"}},
             "the file: compare.between is group, so every model needs a group.",
@@ -284,3 +285,62 @@ def test_nothing_in_a_lesion_of_several_is_passed_over(lesion, message):
 )
 def test_the_axis_says_what_the_dose_turns(lesion, meaning):
     assert study(lesions=[lesion]).lesions[0].dose_means == meaning
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "tasks: [{name: mine, label: yes}]",
+            "tasks[0].label: must be text. Got True. YAML reads yes, on, true so; put the word in "
+            "quotation marks: 'yes'.",
+        ),
+        (
+            "tasks: [off]",
+            "tasks[0].name: must be text. Got False. YAML reads no, off, false so; put the word in "
+            "quotation marks: 'no'.",
+        ),
+        (
+            "tasks: [{name: 2024-01-31}]",
+            "tasks[0].name: must be text. Got datetime.date(2024, 1, 31). Put it in quotation "
+            "marks: '2024-01-31'.",
+        ),
+        (
+            "tasks: [{name: mine, text: [on, b]}]",
+            "tasks[0].text[0]: must be text. Got True. YAML reads yes, on, true so; put the word "
+            "in quotation marks: 'yes'.",
+        ),
+        (
+            "tasks: [{name: mine, text: no}]",
+            "tasks[0].text[0]: must be text. Got False. YAML reads no, off, false so; put the word "
+            "in quotation marks: 'no'.",
+        ),
+    ],
+)
+def test_what_yaml_does_not_take_for_text_is_to_be_quoted(tmp_path, text, said):
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"name: s\nmodels: [{{source: a/b}}]\nlesions: [{{}}]\ndoses: [1]\n{text}\n")
+    with pytest.raises(LesionError) as caught:
+        read_study(path)
+    assert str(caught.value) == f"mine.yaml: {said}"
+
+
+def test_one_column_of_text_needs_no_list():
+    task = {"name": "mine", "dev": "a.tsv", "label": "y"}
+    one, listed = (study(tasks=[{**task, "text": text}]) for text in ("first", ["first"]))
+    assert one.tasks[0].text == ("first",)
+    assert one == listed
+    assert parse_study(schema.plain(one)) == one
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        {"name": "mrpc", "missing": "drop"},
+        {"name": "t", "kind": "lm", "file": "a.txt", "missing": "drop"},
+    ],
+)
+def test_missing_belongs_to_files_of_rows(task):
+    assert mistakes(tasks=[task]) == [
+        "study: tasks[0]: missing: belongs to files of rows (kind classify or pairs). Got drop."
+    ]

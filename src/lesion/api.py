@@ -9,7 +9,7 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lesion import rounds
+from lesion import cuts, rounds
 from lesion.analysis.from_record import responses
 from lesion.errors import LesionError
 from lesion.record import FILE, Record
@@ -77,6 +77,14 @@ class Run:
 
         return dissociations(self.analyses)
 
+    @cached_property
+    def cuts(self) -> cuts.Cuts:
+        """(model, task, lesion) -> dose -> share of the examples cut at the task's max_length.
+
+        The lesion "" has the intact texts; only distractions have shares of their own.
+        """
+        return self.record.cuts()
+
     def curves(self) -> "pd.DataFrame":
         """One row per model, task, lesion and dose: every metric with its interval."""
         from lesion.analysis.frames import curve_frame
@@ -132,6 +140,7 @@ class Run:
             "diagnoses": [d._asdict() for one in self.analyses for d in one.diagnoses],
             "verdicts": [verdict._asdict() for verdict in self.verdicts],
             "dissociations": [one._asdict() for one in self.dissociations],
+            "cut": cuts.rows(self.cuts),
         })  # type: ignore[return-value]  # fmt: skip
 
     def write_report(self, metrics: Sequence[str] = ()) -> list[Path]:
@@ -203,22 +212,23 @@ def run(
     Example:
         >>> lesion.run("quick.yaml", out="runs/quick").curves()
     """
-    from lesion.check import few_examples
     from lesion.engine import sweep
     from lesion.engine.hiring import Hiring, crew
     from lesion.engine.precision import check_device, check_precision
     from lesion.engine.threads import one_thread
     from lesion.engine.work import Setting
+    from lesion.tasks.notes import task_notes
 
     study = study if isinstance(study, Study) else find_study(study)
     study = dataclasses.replace(study, precision=precision) if precision else study
     hiring = Hiring(workers, engine, address, resources or {})
     check_precision(study.precision, device if engine == "ray" else check_device(device))
     tasks, watcher = load_tasks(study, data), watcher or Quiet()
-    for sentence in few_examples(tasks):
-        watcher.note(sentence)
+    for note in task_notes(tasks):
+        watcher.note(note)
     folder = Path(out) if out else Path("runs") / study.name
     record = Record.open(folder, study)
+    tasks = record.as_begun(tasks)
     try:
         with one_thread(device), crew(Setting(study, tasks, device), hiring) as staff:
             sweep.run(study, record, tasks, watcher, staff, rounds.rounds(study, sweep.once))

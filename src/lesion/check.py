@@ -1,10 +1,11 @@
 """What a study would run, about how long and in how much memory, before anything runs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from lesion import cuts
 from lesion.errors import LesionError
 from lesion.progress import duration
 from lesion.specs import LesionSpec, ModelSpec
@@ -16,14 +17,14 @@ if TYPE_CHECKING:
     from lesion.tasks.base import Task
 
 
-FEW = 100  # examples, of which a score is known to ten points at best
+HEADINGS = ("model", "task", "examples", "cut", "trials", "seconds a trial", "total", "memory")
 
 
 class Plan(NamedTuple):
     """What `lesion check` prints.
 
     Attributes:
-        rows: model, task, examples, trials, seconds a trial, total, memory.
+        rows: as `HEADINGS`.
         lines: sentences below the table.
     """
 
@@ -43,9 +44,10 @@ def plan(study: Study, data: str | Path | None = None, workers: int | None = Non
     """
     from lesion.api import load_tasks
     from lesion.damage.lesion import build
-    from lesion.engine.estimate import TRAINING
+    from lesion.engine.estimate import TRAINING, cut_shares
     from lesion.engine.hiring import Hiring, wanted
     from lesion.engine.work import Patient, Slow
+    from lesion.tasks.notes import task_notes
 
     tasks = load_tasks(study, data)
     lesions = [build(lesion, study.seed) for lesion in study.lesions]
@@ -53,21 +55,26 @@ def plan(study: Study, data: str | Path | None = None, workers: int | None = Non
     trials, hands = len(study.seeds) * (1 + each), wanted(Hiring(workers), "cpu")
     trained = len(study.seeds) * sum(training_examples(study, one) for one in study.lesions)
     rows: list[tuple[str, ...]] = []
-    lines, total, training, most = [*study.notes(), *few_examples(tasks)], 0.0, 0.0, 0
+    lines = [*study.notes(), *task_notes(tasks)]
+    total, training, most = 0.0, 0.0, 0
+    shares: dict[cuts.Text, cuts.Shares] = {}
     for spec, (name, task) in product(study.models, tasks.items()):
-        row = (spec.name, name, str(len(task.labels)), str(trials))
+        row = (spec.name, name, str(len(task.labels)))
         try:
             found, memory = _needs(study, spec, task, lesions, hands)
+            shares |= cut_shares(spec, task, lesions, study, found.cut)
         except LesionError as error:
-            rows.append((*row, "?", "?", "?"))
+            rows.append((*row, "?", str(trials), "?", "?", "?"))
             lines.append(str(error))
             continue
         if found.slow:
             lines.append(str(Slow(Patient(spec.name, 0, name), found.slow)))
         seconds = found.seconds * (trials + TRAINING * trained / len(task.labels))
-        rows.append((*row, f"{found.seconds:.2f}", duration(seconds), _gigabytes(memory)))
+        cost = (f"{found.seconds:.2f}", duration(seconds), _gigabytes(memory))
+        rows.append((*row, f"{found.cut:.1%}", str(trials), *cost))
         total, most = total + seconds, max(most, memory)
         training += found.training * len(study.seeds)
+    lines += cuts.sentences(shares, {one.name: one.max_length for one in study.tasks}).values()
     count = trials * len(study.models) * len(tasks)
     lines.append(f"{study.name}: {count} trials, {_about(total, hands)}, {_gigabytes(most)}.")
     if study.finetune:
@@ -77,19 +84,6 @@ def plan(study: Study, data: str | Path | None = None, workers: int | None = Non
             f"{_about(training, hands)}."
         )
     return Plan(rows, [*dict.fromkeys(lines), *_warning(most, hands)])
-
-
-def few_examples(tasks: "Mapping[str, Task]") -> list[str]:
-    """A sentence for every task that has too few examples for most verdicts.
-
-    The half-width is that of a share of right answers of one half, 1.96 sqrt(1 / 4n).
-    """
-    return [
-        f"{name}: {n} examples. The 95% interval of one accuracy is {98 / n**0.5:.1f} points to "
-        "either side, so that a verdict is unlikely."
-        for name, n in ((name, len(task.labels)) for name, task in tasks.items())
-        if n < FEW
-    ]
 
 
 def _needs(

@@ -35,6 +35,7 @@ RunFolder = Annotated[Path, typer.Argument(help="Folder of a run.")]
 Out = Annotated[Path | None, typer.Option(help="Folder of the run [default: runs/NAME].")]
 Data = Annotated[Path | None, typer.Option(help="Folder with data in GLUE's own layout.")]
 Quick = Annotated[bool, typer.Option("--quick", help="A coarse grid with few draws.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Score at most so many of each task.")]
 Models = Annotated[str | None, typer.Option(help="Model or folder of models to stand in.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:1.")]
 Workers = Annotated[
@@ -67,6 +68,7 @@ def run(
     out: Out = None,
     data: Data = None,
     quick: Quick = False,
+    limit: Limit = None,
     models: Models = None,
     device: Device = "cpu",
     precision: Annotated[Precision | None, typer.Option(help="How models compute.")] = None,
@@ -78,7 +80,7 @@ def run(
     ] = "",
 ) -> None:
     """Run every trial that is not in the record yet; again to resume."""
-    found = _study(study, quick, models)
+    found = _study(study, quick, models, limit)
     if precision:
         found = replace(found, precision=precision.value)
     _run(
@@ -92,15 +94,16 @@ def check(
     study: StudyName,
     data: Data = None,
     quick: Quick = False,
+    limit: Limit = None,
     models: Models = None,
     workers: Workers = None,
 ) -> None:
     """Validate a study, and say what it would run, about how long and in how much memory."""
-    from lesion.check import plan
+    from lesion.check import HEADINGS, plan
 
-    report = plan(_study(study, quick, models), data, workers)
+    report = plan(_study(study, quick, models, limit), data, workers)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("model", "task", "examples", "trials", "seconds a trial", "total", "memory"):
+    for heading in HEADINGS:
         table.add_column(heading, justify="left" if heading in ("model", "task") else "right")
     for row in report.rows:
         table.add_row(*map(Text, row))
@@ -238,12 +241,13 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(2)
 
 
-def _study(name: str, quick: bool, models: str | None) -> "Study":
+def _study(name: str, quick: bool, models: str | None, limit: int | None) -> "Study":
     from lesion import variants
     from lesion.api import find_study
 
     found = find_study(name)
     found = variants.quick(found) if quick else found
+    found = variants.limited(found, limit) if limit else found
     return variants.on_models(found, models) if models else found
 
 
@@ -272,14 +276,15 @@ def _as_typed(options: dict[str, Any]) -> str:
 
 
 def _print_answer(found: "Run") -> None:
-    from lesion.report.tables import diagnoses, summary_tables
+    from lesion.report.tables import cut_texts, diagnoses, summary_tables
     from lesion.report.verdicts import remarks, verdict_tables
 
     if not found.analyses:
         out.print("No draw is finished yet.")
         return
     tables = (summary_tables(found.analyses), verdict_tables(found.verdicts))
-    below = (diagnoses(found.analyses), remarks(found.verdicts, found.dissociations))
+    notes = [*diagnoses(found.analyses), *cut_texts(found.cuts, found.study)]
+    below = (notes, remarks(found.verdicts, found.dissociations))
     for some, lines in zip(tables, below, strict=True):
         for table in some:
             out.print(table)

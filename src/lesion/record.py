@@ -9,13 +9,15 @@ the number of workers; wall times live in `timings`. Where the units of a lesion
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lesion import recordfile
+from lesion import cuts, recordfile
+from lesion.cuts import Cuts
 from lesion.errors import LesionError
 from lesion.schema import hint, plain
 from lesion.study import LESION_FILES, Study, Trial, differences, parse_study, write_study
@@ -195,6 +197,21 @@ class Record:
         )  # fmt: skip
         self._pin("tasks", ("task",), values, f"{task.name}: its examples")
 
+    def as_begun(self, tasks: "Mapping[str, Task]") -> "dict[str, Task]":
+        """The tasks with the examples that this run began with.
+
+        `examples: n` once took the first n, where it now takes a sample; a run goes on with those
+        that it has scored.
+        """
+        return {name: self._as_begun(task) for name, task in tasks.items()}
+
+    def _as_begun(self, task: "Task") -> "Task":
+        row = self._base.execute("SELECT digest FROM tasks WHERE task = ?", (task.name,)).fetchone()
+        if row is None or row[0] == task.digest or not hasattr(task, "first"):
+            return task
+        former: Task = replace(task, first=True)  # type: ignore[type-var]
+        return former if former.digest == row[0] else task
+
     def _pin(self, table: str, keys: tuple[str, ...], values: tuple, what: str) -> None:
         where = " AND ".join(f"{key} = ?" for key in keys)
         row = self._base.execute(
@@ -209,6 +226,25 @@ class Record:
                 f"{self.folder}: {what} changed since this run began "
                 f"({row[0]} -> {values[-1]}). Give another folder with --out."
             )
+
+    def add_cut(self, trial: Trial, share: float) -> None:
+        """Store which share of the examples was cut at max_length in what a trial read.
+
+        A row of `meta` for each model, task and lesion: dose -> draw -> share.
+        """
+        key = cuts.key(trial.model, trial.task, trial.lesion)
+        row = self._base.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        found = cuts.added(row[0] if row else "{}", trial.dose, trial.draw, share)
+        if not row or found != row[0]:
+            with self._base:
+                self._base.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, found))
+
+    def cuts(self) -> Cuts:
+        """(model, task, lesion) -> dose -> share of the examples that was cut, over the draws."""
+        found = self._base.execute(
+            "SELECT key, value FROM meta WHERE substr(key, 1, 4) = ? ORDER BY key", (cuts.KEY,)
+        )
+        return cuts.stored(found)
 
     def done(self) -> set[Trial]:
         """Addresses of all finished trials, the intact ones (dose 0) among them."""

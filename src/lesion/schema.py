@@ -5,6 +5,7 @@ JSON schema. Pure Python, so that a study can be read wherever the engine runs.
 """
 
 import dataclasses
+import datetime
 import difflib
 import types
 import typing
@@ -127,7 +128,8 @@ def _scalar(value: Any, kind: type, rules: Mapping, path: str, problems: list[st
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        problems.append(f"{path}: must be {_NAMES[kind]}. Got {show(value)}.")
+        quote = _unquoted(value) if kind is str else ""
+        problems.append(f"{path}: must be {_NAMES[kind]}. Got {show(value)}.{quote}")
         return None
     choices, low, high = rules.get("choices"), rules.get("at_least"), rules.get("at_most")
     if choices is not None and value not in choices:
@@ -137,6 +139,16 @@ def _scalar(value: Any, kind: type, rules: Mapping, path: str, problems: list[st
     if (low is not None and not value >= low) or (high is not None and not value <= high):
         problems.append(f"{path}: must be {_range(low, high)}. Got {show(value)}.")
     return value
+
+
+def _unquoted(value: Any) -> str:
+    """How to write what YAML takes for something else than text."""
+    if isinstance(value, bool):
+        words = ("yes", "on", "true") if value else ("no", "off", "false")
+        return f" YAML reads {', '.join(words)} so; put the word in quotation marks: '{words[0]}'."
+    if isinstance(value, int | float | datetime.date):
+        return f" Put it in quotation marks: '{value}'."
+    return ""
 
 
 def _range(low: float | None, high: float | None) -> str:

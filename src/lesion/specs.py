@@ -31,6 +31,8 @@ from lesion.words import (
 
 SPLITS = ("train", "dev", "test")
 LM_LENGTH = 128  # words a window
+CLOZE_EXAMPLES = 1_000  # passages by default
+MISSING = ("refuse", "drop")
 DISTRACTION_KEYS = ("words", "language", "matched", "count", "columns", "per")
 
 
@@ -58,11 +60,18 @@ class TaskSpec:
     dev: str | None = field("file to evaluate on", None)
     test: str | None = field("second file to evaluate on, chosen by split: test", None)
     file: str | None = field("file of pairs, or text with one paragraph a line (cloze, lm)", None)
-    text: tuple[str, ...] = field("one or two columns that hold the text", ())
+    text: tuple[str, ...] = field(
+        "one or two columns that hold the text",
+        (),
+        short=lambda value: value if isinstance(value, list | tuple) else [value],
+        shape={"type": ["string", "array"], "items": {"type": "string"}},
+    )
     label: str | None = field("column that holds the label (pairs: the paradigm)", None)
     split: str | None = field("split that is scored (default: dev)", None, choices=SPLITS)
     max_length: int = field("longest input in tokens", 128, at_least=8, at_most=8192)
-    examples: int | None = field("score only the first so many", None, at_least=1)
+    examples: int | None = field(
+        "score only so many: a fixed random sample, the same for every model", None, at_least=1
+    )
     source: str | None = field("hub dataset that replaces the registered one", None)
     scoring: str | None = field(
         "pairs: whole sentences, or differing words", None, choices=SCORINGS
@@ -73,7 +82,15 @@ class TaskSpec:
         "lm: words from one window to the next (default: length)", None, at_least=1
     )
 
+    missing: str = field(
+        "own files: what becomes of rows without a text or label", "refuse", choices=MISSING
+    )
+
     def __post_init__(self) -> None:
+        text: Any = self.text
+        if isinstance(text, str):  # from Python, where nobody has read it
+            object.__setattr__(self, "text", (text,))
+        self._check_missing()
         given = [key for key in ("length", "stride") if getattr(self, key) is not None]
         if given and self.kind != "lm":
             raise ValueError(f"{', '.join(given)}: belongs to kind lm. Got kind {self.kind}.")
@@ -81,6 +98,13 @@ class TaskSpec:
             raise ValueError(
                 f"stride: must be at most the length ({self.length or LM_LENGTH}), or words would "
                 f"be left out. Got {self.stride}."
+            )
+
+    def _check_missing(self) -> None:
+        own = self.train or self.dev or self.test or self.file
+        if self.missing != "refuse" and (self.kind not in ("classify", "pairs") or not own):
+            raise ValueError(
+                f"missing: belongs to files of rows (kind classify or pairs). Got {self.missing}."
             )
 
 

@@ -8,7 +8,7 @@ import dataclasses
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -55,7 +55,7 @@ class Study:
     tasks: tuple[TaskSpec, ...] = field(
         "tasks: names or mappings",
         short=lambda value: (
-            [{"name": item} if isinstance(item, str) else item for item in value]
+            [item if isinstance(item, Mapping) else {"name": item} for item in value]
             if isinstance(value, list | tuple)
             else value
         ),

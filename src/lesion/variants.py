@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lesion.errors import LesionError
-from lesion.specs import LesionSpec
+from lesion.specs import CLOZE_EXAMPLES, LesionSpec, TaskSpec
 from lesion.study import Study
 
 QUICK_DOSES, QUICK_DRAWS = 6, 2
@@ -25,6 +25,20 @@ def quick(study: Study) -> Study:
         lesions=tuple(coarse(lesion) for lesion in study.lesions),
         finetune=finetune,
     )
+
+
+def limited(study: Study, examples: int) -> Study:
+    """Every task with at most so many examples: the fixed sample that `examples` takes.
+
+    It has a name of its own, so that it is no part of the whole study's run.
+    """
+
+    def fewer(task: TaskSpec) -> TaskSpec:
+        usual = task.examples or (CLOZE_EXAMPLES if task.kind == "cloze" else examples)
+        return replace(task, examples=min(examples, usual))
+
+    tasks = tuple(fewer(task) for task in study.tasks)
+    return replace(study, name=f"{study.name}-limit-{examples}", tasks=tasks)
 
 
 def on_models(study: Study, source: str) -> Study:

@@ -423,7 +423,7 @@ def test_a_retold_task_differs_in_nothing_but_its_texts(tiny_bert):
     tokenizer, config = AutoTokenizer.from_pretrained(tiny_bert), load_model(str(tiny_bert)).config
     same = retold(TASK, TASK.evaluated.texts)
 
-    assert same.encode(tokenizer, config).rows == encode(TASK, TASK.evaluated, tokenizer, config)
+    assert same.encode(tokenizer, config) == encode(TASK, TASK.evaluated, tokenizer, config)
     assert (same.classes, len(same.labels)) == (TASK.classes, 3)
     assert (same.max_length, same.language, same.name) == (128, "en", "mine")
 

@@ -5,13 +5,19 @@ import pytest
 from transformers import AutoTokenizer
 
 import lesion
+from lesion.check import plan
 from lesion.damage.lesion import Lesion
 from lesion.engine import worker
 from lesion.engine.forward import Scorer
 from lesion.errors import LesionError
 from lesion.models.load import load_model
+from lesion.record import Record
+from lesion.schema import plain
+from lesion.specs import TaskSpec
 from lesion.study import INTACT, Trial, parse_study
 from lesion.tasks import load
+from lesion.tasks.base import Split
+from lesion.tasks.pairs import PairSet
 from tests import labs
 
 
@@ -120,3 +126,74 @@ def test_a_lesion_may_have_doses_of_its_own(tmp_path, tiny_bert):
     study = parse_study(labs.study(tiny_bert, data, lesions=[noise, {"name": "w"}]))
     run = lesion.run(study, tmp_path / "run")
     assert [a.doses.tolist() for a in run.analyses] == [[0, 0.5, 4], [0, 0.3, 0.6, 1]]
+
+
+@pytest.mark.parametrize("kind", ["classify", "pairs"])
+def test_a_run_that_began_with_the_first_examples_goes_on_with_them(
+    kind, small, tmp_path, tiny_bert, monkeypatch
+):
+    if kind == "pairs":
+        (tmp_path / "minimal.tsv").write_text("".join(f"a {n}\tb {n}\n" for n in range(24)))
+        task = TaskSpec("pairs", "pairs", file=str(tmp_path / "minimal.tsv"), examples=8)
+    else:
+        task = replace(small.tasks[0], examples=8)
+    (spec,) = parse_study({**labs.study(tiny_bert, tmp_path), "tasks": [plain(task)]}).tasks
+    before, now = load(spec), load(spec)
+    record = Record.open(tmp_path / "run", small)
+    assert record.as_begun({"pairs": now}) == {"pairs": now}, "a run that begins takes a sample"
+    with monkeypatch.context() as patch:
+        patch.setattr(Split, "sample", lambda split, n, name: split.first(n))
+        patch.setattr(PairSet, "sample", lambda pairs, n, name: pairs.first(n))
+        record.add_task(before)
+        was = before.digest
+    assert was != now.digest
+    found = record.as_begun({"pairs": now})["pairs"]
+    assert found.digest == was and (found.labels == before.labels).all()
+    record.add_task(found)
+    other = load(replace(spec, examples=7))
+    with pytest.raises(LesionError) as caught:
+        record.add_task(record.as_begun({"pairs": other})["pairs"])
+    assert str(caught.value) == (
+        f"{tmp_path / 'run'}: pairs: its examples changed since this run began ({was} -> "
+        f"{other.digest}). Give another folder with --out."
+    )
+
+
+def test_rows_that_were_left_out_are_noted_in_a_run_and_in_check(small, tmp_path):
+    text = (tmp_path / "pairs.tsv").read_text()
+    (tmp_path / "pairs.tsv").write_text(text + "the cat sat .\t\tyes\n")
+    study = replace(small, tasks=(replace(small.tasks[0], missing="drop"),))
+    watcher = labs.Watcher()
+    lesion.run(study, tmp_path / "run", watcher=watcher)
+    note = (
+        f"pairs: left out 1 of 25 lines of {tmp_path / 'pairs.tsv'} that lack a value "
+        "(missing: drop)."
+    )
+    assert note in watcher.notes
+    assert note in plan(study).lines
+
+
+def test_an_order_by_importance_needs_examples_of_several_classes(tmp_path, tiny_bert):
+    data = labs.write_pairs(tmp_path / "pairs.tsv", examples=384)
+    header, *lines = data.read_text().splitlines()
+    lines.sort(key=lambda line: line.endswith("yes"))
+    data.write_text("\n".join([header, *lines]) + "\n")
+    lesions = [{"units": "heads", "order": "importance"}]
+    study = parse_study(labs.study(tiny_bert, data, lesions=lesions))
+    with pytest.raises(LesionError) as caught:
+        lesion.run(study, tmp_path / "run")
+    assert str(caught.value) == (
+        "an order by importance reads the first 128 training examples, and those of pairs are all "
+        "'no': they are sorted by label. Shuffle the training file."
+    )
+
+
+def test_a_note_is_passed_on_once_however_many_rounds_there_are(tmp_path, tiny_bert):
+    data = labs.write_pairs(tmp_path / "pairs.tsv")
+    value = labs.study(tiny_bert, data, draws={"from": 3, "to": 5, "until": 1e-9})
+    value["tasks"][0]["max_length"] = 10
+    watcher = labs.Watcher()
+    lesion.run(parse_study(value), tmp_path / "run", watcher=watcher)
+    assert watcher.notes == [
+        "pairs: 100.0% of the examples are longer than max_length 10 and are cut for tiny."
+    ]

@@ -108,11 +108,31 @@ def test_nothing_is_read_before_it_is_asked_for_and_the_training_set_only_for_it
     assert task.split("dev") is task.split("dev")
 
 
-def test_examples_keeps_the_first_so_many(path):
-    assert load(path, examples=2).labels.tolist() == [0, 1]
-    assert load(path, examples=2).evaluated.texts[0] == SENTENCES[:2]
-    assert load(path, examples=9).labels.tolist() == [0, 1, 0]
-    assert len(load(path, examples=2).split("dev")) == 3
+@pytest.mark.parametrize("fixture", ["bert", "xlm"])
+def test_the_share_of_cut_examples_is_told_with_the_rows(path, fixture, request):
+    tokenizer, config = request.getfixturevalue(fixture)
+    whole = [len(tokenizer(text, "the dog ran .")["input_ids"]) for text in SENTENCES]
+    for limit in (8, *whole, max(whole) - 1, 60):
+        expected = sum(length > limit for length in whole) / 3
+        assert load(path, max_length=limit).encode(tokenizer, config).cut == expected, limit
+    assert load(path, max_length=min(whole)).encode(tokenizer, config).cut == 2 / 3
+
+
+def test_the_share_is_that_of_the_model_s_own_limit_where_the_task_keeps_to_it(path, bert):
+    path.write_text("s1\ts2\tlabel\n" + "cat " * 80 + "\tdog\t1\nb\tc\t0\n")
+    assert bert[1].max_position_embeddings == 64
+    assert load(path, max_length=64).encode(*bert).cut == 0.5
+
+
+def test_what_a_tokenizer_says_of_long_texts_is_not_printed(path, bert, caplog):
+    path.write_text("s1\ts2\tlabel\n" + "cat " * 600 + "\tdog\t1\nb\tc\t0\n")
+    assert load(path, max_length=9).encode(*bert).cut == 0.5
+    assert not caplog.records
+
+
+def test_rows_for_fine_tuning_are_cut_as_well(path, bert):
+    rows, _ = load(path, max_length=9).encode_split("dev", *bert)
+    assert max(len(row["input_ids"]) for row in rows) == 9
 
 
 def test_the_digest_covers_everything_that_decides_the_scores(path, tmp_path):

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -19,6 +20,7 @@ from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel, BertTo
 from lesion import tasks
 from lesion.errors import LesionError
 from lesion.specs import TaskSpec
+from lesion.tasks.sampling import sample
 
 MRPC = {
     "sentence1": ["He ran .", "She sat .", "It rained ."],
@@ -70,6 +72,16 @@ def test_the_shards_of_a_split_are_joined_in_order(hub):
 
     assert train.texts[0] == tuple(MRPC["sentence1"][:2] + MRPC["sentence1"])
     assert train.labels.tolist() == [0, 1, 0, 1, 1]
+
+
+def test_fewer_examples_are_a_sample_as_from_a_folder(hub):
+    whole = tasks.load(TaskSpec("mrpc", split="train")).evaluated
+    few = tasks.load(TaskSpec("mrpc", split="train", examples=3))
+
+    kept = sample(3, "mrpc", np.array([0, 1, 0, 1, 1]))
+    assert few.evaluated.texts[0] == tuple(whole.texts[0][place] for place in kept)
+    assert sorted(few.labels.tolist()) == [0, 1, 1]
+    assert kept.tolist() != [0, 1, 2]
 
 
 def test_only_the_files_of_the_split_are_downloaded(hub):

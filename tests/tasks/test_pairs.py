@@ -15,6 +15,8 @@ from transformers import (
 
 from lesion.errors import LesionError
 from lesion.models.inputs import collate
+from lesion.specs import TaskSpec
+from lesion.tasks import load
 from lesion.tasks.masked import at
 from lesion.tasks.pairfiles import PairFile
 from lesion.tasks.pairs import Pairs, PairSet
@@ -314,7 +316,10 @@ MISTAKES = {
     "p.tsv, line 2: expected 2 columns (first, second). Got 1. A text in a .tsv file may hold no "
     "tab and no line end; a quoted .csv file may.": "a\tb\nc\n",
     "p.tsv, line 2: both sentences are the same: 'c'.": "a\tb\nc\tc\n",
-    "p.tsv, line 1: a sentence is empty. Give both sentences.": "a\t \n",
+    "p.tsv: 2 lines lack a value: 1 (bad), 3 (good). Fill in what is missing or remove the lines; "
+    "`missing: drop` in the task leaves them out.": "a\t \nc\td\n\tb\n",
+    "p.tsv: 2 lines lack a value: 2 (good), 4 (bad). Fill in what is missing or remove the lines; "
+    "`missing: drop` in the task leaves them out.": "True\t\nFalse\ta\nTrue\tb\nFalse\t\n",
     "p.tsv: has no pairs. Give a file with at least one.": "good\tbad\n",
     "p.tsv, line 2: must begin with True or False. Got 'Flase'.": "True\ta\nFlase\tb\n",
     "p.tsv, line 1: a True sentence needs a False one after it.": "True\ta\nTrue\tb\nFalse\tc\n",
@@ -334,8 +339,28 @@ def test_a_line_that_does_not_fit_is_named(tmp_path, message):
 
 def test_a_blimp_line_without_a_sentence_is_named(tmp_path):
     path = written(tmp_path, "b.jsonl", blimp(("a", "b")) + '{"sentence_good": "c"}\n')
-    expected = f"{path}, line 2: sentence_bad must be text. Got None."
-    assert refused(PairFile(path).read) == expected
+    assert refused(PairFile(path).read) == (
+        f"{path}: 1 line lacks a value: 2 (bad). Fill in what is missing or remove the lines; "
+        "`missing: drop` in the task leaves them out."
+    )
+    path.write_text('{"sentence_good": "c", "sentence_bad": 5}\n')
+    assert refused(PairFile(path).read) == f"{path}, line 1: sentence_bad must be text. Got 5."
+
+
+def test_pairs_that_lack_a_sentence_or_paradigm_are_left_out_on_request_and_counted(tmp_path):
+    lines = [("a", "b", "one"), (None, "d", "one"), ("e", "f", None), ("g", "h", "two")]
+    keys = ("sentence_good", "sentence_bad", "UID")
+    text = "".join(json.dumps(dict(zip(keys, line, strict=True))) + "\n" for line in lines)
+    path = written(tmp_path, "b.jsonl", text)
+    spec = TaskSpec("mine", "pairs", file=str(path), label="UID", missing="drop")
+    task = load(spec)
+    assert (task.evaluated.good, task.classes) == (("a", "g"), ("one", "two"))
+    assert task.notes == (
+        f"mine: left out 2 of 4 lines of {path} that lack a value (missing: drop).",
+    )
+    assert load(TaskSpec("mine", "pairs", file=str(path), missing="drop")).notes == (
+        f"mine: left out 1 of 4 lines of {path} that lack a value (missing: drop).",
+    )
 
 
 def test_only_a_jsonl_file_has_paradigms(tmp_path):

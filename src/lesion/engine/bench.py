@@ -129,6 +129,8 @@ def _examples(bench: Bench, labelled: bool) -> list[dict[str, torch.Tensor]]:
     if isinstance(task, Classification) and (labelled or task.trains):
         rows, found = task.encode_split("train", tokenizer, config, EXAMPLES)
         labels = found.tolist()
+        if labelled:
+            _check_several(task, labels)
     else:
         rows = task.encode(tokenizer, config).rows
         rows = rows[:: -(-len(rows) // EXAMPLES)]
@@ -137,6 +139,16 @@ def _examples(bench: Bench, labelled: bool) -> list[dict[str, torch.Tensor]]:
     for inputs, label in zip(examples, labels, strict=False):
         inputs["labels"] = torch.tensor([label], device=bench.device)
     return examples
+
+
+def _check_several(task: Classification, labels: list[int]) -> None:
+    """Refuse to rank units by examples of one class: the file is sorted."""
+    if len(set(labels)) == 1:
+        raise LesionError(
+            f"an order by importance reads the first {len(labels)} training examples, and those of "
+            f"{task.name} are all {task.classes[labels[0]]!r}: they are sorted by label. Shuffle "
+            "the training file."
+        )
 
 
 def train_head(

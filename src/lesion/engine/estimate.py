@@ -3,23 +3,28 @@
 import contextlib
 import re
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from torch import nn
 
-from lesion.damage.distraction import Distraction
+from lesion.cuts import Text
+from lesion.damage.distraction import Distraction, Told
 from lesion.damage.lesion import Damage, Recovering, Together
 from lesion.engine.forward import Scorer
 from lesion.engine.workers import FORKS
 from lesion.models import anatomy
 from lesion.models.finetune import preserved_randomness
-from lesion.models.load import load_model, load_tokenizer, resolve
+from lesion.models.load import load_config, load_model, load_tokenizer, resolve
 from lesion.specs import Finetuning, ModelSpec
+from lesion.study import INTACT, Study
 from lesion.tasks.base import Task
 from lesion.tasks.classify import Classification
 
 PROBES = 3
+CHECKED = 1000  # examples whose texts are damaged to see how many are cut
 BASE = 300_000_000  # bytes of a process with its libraries, where they cannot be measured
 OWN = 50_000_000  # bytes of a worker beside libraries, weights and scoring: tokenizer, rows
 TRAINING = 3  # times the arithmetic of scoring: a backward pass is twice a forward pass
@@ -36,6 +41,7 @@ class Cost(NamedTuple):
         scoring: bytes that scoring takes for a while.
         training: seconds of fine-tuning one head; 0 where there is none.
         slow: why it is scored by its own forward; "" where it is not.
+        cut: share of the examples that are cut at the task's max_length.
     """
 
     seconds: float
@@ -44,6 +50,7 @@ class Cost(NamedTuple):
     scoring: int
     training: float = 0.0
     slow: str = ""
+    cut: float = 0.0
 
     @property
     def weights(self) -> int:
@@ -92,8 +99,37 @@ def cost(
         max(_resident("VmHWM", 0) - before, 0),
         training,
         scorer.note,
+        scorer.cut,
     )
     return found, model
+
+
+def cut_shares(
+    spec: ModelSpec, task: Task, lesions: Sequence[Damage], study: Study, intact: float
+) -> dict[Text, dict[float, float]]:
+    """Which share of the examples is cut for a model: intact, and at each dose of distractions.
+
+    The first draw stands for all, and by how much it cuts more of `CHECKED` examples for all.
+    """
+    found = {(spec.name, task.name, INTACT): {0.0: intact}}
+    distractions = [one for one in lesions if isinstance(one, Distraction)]
+    if not distractions or not isinstance(task, Classification):
+        return found
+    checkpoint = resolve(spec.source, spec.revision)
+    tokenizer, config = load_tokenizer(checkpoint), load_config(checkpoint)
+    few = Told(task.split_name, task.classes, task.evaluated.sample(CHECKED, task.name))
+    some = replace(task, source=few, scored=task.split_name, examples=None)
+    usual, seen = some.encode(tokenizer, config).cut, [0.0]
+    doses = {one.name: study.doses_of(one) for one in study.lesions}
+    for one in distractions:
+        shares = found[spec.name, task.name, one.name] = {}
+        with one.wounded(
+            some, tokenizer, lambda version: seen.append(version.encode(tokenizer, config).cut)
+        ) as wound:
+            for dose in doses[one.name]:
+                wound.deepen(dose)
+                shares[dose] = min(max(intact + (seen[-1] - usual), 0.0), 1.0)
+    return found
 
 
 def damaged(damage: Damage, model: nn.Module) -> int:

@@ -93,6 +93,11 @@ class Scorer:
             self._passage = Passage(self._encoder, packs)
 
     @property
+    def cut(self) -> float:
+        """Share of the examples that are cut in what is read now."""
+        return self._encoded.cut
+
+    @property
     def tokens(self) -> list[int]:
         """Padded tokens of each batch."""
         return [len(batch) * len(self._rows[batch[0]]["input_ids"]) for batch in self._batches]

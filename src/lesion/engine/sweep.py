@@ -3,9 +3,12 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol
 
+from lesion.cuts import Cuts
+from lesion.engine.cutting import Cutting
 from lesion.engine.work import (
     Agenda,
     Began,
+    Cut,
     Event,
     Found,
     Lost,
@@ -36,6 +39,12 @@ class Book(Protocol):
         self, model: str, seed: int, task: str, source: str, revision: str | None, digest: str
     ) -> None:
         """Pin the weights."""
+
+    def add_cut(self, trial: Trial, share: float) -> None:
+        """Keep which share of the examples was cut in what a trial read."""
+
+    def cuts(self) -> Cuts:
+        """All that was kept of it."""
 
 
 class Watcher(Protocol):
@@ -84,13 +93,19 @@ def run(
             that it may look at them before it asks for more.
     """
     weights: dict[Patient, Checkpoint] = {}
+    cutting = Cutting(study, record, watcher.note)
     for trials in rounds(study, record):
         agenda = Agenda(trials, weights)
-        crew.work(agenda, _clerk(study, record, tasks, watcher, agenda))
+        crew.work(agenda, _clerk(study, record, tasks, watcher, agenda, cutting))
 
 
 def _clerk(
-    study: Study, record: Book, tasks: Mapping[str, Task], watcher: Watcher, agenda: Agenda
+    study: Study,
+    record: Book,
+    tasks: Mapping[str, Task],
+    watcher: Watcher,
+    agenda: Agenda,
+    cutting: Cutting,
 ) -> Tell:
     """Whoever writes down what the crew tells."""
     sources = {spec.name: spec.source for spec in study.models}
@@ -99,6 +114,7 @@ def _clerk(
     def tell(event: Event) -> None:
         match event:
             case Measured():
+                cutting.trial(event)  # first: a trial that is kept is not read again
                 record.add(event)
                 watcher.measured(event)
             case Found(patient, checkpoint):
@@ -106,6 +122,8 @@ def _clerk(
                 record.add_task(tasks[patient.task])
                 record.add_model(*patient, *pin)
                 agenda.found(patient, checkpoint)
+            case Cut(patient, share):
+                cutting.intact(patient, share)
             case Began(patient):
                 watcher.preparing(*patient)
             case Trained(step, steps):

@@ -108,6 +108,13 @@ class Slow(NamedTuple):
         return f"{model} on {task} is scored by its own forward: {self.why}."
 
 
+class Cut(NamedTuple):
+    """The share of a task's examples that are cut for a patient, its texts being intact."""
+
+    patient: Patient
+    share: float
+
+
 class Measured(NamedTuple):
     """What one trial gave.
 
@@ -116,12 +123,14 @@ class Measured(NamedTuple):
         receipt: proof of the damage; None for an intact model.
         outputs: float32 (examples, columns).
         seconds: wall time of damage and scoring.
+        cut: share of the examples whose text was cut at the task's max_length.
     """
 
     trial: Trial
     receipt: Receipt | None
     outputs: np.ndarray
     seconds: float
+    cut: float = 0.0
 
 
 class Lost(NamedTuple):
@@ -131,7 +140,7 @@ class Lost(NamedTuple):
     job: Job | None
 
 
-Event = Began | Trained | Found | Slow | Measured | Lost
+Event = Began | Trained | Found | Slow | Cut | Measured | Lost
 Tell = Callable[[Event], None]
 
 

@@ -20,6 +20,7 @@ from lesion.engine.precision import check_device, computing
 from lesion.engine.work import (
     Agenda,
     Began,
+    Cut,
     Found,
     Job,
     Measured,
@@ -77,6 +78,7 @@ class Worker:
             self._patient = patient
             if self._bench.score.note:
                 tell(Slow(patient, self._bench.score.note))
+            tell(Cut(patient, self._bench.score.cut))
         return self._bench
 
 
@@ -98,7 +100,7 @@ def _timed(trial: Trial, wound: Any, bench: Bench) -> Measured:
     receipt = wound.deepen(trial.dose) if wound else None
     with computing(bench.precision, bench.device):
         outputs = bench.score()
-    return Measured(trial, receipt, outputs, time.perf_counter() - start)
+    return Measured(trial, receipt, outputs, time.perf_counter() - start, bench.score.cut)
 
 
 class Alone:

@@ -7,8 +7,11 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
+from lesion.cuts import Cuts, sentences
+
 if TYPE_CHECKING:
     from lesion.analysis.summary import Analysis, Estimate
+    from lesion.study import Study
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 
@@ -76,6 +79,12 @@ def diagnoses(analyses: "Sequence[Analysis]") -> list[Text]:
         Text.assemble((f"{name}: ", "yellow" if severity == "exclude" else "dim"), message)
         for name, message, severity in found
     ]
+
+
+def cut_texts(cuts: Cuts, study: "Study") -> list[Text]:
+    """Which share of a task's texts was cut, and under which lesions more."""
+    limits = {task.name: task.max_length for task in study.tasks}
+    return [Text(sentence) for sentence in sentences(cuts, limits).values()]
 
 
 def _estimate(estimate: "Estimate") -> str:

@@ -85,9 +85,12 @@ def load(spec: TaskSpec, data: Path | str | None = None) -> Task:
     language = spec.language or "en"
     if spec.kind == "pairs" and not _built_in(spec):
         return Pairs(
-            spec.name, PairFile(_file(spec, folder), spec.label), spec.scoring or "pll",
-            spec.examples, language,
-        )  # fmt: skip
+            spec.name,
+            PairFile(_file(spec, folder), spec.label, spec.missing, spec.name),
+            spec.scoring or "pll",
+            spec.examples,
+            language,
+        )
     if spec.kind == "cloze":
         return Cloze(spec.name, _file(spec, folder), spec.examples, language)
     if spec.kind == "lm":
@@ -123,7 +126,8 @@ def _source(spec: TaskSpec, folder: Path | None) -> Source:
     given = {"train": spec.train, "dev": spec.dev, "test": spec.test}
     paths = {split: _found(path, folder) for split, path in given.items() if path}
     if paths:
-        return OwnFiles(spec.name, paths, tuple(spec.text), spec.label or "", spec.split or "")
+        columns, label = tuple(spec.text), spec.label or ""
+        return OwnFiles(spec.name, paths, columns, label, spec.split or "", spec.missing)
     task = TASKS.get(spec.name)
     if task is None or isinstance(task, BuiltIn):
         raise LesionError(

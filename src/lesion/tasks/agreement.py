@@ -22,7 +22,7 @@ from lesion.tasks.grammars import CONSTRUCTIONS, GRAMMARS, Grammar, Plan, Verb
 from lesion.tasks.pairs import Pairs, PairSet
 
 BLOCKS = 25  # of 24 pairs: each construction, number and number of the other noun
-BALANCED = 2 * len(CONSTRUCTIONS)  # the first n pairs are balanced for every multiple of this
+BALANCED = 2 * len(CONSTRUCTIONS)  # the first n drafts are balanced for every multiple of this
 TRIES = 100
 LONG = 4  # letters of a word that may stand only once in a sentence
 
@@ -51,6 +51,7 @@ class Built(NamedTuple):
             np.array([draft.construction for draft in made], dtype=np.int64),
             CONSTRUCTIONS,
             f"agreement-{self.language}, built in",
+            np.array([_cell(draft) for draft in made], dtype=np.int64),
         )
 
 
@@ -61,12 +62,12 @@ def agreement(language: str, scoring: str = "word", examples: int | None = None)
         language: "en", "fr", "de" or "es".
         scoring: "word" compares the two forms of the verb in their place, one forward row a pair
             where both are one token; "pll" compares whole sentences; see `Pairs`.
-        examples: only the first so many of 600 pairs; a multiple of 12 keeps the balance exact.
+        examples: only so many of the 600 pairs; a multiple of 24 keeps the balance exact.
 
     Example:
-        >>> task = agreement("en", examples=12)
+        >>> task = agreement("en", examples=24)
         >>> task.kind, len(task.labels), task.classes[0]
-        ('pairs', 12, 'simple')
+        ('pairs', 24, 'simple')
     """
     if language not in GRAMMARS:
         raise LesionError(
@@ -92,6 +93,11 @@ def drafts(language: str) -> tuple[Draft, ...]:
                 seen.add(draft.good)
                 made.append(draft)
     return tuple(made)
+
+
+def _cell(draft: Draft) -> int:
+    """Construction, number and number of the other noun, as one number."""
+    return 4 * draft.construction + 2 * draft.plan.number + draft.plan.other
 
 
 def _verbs(grammar: Grammar, construction: str) -> list[Verb]:

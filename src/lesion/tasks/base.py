@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from lesion.models.families import FAMILIES
+from lesion.tasks.sampling import sample
 
 if TYPE_CHECKING:
     import torch
@@ -29,11 +30,13 @@ class Split:
         texts: (text columns) × (examples): `texts[0][i]` and `texts[1][i]` belong together.
         labels: int64 (examples,), each an index into the task's classes.
         origin: where the examples were read, for messages and the record.
+        note: what was left out, in a sentence; "" where nothing was.
     """
 
     texts: tuple[tuple[str, ...], ...]
     labels: np.ndarray
     origin: str
+    note: str = ""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -51,15 +54,34 @@ class Split:
         """The first so many examples; all of them for None."""
         if examples is None or examples >= len(self):
             return self
-        texts = tuple(column[:examples] for column in self.texts)
-        return Split(texts, self.labels[:examples], self.origin)
+        return self._at(np.arange(examples))
+
+    def sample(self, examples: int | None, task: str) -> Split:
+        """So many examples by chance, the classes in their shares; all of them for None.
+
+        Args:
+            task: its name addresses the choice, see `lesion.tasks.sampling`.
+        """
+        if examples is None or examples >= len(self):
+            return self
+        return self._at(sample(examples, task, self.labels))
+
+    def _at(self, places: np.ndarray) -> Split:
+        texts = tuple(tuple(column[place] for place in places) for column in self.texts)
+        return replace(self, texts=texts, labels=self.labels[places])
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """Forward rows in the order that `Task.gather` expects; several may belong to one example."""
+    """Forward rows in the order that `Task.gather` expects; several may belong to one example.
+
+    Attributes:
+        rows: what the model reads.
+        cut: share of the rows whose text is longer than the task's max_length and was cut there.
+    """
 
     rows: list[Row]
+    cut: float = field(default=0.0, kw_only=True)
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -44,8 +44,9 @@ class Classification:
         source: where the splits come from.
         scored: the split that is evaluated ("train", "dev" or "test"); None: the source's default.
         max_length: longest input in tokens, special tokens included; longer ones are cut.
-        examples: evaluate only the first so many; None: all.
+        examples: evaluate only so many, a fixed sample with the classes in their shares; None: all.
         language: of the texts, for models that must be told.
+        first: `examples` takes the first ones instead, as runs do that began so.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Classification:
     metrics: tuple[str, ...] = field(
         default=("accuracy", "balanced_accuracy", "f1", "mcc", "cross_entropy"), init=False
     )
+    first: bool = False
     _splits: dict[str, Split] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
@@ -85,7 +87,17 @@ class Classification:
     @cached_property
     def evaluated(self) -> Split:
         """The examples that are scored."""
-        return self.split(self.split_name).first(self.examples)
+        whole = self.split(self.split_name)
+        if self.first:
+            return whole.first(self.examples)
+        return whole.sample(self.examples, self.name)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out of the data, in sentences."""
+        taught = self.trains and getattr(self.source, "missing", "") == "drop"
+        names = dict.fromkeys(["train", self.split_name] if taught else [self.split_name])
+        return tuple(note for name in names if (note := self.split(name).note))
 
     @property
     def labels(self) -> np.ndarray:
@@ -95,20 +107,20 @@ class Classification:
     @property
     def digest(self) -> str:
         """32 hexadecimal digits: equal where every score must be equal."""
-        data = (self.evaluated.digest, self.classes, self.split_name)
-        decides = [*data, self.max_length, self.examples]
+        of = self.evaluated.digest
+        decides = [of, self.classes, self.split_name, self.max_length, self.examples]
         return hashlib.blake2b(json.dumps(decides).encode(), digest_size=16).hexdigest()
 
     def encode(self, tokenizer: Any, config: Any) -> Encoded:
         """The evaluated split as rows, one an example, for one model."""
-        return Encoded(encode(self, self.evaluated, tokenizer, config))
+        return encode(self, self.evaluated, tokenizer, config)
 
     def encode_split(
         self, name: str, tokenizer: Any, config: Any, examples: int | None = None
     ) -> tuple[list[Row], np.ndarray]:
         """Rows and labels of a split, as fine-tuning needs them; the first so many if asked."""
         split = self.split(name).first(examples)
-        return encode(self, split, tokenizer, config), split.labels
+        return encode(self, split, tokenizer, config).rows, split.labels
 
     def read(self, logits: torch.Tensor, rows: list[Row]) -> torch.Tensor:
         """All logits are kept: (rows, classes)."""
@@ -125,7 +137,7 @@ class Classification:
         return outputs.astype(np.float32, copy=False)
 
 
-def encode(task: Classification, split: Split, tokenizer: Any, config: Any) -> list[Row]:
+def encode(task: Classification, split: Split, tokenizer: Any, config: Any) -> Encoded:
     """Token ids of each example, cut to the task's length, without padding.
 
     Token types are kept only where both sides know them: the tokenizer makes them and the model
@@ -147,7 +159,20 @@ def encode(task: Classification, split: Split, tokenizer: Any, config: Any) -> l
     ]
     _fill_empty(rows, tokenizer)
     _check_length(task, rows, tokenizer, config)
-    return rows
+    return Encoded(rows, cut=_cut(task.max_length, split, rows, tokenizer))
+
+
+def _cut(limit: int, split: Split, rows: list[Row], tokenizer: Any) -> float:
+    """The share of the rows that are longer than what is read of them.
+
+    Only a row that fills the limit can have been cut; these are read again, whole.
+    """
+    full = [place for place, row in enumerate(rows) if len(row["input_ids"]) >= limit]
+    if not full:
+        return 0.0
+    texts = [[column[place] for place in full] for column in split.texts]
+    whole = tokenizer(*texts, return_attention_mask=False, verbose=False)["input_ids"]
+    return sum(len(ids) > limit for ids in whole) / len(rows)
 
 
 def _fill_empty(rows: list[Row], tokenizer: Any) -> None:

@@ -20,6 +20,7 @@ import numpy as np
 
 from lesion.errors import LesionError
 from lesion.keys import priorities
+from lesion.specs import CLOZE_EXAMPLES
 from lesion.tasks.base import Row
 from lesion.tasks.masked import Hidden, MaskedRows, hidden_rows, sentences
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 WORDS = 24  # between spaces, a passage; shorter ends of paragraphs are kept from half of it
 WORD = re.compile(r"(?<![\w'’-])[^\W\d_]+(?![\w'’-])")  # letters; beside no apostrophe or hyphen
-EXAMPLES = 1_000  # where the study does not say
 
 
 class Passage(NamedTuple):
@@ -73,7 +73,7 @@ class Cloze:
     @cached_property
     def evaluated(self) -> tuple[Passage, ...]:
         """The passages that are scored."""
-        return passages(self.path, self.examples or EXAMPLES)
+        return passages(self.path, self.examples or CLOZE_EXAMPLES)
 
     @cached_property
     def classes(self) -> tuple[str, ...]:

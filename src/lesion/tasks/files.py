@@ -13,7 +13,7 @@ import numpy as np
 from lesion.errors import LesionError
 from lesion.schema import hint, show
 from lesion.tasks.base import Split
-from lesion.tasks.tables import Table, read_table
+from lesion.tasks.tables import Table, complete, left_out, read_table
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class OwnFiles:
         text: one or two columns that hold the text.
         label: the column that holds the label.
         default: the split that is evaluated; "": dev if it is given, otherwise test.
+        missing: "refuse" rows without a text or label, or "drop" them.
     """
 
     name: str
@@ -33,6 +34,7 @@ class OwnFiles:
     text: tuple[str, ...]
     label: str
     default: str = ""
+    missing: str = "refuse"
 
     def __post_init__(self) -> None:
         if len(self.text) not in (1, 2):
@@ -73,7 +75,9 @@ class OwnFiles:
                 f"{hint(labels[unknown], self.classes)}"
             )
         numbers = np.array([index[label] for label in labels], dtype=np.int64)
-        return Split(texts, numbers, str(table.path))
+        lost, found = table.left_out, len(table.numbers)
+        note = left_out(self.name, table.path, table.unit, lost, lost + found) if lost else ""
+        return Split(texts, numbers, str(table.path), note)
 
     @property
     def _teacher(self) -> str:
@@ -91,6 +95,7 @@ class OwnFiles:
 
     def _labelled(self, split: str) -> tuple[Table, tuple[tuple[str, ...], ...], list[str]]:
         table = read_table(self._path(split))
+        table = complete(table, (*self.text, self.label), self.missing == "drop")
         texts = tuple(tuple(_texts(table, name)) for name in self.text)
         return table, texts, _labels(table, self.label)
 
@@ -107,7 +112,7 @@ def ordered(labels: Iterable[str]) -> tuple[str, ...]:
 def _texts(table: Table, name: str) -> list[str]:
     values = table.column(name)
     for row, value in enumerate(values):
-        if not isinstance(value, str) or not value.strip():
+        if not isinstance(value, str):
             raise _unusable(table, row, name, value, "a text")
     return list(values)
 
@@ -131,12 +136,6 @@ def _label(value: Any) -> str | None:
 
 
 def _unusable(table: Table, row: int, name: str, value: Any, expected: str) -> LesionError:
-    missing = value is None or (isinstance(value, str) and not value.strip()) or value != value
-    if missing:
-        return LesionError(
-            f"{table.at(row)}: the column {name!r} has no value. Fill it or remove the "
-            f"{table.unit}."
-        )
     return LesionError(
         f"{table.at(row)}: the column {name!r} must hold {expected}. Got {show(value)}."
     )

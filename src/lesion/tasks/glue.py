@@ -167,8 +167,10 @@ class GlueFolder:
         written = self.task.written or self.task.classes
         labels = indices(table, table.column(self.task.label), written)
         texts = tuple(tuple(table.column(name)) for name in self.task.text)
-        left_out = f" ({table.left_out} broken lines left out)" if table.left_out else ""
-        return Split(texts, labels, f"{table.path}{left_out}")
+        broken = f"{table.left_out} broken lines" if table.left_out else ""
+        origin = f"{table.path} ({broken} left out)" if broken else str(table.path)
+        note = f"{self.name}: {broken} of {table.path} are left out." if broken else ""
+        return Split(texts, labels, origin, note)
 
     def _table(self, split: str) -> Table:
         names = self.task.files[SPLITS.index(split)]

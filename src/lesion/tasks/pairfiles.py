@@ -11,7 +11,7 @@ import numpy as np
 from lesion.errors import LesionError
 from lesion.schema import show
 from lesion.tasks.pairs import PairSet
-from lesion.tasks.tables import read_jsonl, read_tsv
+from lesion.tasks.tables import absent, incomplete, left_out, read_jsonl, read_tsv
 
 VERDICTS = ("True", "False")
 HEADERS = (("good", "bad"), ("sentence_good", "sentence_bad"))
@@ -22,7 +22,7 @@ class Pair(NamedTuple):
 
     good: str
     bad: str
-    at: str  # "mine.tsv, line 7"
+    line: int
     paradigm: str = ""
 
 
@@ -36,23 +36,27 @@ class PairFile(NamedTuple):
             line ends a block; anything else is `good<TAB>bad`, with or without the header
             good, bad.
         label: key of the paradigm in a `.jsonl` file, such as UID; None: one paradigm.
+        missing: "refuse" pairs that lack a sentence or paradigm, or "drop" them.
+        name: the task's, for notes.
     """
 
     path: Path
     label: str | None = None
+    missing: str = "refuse"
+    name: str = ""
 
     def read(self) -> PairSet:
         """All pairs.
 
-        Errors: LesionError with the line, if a line does not fit, a sentence is empty or both of
-        a pair are the same.
+        Errors: LesionError with the line, if a line does not fit or both sentences of a pair are
+        the same; with every line that lacks a sentence.
         """
-        pairs = list(self._pairs())
+        every = list(self._pairs())
+        pairs = self._complete(every)
         for pair in pairs:
-            if not (pair.good.strip() and pair.bad.strip()):
-                raise LesionError(f"{pair.at}: a sentence is empty. Give both sentences.")
             if pair.good == pair.bad:
-                raise LesionError(f"{pair.at}: both sentences are the same: {show(pair.good)}.")
+                at = f"{self.path}, line {pair.line}"
+                raise LesionError(f"{at}: both sentences are the same: {show(pair.good)}.")
         if not pairs:
             raise LesionError(f"{self.path}: has no pairs. Give a file with at least one.")
         names = sorted({pair.paradigm for pair in pairs})
@@ -62,7 +66,22 @@ class PairFile(NamedTuple):
             np.array([names.index(pair.paradigm) for pair in pairs], dtype=np.int64),
             tuple(names) if self.label else (),
             str(self.path),
+            note=left_out(self.name, self.path, "line", len(every) - len(pairs), len(every))
+            if len(pairs) < len(every)
+            else "",
         )
+
+    def _complete(self, pairs: list[Pair]) -> list[Pair]:
+        needed = ("good", "bad", "paradigm") if self.label else ("good", "bad")
+        lacking = [
+            (pair.line, names)
+            for pair in pairs
+            if (names := [name for name in needed if absent(getattr(pair, name))])
+        ]
+        if lacking and self.missing != "drop":
+            raise incomplete(self.path, "line", lacking)
+        lines = {line for line, _ in lacking}
+        return [pair for pair in pairs if pair.line not in lines]
 
     def _pairs(self) -> Iterator[Pair]:
         if self.path.suffix.lower() == ".jsonl":
@@ -90,29 +109,31 @@ def _blimp(path: Path, label: str | None) -> Iterator[Pair]:
     for row, values in enumerate(zip(good, bad, paradigms, strict=True)):
         keys = ("sentence_good", "sentence_bad", label)
         for key, value in zip(keys, values, strict=True):
-            if not isinstance(value, str):
+            if value is not None and not isinstance(value, str):
                 raise LesionError(f"{table.at(row)}: {key} must be text. Got {show(value)}.")
-        yield Pair(values[0], values[1], table.at(row), values[2])
+        words = [value or "" for value in values]
+        yield Pair(words[0], words[1], table.numbers[row], words[2])
 
 
 def _clams(path: Path, rows: list[tuple[str, str, int]]) -> Iterator[Pair]:
-    true, used, last = "", True, 0
+    true: str | None = None
+    used, last = True, 0
     for verdict, sentence, number in rows:
         at = f"{path}, line {number}"
         if verdict not in VERDICTS:
             raise LesionError(f"{at}: must begin with True or False. Got {show(verdict)}.")
         if number > last + 1 and last:  # a blank line ends a block
             _paired(path, last, used)
-            true, used = "", True
+            true, used = None, True
         last = number
         if verdict == "True":
             _paired(path, number - 1, used)
             true, used = sentence, False
-        elif not true:
+        elif true is None:
             raise LesionError(f"{at}: a False sentence needs a True one before it, in its block.")
         else:
             used = True
-            yield Pair(true, sentence, at)
+            yield Pair(true, sentence, number)
     _paired(path, last, used)
 
 
@@ -124,4 +145,4 @@ def _paired(path: Path, number: int, used: bool) -> None:
 def _columns(path: Path, rows: list[tuple[str, str, int]]) -> Iterator[Pair]:
     header = bool(rows) and (rows[0][0].strip(), rows[0][1].strip()) in HEADERS
     for good, bad, number in rows[header:]:
-        yield Pair(good, bad, f"{path}, line {number}")
+        yield Pair(good, bad, number)

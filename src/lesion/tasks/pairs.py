@@ -20,6 +20,7 @@ from lesion.errors import LesionError
 from lesion.schema import hint, show
 from lesion.tasks.base import Row
 from lesion.tasks.masked import Hidden, MaskedRows, Sentence, hidden_rows, sentences
+from lesion.tasks.sampling import sample
 
 if TYPE_CHECKING:
     import torch
@@ -35,15 +36,30 @@ class PairSet(NamedTuple):
     labels: np.ndarray  # int64 (pairs,): the paradigm of each pair, an index into classes
     classes: tuple[str, ...]  # names of the paradigms; () where there is only one
     origin: str  # where they come from, for messages
+    groups: np.ndarray | None = None  # (pairs,) what a sample balances inside each paradigm
+    note: str = ""  # what was left out, in a sentence
 
     def first(self, examples: int | None) -> PairSet:
         """The first so many pairs; all of them for None."""
-        return PairSet(
-            self.good[:examples],
-            self.bad[:examples],
-            self.labels[:examples],
-            self.classes,
-            self.origin,
+        return self._at(np.arange(len(self.good))[:examples])
+
+    def sample(self, examples: int | None, task: str) -> PairSet:
+        """So many pairs by chance, the paradigms in their shares; all of them for None.
+
+        Args:
+            task: its name addresses the choice, see `lesion.tasks.sampling`.
+        """
+        if examples is None or examples >= len(self.good):
+            return self
+        finer = () if self.groups is None else (self.groups,)
+        return self._at(sample(examples, task, *finer, self.labels))
+
+    def _at(self, places: np.ndarray) -> PairSet:
+        return self._replace(
+            good=tuple(self.good[place] for place in places),
+            bad=tuple(self.bad[place] for place in places),
+            labels=self.labels[places],
+            groups=None if self.groups is None else self.groups[places],
         )
 
 
@@ -72,8 +88,10 @@ class Pairs:
             the same way: log P(is | ...) against log P(are | ...), as Goldberg (2019) does.
             Where the sentences differ in one word of one token, that is one row for the pair;
             where all do, only these two tokens are asked of the output layer, as logits.
-        examples: evaluate only the first so many pairs; None: all.
+        examples: evaluate only so many pairs, a fixed sample with the paradigms in their shares;
+            None: all.
         language: of the texts, for models that must be told.
+        first: `examples` takes the first ones instead, as runs do that began so.
     """
 
     name: str
@@ -84,6 +102,7 @@ class Pairs:
     kind: str = field(default="pairs", init=False)
     head: str = field(default="mlm", init=False)
     metrics: tuple[str, ...] = field(default=("accuracy",), init=False)
+    first: bool = False
 
     def __post_init__(self) -> None:
         if self.scoring not in SCORINGS:
@@ -95,7 +114,17 @@ class Pairs:
     @cached_property
     def evaluated(self) -> PairSet:
         """The pairs that are scored."""
-        return self.source.read().first(self.examples)
+        whole = self._read
+        return whole.first(self.examples) if self.first else whole.sample(self.examples, self.name)
+
+    @cached_property
+    def _read(self) -> PairSet:
+        return self.source.read()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out of the file, in sentences."""
+        return tuple(filter(None, [self.evaluated.note]))
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from lesion.errors import LesionError
 from lesion.schema import hint
 
+LISTED = 20  # rows that a message names
 SPARE = 1000  # lines for each line with the wrong number of columns that may be left out
 
 
@@ -43,6 +44,58 @@ class Table(NamedTuple):
                 f"{hint(name, self.columns)}"
             )
         return self.columns[name]
+
+
+def complete(table: Table, names: Sequence[str], drop: bool = False) -> Table:
+    """The table, or what is left of it without the rows that lack a value.
+
+    Args:
+        names: the columns that must have one.
+        drop: leave such rows out; otherwise they are an error that names every one.
+    """
+    columns = {name: table.column(name) for name in names}
+    lacking = {
+        row: [name for name, values in columns.items() if absent(values[row])]
+        for row in range(len(table.numbers))
+    }
+    lacking = {row: missing for row, missing in lacking.items() if missing}
+    if not lacking:
+        return table
+    if not drop:
+        found = [(table.numbers[row], missing) for row, missing in lacking.items()]
+        raise incomplete(table.path, table.unit, found)
+    kept = [row for row in range(len(table.numbers)) if row not in lacking]
+    if not kept:
+        raise LesionError(f"{table.path}: has no examples: every {table.unit} lacks a value.")
+    return table._replace(
+        columns={name: [values[row] for row in kept] for name, values in table.columns.items()},
+        numbers=[table.numbers[row] for row in kept],
+        left_out=table.left_out + len(lacking),
+    )
+
+
+def absent(value: Any) -> bool:
+    """Whether a cell is empty: blank, null or not a number."""
+    return value is None or (isinstance(value, str) and not value.strip()) or value != value
+
+
+def incomplete(path: Path, unit: str, found: Sequence[tuple[int, list[str]]]) -> LesionError:
+    """The error for rows that lack values; `found`: number and columns of each."""
+    places = ", ".join(f"{number} ({', '.join(names)})" for number, names in found[:LISTED])
+    more = f" and {len(found) - LISTED} more" if len(found) > LISTED else ""
+    lack = f"1 {unit} lacks" if len(found) == 1 else f"{len(found)} {unit}s lack"
+    return LesionError(
+        f"{path}: {lack} a value: {places}{more}. Fill in what is missing or remove the {unit}s; "
+        "`missing: drop` in the task leaves them out."
+    )
+
+
+def left_out(task: str, path: Path, unit: str, missing: int, total: int) -> str:
+    """The note on rows that lack values and were dropped."""
+    return (
+        f"{task}: left out {missing} of {total} {unit}s of {path} that lack a value "
+        "(missing: drop)."
+    )
 
 
 def read_table(path: Path) -> Table:

@@ -1,0 +1,45 @@
+"""Which of a task's examples are scored where the study asks for fewer than there are.
+
+Not the first: files are sorted, by label, by document, by length. A fixed random order instead,
+the same for every model, seed and machine, of which the first n are taken, so that 50 are among
+100; they keep the order of the file.
+"""
+
+import numpy as np
+
+from lesion.keys import priorities
+
+
+def sample(n: int, task: str, *strata: np.ndarray) -> np.ndarray:
+    """Positions of n examples, ascending: int64 (n,).
+
+    Groups keep their shares as nearly as n allows: each example stands at the middle of its
+    place in its own group, (place + 1/2) / size of the group, and the n smallest are taken, which
+    divides n among the groups by Webster's method (Balinski and Young 1982). It is monotone: a
+    larger n takes nothing away.
+
+    Args:
+        n: at most the number of examples.
+        task: the task's name, which addresses the order.
+        strata: the group of each example, (examples,) each; the finer ones first. The last one's
+            shares are kept best, and those of the others within its groups.
+
+    Example:
+        >>> labels = np.array([0] * 60 + [1] * 30)
+        >>> np.bincount(labels[sample(9, "mine", labels)]).tolist()
+        [6, 3]
+    """
+    order = np.argsort(priorities(len(strata[0]), 0, "examples", task), kind="stable")
+    for groups in strata:
+        order = order[np.argsort(_places(groups[order]), kind="stable")]
+    return np.sort(order[:n])
+
+
+def _places(groups: np.ndarray) -> np.ndarray:
+    """The middle of each one's place in its group, as a share of the group: (examples,)."""
+    _, kinds, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    by_group = np.argsort(kinds, kind="stable")
+    starts = np.cumsum(sizes) - sizes
+    places = np.empty(len(groups))
+    places[by_group] = np.arange(len(groups)) - np.repeat(starts, sizes)
+    return (places + 0.5) / sizes[kinds]
