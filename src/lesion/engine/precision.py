@@ -1,6 +1,8 @@
 """Where and how exactly a model computes.
 
-Its weights, and the damage to them, are always float32.
+Its weights are float32 or, with `--load-dtype stored`, as its checkpoint stores them; nothing here
+changes them. Units are destroyed in these weights. Bits are damaged in the format of the checkpoint
+or of the lesion (`lesion.damage.formats`), and what that number then is, is written to the weights.
 """
 
 from collections.abc import Iterator

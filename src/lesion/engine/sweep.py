@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol
 
+from lesion.engine.pins import pin
 from lesion.engine.work import (
     Agenda,
     Began,
@@ -10,6 +11,7 @@ from lesion.engine.work import (
     Found,
     Lost,
     Measured,
+    Noted,
     Patient,
     Slow,
     Tell,
@@ -44,8 +46,8 @@ class Watcher(Protocol):
     def preparing(self, model: str, seed: int, task: str) -> None:
         """A model is about to be found or fine-tuned for a task."""
 
-    def finetuning(self, step: int, steps: int) -> None:
-        """Fine-tuning has done a step."""
+    def finetuning(self, model: str, seed: int, task: str, step: int, steps: int) -> None:
+        """Fine-tuning of a model for a task has done a step; several may be trained at once."""
 
     def measured(self, measured: Measured) -> None:
         """A trial is finished and safe in the record."""
@@ -76,21 +78,28 @@ def run(
     watcher: Watcher,
     crew: Crew,
     rounds: Rounds = once,
+    load_dtype: str = "float32",
 ) -> None:
     """Run what is missing. Interrupted anywhere, the record holds all finished trials.
 
     Args:
         rounds: yields the trials of a round; when it is resumed, they are all in the record, so
             that it may look at them before it asks for more.
+        load_dtype: what weights are loaded as; a record never mixes two.
     """
     weights: dict[Patient, Checkpoint] = {}
     for trials in rounds(study, record):
         agenda = Agenda(trials, weights)
-        crew.work(agenda, _clerk(study, record, tasks, watcher, agenda))
+        crew.work(agenda, _clerk(study, record, tasks, watcher, agenda, load_dtype))
 
 
 def _clerk(
-    study: Study, record: Book, tasks: Mapping[str, Task], watcher: Watcher, agenda: Agenda
+    study: Study,
+    record: Book,
+    tasks: Mapping[str, Task],
+    watcher: Watcher,
+    agenda: Agenda,
+    load_dtype: str,
 ) -> Tell:
     """Whoever writes down what the crew tells."""
     sources = {spec.name: spec.source for spec in study.models}
@@ -102,15 +111,15 @@ def _clerk(
                 record.add(event)
                 watcher.measured(event)
             case Found(patient, checkpoint):
-                pin = sources[patient.model], checkpoint.revision, checkpoint.digest
+                held = pin(checkpoint, study, load_dtype)
                 record.add_task(tasks[patient.task])
-                record.add_model(*patient, *pin)
+                record.add_model(*patient, sources[patient.model], checkpoint.revision, held)
                 agenda.found(patient, checkpoint)
             case Began(patient):
                 watcher.preparing(*patient)
-            case Trained(step, steps):
-                watcher.finetuning(step, steps)
-            case Slow() if str(event) not in said:  # every worker says it
+            case Trained(patient, step, steps):
+                watcher.finetuning(*patient, step, steps)
+            case Slow() | Noted() if str(event) not in said:  # every worker says it
                 said.add(str(event))
                 watcher.note(str(event))
             case Lost(cause, job):
