@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -75,6 +76,42 @@ def write_prose(path: Path, lines: int = 40) -> Path:
     sentences = (f"the {WORDS[n * 3 % 8]} sat on the {WORDS[n % 8]} ." for n in range(lines))
     path.write_text("\n".join(sentences) + "\n", encoding="utf-8")
     return path
+
+
+def store(model: Path, folder: Path, name: str, how: str = "safe") -> Path:
+    """A copy of a model folder with weights in a format: `safe`, in `parts`, or `torch`'s own."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(model, folder)
+    weights = load_file(folder / "model.safetensors")
+    weights = {key: value.to(getattr(torch, name)) for key, value in weights.items()}
+    (folder / "model.safetensors").unlink()
+    if how == "torch":
+        torch.save(weights, folder / "pytorch_model.bin")
+    elif how == "parts":
+        names = sorted(weights)
+        parts = {"model-1.safetensors": names[::2], "model-2.safetensors": names[1::2]}
+        for part, keys in parts.items():
+            save_file({key: weights[key] for key in keys}, folder / part, {"format": "pt"})
+        where = {key: part for part, keys in parts.items() for key in keys}
+        index = folder / "model.safetensors.index.json"
+        index.write_text(json.dumps({"metadata": {}, "weight_map": where}))
+    else:
+        save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    return folder
+
+
+def without(model: Path, folder: Path, *prefixes: str) -> Path:
+    """A copy of a model folder that lacks the weights whose names begin so."""
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(model, folder)
+    weights = load_file(folder / "model.safetensors")
+    kept = {key: value for key, value in weights.items() if not key.startswith(prefixes)}
+    assert len(kept) < len(weights)
+    save_file(kept, folder / "model.safetensors", {"format": "pt"})
+    return folder
 
 
 class Watcher(Quiet):

@@ -15,6 +15,7 @@ from lesion.errors import LesionError
 from lesion.record import FILE, Record
 from lesion.schema import hint, plain
 from lesion.study import Study, pending, read_study
+from lesion.words import LOAD_DTYPES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from lesion.analysis.dissociation import Dissociation
     from lesion.analysis.summary import Analysis
     from lesion.engine.sweep import Watcher
-    from lesion.engine.work import Measured
+    from lesion.engine.work import Measured, Patient
     from lesion.tasks.base import Task
 
 TABLES = ("trials", "curves", "summary", "examples", "sites")
@@ -35,7 +36,7 @@ class Quiet:
     def preparing(self, model: str, seed: int, task: str) -> None:
         """Say nothing of a model."""
 
-    def finetuning(self, step: int, steps: int) -> None:
+    def finetuning(self, model: str, seed: int, task: str, step: int, steps: int) -> None:
         """Say nothing of a step."""
 
     def measured(self, measured: "Measured") -> None:
@@ -188,6 +189,7 @@ def run(
     engine: str = "local",
     address: str | None = None,
     resources: Mapping[str, float] | None = None,
+    load_dtype: str = "float32",
     watcher: "Watcher | None" = None,
 ) -> Run:
     """Run every trial that the folder's record does not hold yet.
@@ -204,6 +206,8 @@ def run(
         engine: `local`, or `ray` for a cluster.
         address: of a Ray cluster; default: one that is started on this machine.
         resources: that one worker of a cluster takes: `{"cpu": 1, "memory": 8e9}`.
+        load_dtype: what weights are loaded as: `float32`, or `stored` for the format of each
+            checkpoint.
 
     Raises:
         LesionError: for a mistake in the study, its data or models, or if `out` holds the run of
@@ -222,6 +226,9 @@ def run(
     study = study if isinstance(study, Study) else find_study(study)
     study = dataclasses.replace(study, precision=precision) if precision else study
     hiring = Hiring(workers, engine, address, resources or {})
+    if load_dtype not in LOAD_DTYPES:
+        known = ", ".join(LOAD_DTYPES)
+        raise LesionError(f"--load-dtype: must be one of {known}. Got {load_dtype!r}.")
     check_precision(study.precision, device if engine == "ray" else check_device(device))
     tasks, watcher = load_tasks(study, data), watcher or Quiet()
     for note in task_notes(tasks):
@@ -230,11 +237,25 @@ def run(
     record = Record.open(folder, study)
     tasks = record.as_begun(tasks)
     try:
-        with one_thread(device), crew(Setting(study, tasks, device), hiring) as staff:
-            sweep.run(study, record, tasks, watcher, staff, rounds.rounds(study, sweep.once))
+        setting = Setting(study, tasks, device, load_dtype=load_dtype, pinned=_pinned(record))
+        with one_thread(device), crew(setting, hiring) as staff:
+            needed = rounds.rounds(study, sweep.once)
+            sweep.run(study, record, tasks, watcher, staff, needed, load_dtype)
     finally:
         record.close()
     return Run(folder)
+
+
+def _pinned(record: Record) -> "dict[Patient, str]":
+    """The weights with which a record began: a head that is still there is used again."""
+    from lesion.engine.pins import digest_of
+    from lesion.engine.work import Patient
+
+    names, rows = record.rows("models")
+    found = [dict(zip(names, row, strict=True)) for row in rows]
+    return {
+        Patient(one["model"], one["seed"], one["task"]): digest_of(one["digest"]) for one in found
+    }
 
 
 def missing_trials(study: Study, folder: str | Path) -> int:

@@ -61,12 +61,13 @@ def plan(study: Study, data: str | Path | None = None, workers: int | None = Non
     for spec, (name, task) in product(study.models, tasks.items()):
         row = (spec.name, name, str(len(task.labels)))
         try:
-            found, memory = _needs(study, spec, task, lesions, hands)
+            found, memory, notes = _needs(study, spec, task, lesions, hands)
             shares |= cut_shares(spec, task, lesions, study, found.cut)
         except LesionError as error:
             rows.append((*row, "?", str(trials), "?", "?", "?"))
             lines.append(str(error))
             continue
+        lines += notes
         if found.slow:
             lines.append(str(Slow(Patient(spec.name, 0, name), found.slow)))
         seconds = found.seconds * (trials + TRAINING * trained / len(task.labels))
@@ -88,14 +89,18 @@ def plan(study: Study, data: str | Path | None = None, workers: int | None = Non
 
 def _needs(
     study: Study, spec: ModelSpec, task: "Task", lesions: "Sequence[Damage]", workers: int
-) -> "tuple[Cost, int]":
-    """What a trial costs, and the bytes that the workers take together."""
+) -> "tuple[Cost, int, list[str]]":
+    """What a trial costs, the bytes that the workers take together, and what else to know."""
+    from lesion.engine.bench import notes_on
     from lesion.engine.estimate import cost, damaged
     from lesion.engine.threads import one_thread
 
+    notes: list[str] = []
     with one_thread("cpu"):
         found, model = cost(spec, task, study.finetune)
-    return found, found.machine(workers, max(damaged(one, model) for one in lesions))
+    if not (study.finetune and task.head == "classification"):  # it keeps its own head
+        notes = notes_on(spec, model, task)
+    return found, found.machine(workers, max(damaged(one, model) for one in lesions)), notes
 
 
 def _about(seconds: float, workers: int) -> str:

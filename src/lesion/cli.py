@@ -49,6 +49,7 @@ Kind = StrEnum("Kind", ["models", "tasks", "lesions", "studies"])
 What = StrEnum("What", ["trials", "curves", "summary", "examples", "sites"])
 Engine = StrEnum("Engine", ["local", "ray"])
 Precision = StrEnum("Precision", ["float32", "tf32", "bf16"])
+LoadDtype = StrEnum("LoadDtype", ["float32", "stored"])
 Format = StrEnum("Format", ["csv", "parquet", "json"])
 
 
@@ -72,6 +73,9 @@ def run(
     models: Models = None,
     device: Device = "cpu",
     precision: Annotated[Precision | None, typer.Option(help="How models compute.")] = None,
+    load_dtype: Annotated[
+        LoadDtype, typer.Option(help="What weights are cast to; stored: nothing.")
+    ] = LoadDtype.float32,
     workers: Workers = None,
     engine: Annotated[Engine, typer.Option(help="This machine, or a Ray cluster.")] = Engine.local,
     address: Annotated[str | None, typer.Option(help="Of a Ray cluster.")] = None,
@@ -85,7 +89,7 @@ def run(
         found = replace(found, precision=precision.value)
     _run(
         found, out or Path("runs") / found.name, data=data, device=device, workers=workers,
-        engine=engine.value, address=address, resources=resources,
+        engine=engine.value, address=address, resources=resources, load_dtype=load_dtype.value,
     )  # fmt: skip
 
 
@@ -271,8 +275,9 @@ def _run(study: "Study", folder: Path, **options: Any) -> None:
 
 def _as_typed(options: dict[str, Any]) -> str:
     """Options as they were typed, without those that are at their defaults."""
-    silent = ("cpu", "local", "", None)
-    return "".join(f" --{name} {value}" for name, value in options.items() if value not in silent)
+    silent = ("cpu", "local", "float32", "", None)
+    said = {name.replace("_", "-"): of for name, of in options.items() if of not in silent}
+    return "".join(f" --{name} {value}" for name, value in said.items())
 
 
 def _print_answer(found: "Run") -> None:

@@ -89,10 +89,11 @@ class Meter:
         """A model is about to be loaded or fine-tuned."""
         self._now(f"{model} (seed {seed}) on {task}: preparing", important=True)
 
-    def finetuning(self, step: int, steps: int) -> None:
-        """A step of fine-tuning is done."""
+    def finetuning(self, model: str, seed: int, task: str, step: int, steps: int) -> None:
+        """A step of fine-tuning is done; several models may be trained at once."""
         Stop.check()
-        self._now(f"fine-tuning: step {step} of {steps}", important=step == steps)
+        where = f"{model} (seed {seed}) on {task}"
+        self._now(f"{where}: fine-tuning, step {step} of {steps}", important=step == steps)
 
     def measured(self, measured: "Measured") -> None:
         """A trial is in the record."""

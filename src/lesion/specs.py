@@ -185,7 +185,7 @@ class LesionSpec:
     strength: float | None = field("of the effect: deviations, bits or factor", None)
     bit: int | None = field("which bit is flipped, 0 the lowest (default: a random one)", None)
     format: str | None = field(
-        "stored number whose bits are damaged (default: the model's own)", None, choices=FORMATS
+        "stored number whose bits are damaged (default: the checkpoint's)", None, choices=FORMATS
     )
     bits: Any = field(
         "which bits are units: sign, exponent, mantissa, or numbers from the lowest, 0",

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,7 +44,7 @@ def finetune_study(
                 with one_thread(device):
                     trained = train_head(
                         base, load_tokenizer(base), task, study.finetune, seed, device,
-                        watcher.finetuning,
+                        partial(watcher.finetuning, spec.name, seed, name), watcher.note,
                     )  # fmt: skip
                 folder = Path(to) / f"{spec.name}-{name}-seed{seed}"
                 shutil.copytree(trained.path, folder, dirs_exist_ok=True)

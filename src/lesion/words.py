@@ -136,6 +136,11 @@ PRECISIONS = {
     "bf16": "products of matrices in bfloat16, sums in float32",
 }
 
+LOAD_DTYPES = {
+    "float32": "weights are cast to 32 bits",
+    "stored": "weights stay as the checkpoint stores them",
+}
+
 ENGINES = {
     "local": "processes of this machine, one thread each",
     "ray": "workers on a Ray cluster",

@@ -195,5 +195,7 @@ def test_a_note_is_passed_on_once_however_many_rounds_there_are(tmp_path, tiny_b
     watcher = labs.Watcher()
     lesion.run(parse_study(value), tmp_path / "run", watcher=watcher)
     assert watcher.notes == [
-        "pairs: 100.0% of the examples are longer than max_length 10 and are cut for tiny."
+        "tiny on pairs: its head only numbers its classes (LABEL_0, LABEL_1), so their order is "
+        "assumed to be that of the task (no, yes).",
+        "pairs: 100.0% of the examples are longer than max_length 10 and are cut for tiny.",
     ]

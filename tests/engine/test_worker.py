@@ -9,7 +9,7 @@ import torch
 
 from lesion.engine import worker as module
 from lesion.engine.crew import Failed, Finished, Ready, versions
-from lesion.engine.work import Began, Cut, Found, Job, Measured, Patient, Setting
+from lesion.engine.work import Began, Cut, Found, Job, Measured, Noted, Patient, Setting
 from lesion.engine.worker import serve
 from lesion.engine.workers import cause
 from lesion.models.load import resolve
@@ -71,9 +71,10 @@ def test_a_worker_finds_weights_and_measures_a_draw(setting, tiny_bert):
     draw = tuple(t for t in setting.study.trials() if (t.lesion, t.draw) == ("weights", 1))
     said = work(setting, Job(patient), Job(patient, checkpoint, "weights", 1, draw))
     assert said[:4] == [Ready(versions()), Began(patient), Found(patient, checkpoint), Finished()]
-    assert said[4] == Cut(patient, 0.0)
-    assert [one.trial for one in said[5:-1]] == list(draw)
-    assert all(isinstance(one, Measured) for one in said[5:-1])
+    assert isinstance(said[4], Noted), "its head names no classes"
+    assert said[5] == Cut(patient, 0.0)
+    assert [one.trial for one in said[6:-1]] == list(draw)
+    assert all(isinstance(one, Measured) for one in said[6:-1])
     assert said[-1] == Finished()
 
 
@@ -82,7 +83,7 @@ def test_a_mistake_of_the_user_is_a_sentence_and_one_of_ours_a_traceback(setting
     there = resolve(setting.study.models[0].source)
     gone = replace(there, path=str(tmp_path / "gone"))
     trials = tuple(setting.study.trials())[1:2]
-    _, users, _, ours = work(
+    _, users, *_, ours = work(
         setting,
         Job(patient, gone, "weights", 0, trials),
         Job(patient, there, "weights", 0, (trials[0]._replace(lesion="no such lesion"),)),

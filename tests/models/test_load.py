@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
+from tests import families, labs
 from tests.hub import connected, push, serving
 from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
 
+from lesion.damage.lesion import Lesion
 from lesion.errors import LesionError
 from lesion.models.inputs import collate, language_of
 from lesion.models.load import load_model, load_tokenizer, resolve
@@ -137,8 +140,59 @@ def test_equal_files_have_equal_digests_and_others_not(folder, tiny_bert):
 
 
 def test_a_missing_head_is_an_error_unless_it_is_to_be_trained(folder, tmp_path):
-    assert refused(str(folder), head="mlm").startswith(f"{folder}: has no trained mlm head (")
+    assert refused(str(folder), head="mlm") == (
+        f"{folder}: has no trained mlm head (cls.predictions.bias is missing). Choose a checkpoint "
+        "that was saved with its masked language model."
+    )
     assert load_model(str(folder), head="mlm", complete=False).config.model_type == "bert"
+    encoder = labs.without(folder, tmp_path / "encoder", "classifier.")
+    assert refused(str(encoder)) == (
+        f"{encoder}: has no trained classification head (classifier.bias is missing). Fine-tune "
+        "it: give the study a finetune section, or run lesion finetune."
+    )
+
+
+@pytest.mark.parametrize("name", ["bert", "albert", "mpnet", "roberta", "xlm-roberta"])
+def test_a_base_model_needs_no_pooler_and_then_has_none(name, tmp_path, untouched_randomness):
+    """A masked language model is saved without one."""
+    folder = families.build(name, tmp_path, "mlm")
+    model = load_model(str(folder), head="base")
+    assert model.pooler is None
+    ids = {"input_ids": torch.tensor([[5, 6, 7]])}
+    states = load_model(str(folder), head="mlm").base_model(**ids).last_hidden_state
+    found = model(**ids)
+    assert torch.equal(found.last_hidden_state, states)
+    assert found.pooler_output is None
+    with pytest.raises(LesionError, match="has no pooler in the selected layers"):
+        Lesion("neurons", parts=("pooler",)).opened(model).__enter__()
+
+
+def test_a_base_model_keeps_the_pooler_that_it_has(folder):
+    assert load_model(str(folder), head="base").pooler is not None
+
+
+def test_a_classifier_that_reads_a_pooler_needs_it(folder, tmp_path):
+    encoder = labs.without(folder, tmp_path / "encoder", "bert.pooler.")
+    assert refused(str(encoder)) == (
+        f"{encoder}: has no trained classification head (bert.pooler.dense.bias is missing). "
+        "Fine-tune it: give the study a finetune section, or run lesion finetune."
+    )
+
+
+@pytest.mark.parametrize("head", ["base", "classification", "mlm"])
+def test_an_encoder_whose_weights_have_other_names_is_never_filled_with_random_ones(
+    head, folder, tmp_path
+):
+    weights = load_file(folder / "model.safetensors")
+    weights = {key.replace("encoder.layer", "encoder.block"): weights[key] for key in weights}
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    for complete in (True, False):
+        message = refused(str(folder), head=head, complete=complete)
+        assert message.startswith(f"{folder}: lacks weights of the bert that its config.json ")
+        assert message.endswith(
+            "is missing, 48 in all), which would be random. Save the whole model, or choose "
+            "another checkpoint."
+        )
 
 
 def test_padding_and_masks(tiny_bert):

@@ -28,7 +28,7 @@ class Settings:
     Attributes:
         strength: noise in standard deviations of the tensor, factor of scale, bits of quantise.
         bit: which bit is flipped, 0 the lowest; None: a random one of each number.
-        format: the stored number whose bit is flipped; None: the tensor's own.
+        format: the stored number whose bit is flipped; None: the tensor's own type.
         means: id of a span -> what holds its units at their means, see `means.py`.
     """
 

@@ -43,11 +43,14 @@ def format_of(dtype: torch.dtype, stored: str | None) -> str:
     """The name of a format; of the tensor's own where none is given.
 
     Raises:
-        LesionError: if the tensor's own is none that is known.
+        LesionError: if it is none that is known.
     """
     name = stored or str(dtype).removeprefix("torch.")
     if name not in FORMATS:
-        raise LesionError(f"effect flip: knows {', '.join(FORMATS)}. The tensor is {name}.")
+        raise LesionError(
+            f"format: bits are known of {', '.join(FORMATS)}, and the numbers are stored as "
+            f"{name}. Give the lesion a format."
+        )
     return name
 
 

@@ -29,6 +29,7 @@ from lesion.damage.wound import Cut, Recipe, Wound
 from lesion.errors import LesionError
 from lesion.models import anatomy
 from lesion.models.anatomy import Site
+from lesion.models.stored import memory_format
 from lesion.schema import hint
 from lesion.specs import LesionSpec, Recovery
 from lesion.words import DEFAULT_PARTS, DOSE_IS, PARTS, SIX_MATRICES, TENSORS
@@ -45,7 +46,8 @@ class Lesion:
         parts: what of a layer it may reach; default: what suits the units.
         tensors: weight, bias or both.
         dose_is: `fraction` of the units or, with every unit hit, `strength` of the effect.
-        strength, bit, format: of the effect, see `lesion.damage.effects.Settings`.
+        strength, bit, format: of the effect, see `lesion.damage.effects.Settings`. Bits are those
+            of the format in which `load_model` found the numbers stored, by default.
         bits: of units bits, which: sign, exponent, mantissa, or numbers (0 is the lowest).
         file: the units of order `listed`, see `lesion.damage.listing`.
         size_matched: a control: as many units in every tensor as the order takes, but at random.
@@ -264,7 +266,8 @@ def _applied(
 
 def _cut(lesion: Lesion, model: nn.Module, draw: int, examples: Sequence[Inputs]) -> Cut:
     sites = anatomy.select(model, lesion.layers, lesion.reach)
-    populations = _populations(lesion, sites)
+    stored = lesion.format or memory_format(model)
+    populations = _populations(lesion, sites, stored)
     order, effect = ORDERS[lesion.order], EFFECTS[lesion.effect]
     measured = importances(model, populations, examples, order.measure) if order.measure else {}
     held = means(model, lesion.units, populations, examples) if effect.measured else {}
@@ -273,7 +276,7 @@ def _cut(lesion: Lesion, model: nn.Module, draw: int, examples: Sequence[Inputs]
         order=order,
         scope=SCOPES[lesion.scope],
         effect=effect,
-        settings=Settings(strength, lesion.bit, lesion.format, held),
+        settings=Settings(strength, lesion.bit, stored, held),
         aids=Aids(read_listing(lesion.file) if lesion.file else None, measured),
         key=(lesion.seed, (lesion.name, draw if lesion.random else 0)),
         by_strength=lesion.dose_is == "strength",
@@ -289,9 +292,9 @@ def _cut(lesion: Lesion, model: nn.Module, draw: int, examples: Sequence[Inputs]
     return cut
 
 
-def _populations(lesion: Lesion, sites: Sequence[Site]) -> list[Population]:
+def _populations(lesion: Lesion, sites: Sequence[Site], stored: str | None) -> list[Population]:
     if lesion.units == "bits":
-        return bits(sites, lesion.tensors, lesion.format, lesion.bits)
+        return bits(sites, lesion.tensors, stored, lesion.bits)
     return UNITS[lesion.units](sites, lesion.tensors)
 
 

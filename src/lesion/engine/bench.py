@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import torch
@@ -12,16 +12,26 @@ from lesion.damage.distraction import Distraction
 from lesion.damage.lesion import Damage, Recovering
 from lesion.damage.originals import Originals
 from lesion.engine.forward import Scorer
+from lesion.engine.heads import fitted, head_labels, head_notes
 from lesion.engine.recovery import retrained
 from lesion.errors import LesionError
 from lesion.models.finetune import finetuned
 from lesion.models.inputs import collate, language_of
-from lesion.models.load import Checkpoint, load_config, load_model, load_tokenizer, resolve
+from lesion.models.load import (
+    Checkpoint,
+    format_of,
+    load_config,
+    load_model,
+    load_tokenizer,
+    resolve,
+)
+from lesion.models.stored import LOADED, Loaded
 from lesion.specs import Finetuning, ModelSpec
 from lesion.tasks.base import Task
 from lesion.tasks.classify import Classification
 
 Progress = Callable[[int, int], None]
+Note = Callable[[str], None]
 EXAMPLES = 128  # of the training set, for orders by importance and effect mean
 
 
@@ -36,6 +46,8 @@ class Bench:
         score: outputs of every example with the model as it is now.
         originals: what is restored after a lesion, without a copy of its own.
         precision: of scoring, see `lesion.words.PRECISIONS`.
+        columns: the head's output for each class of the task; None where they stand in its order.
+        notes: what a person should know of it, in sentences.
     """
 
     checkpoint: Checkpoint
@@ -44,6 +56,8 @@ class Bench:
     score: Scorer
     originals: Originals
     precision: str = "float32"
+    columns: tuple[int, ...] | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def device(self) -> torch.device:
@@ -59,17 +73,28 @@ def find(
     *,
     device: str = "cpu",
     progress: Progress | None = None,
+    note: Note | None = None,
+    pinned: str | None = None,
 ) -> Checkpoint:
     """The weights of a study's model with a head for a task; trained now if need be.
 
+    Args:
+        note: called with sentences that a person should know.
+        pinned: digest of the weights with which the run began.
+
     Raises:
-        LesionError: if the model cannot be had.
+        LesionError: if the model cannot be had, or its head has other classes than the task.
     """
     checkpoint = resolve(spec.source, spec.revision)
+    columns = None
     if recipe and task.head == "classification":
         tokenizer = load_tokenizer(checkpoint)
-        checkpoint = train_head(checkpoint, tokenizer, task, recipe, seed, device, progress)
-    return checkpoint
+        checkpoint = train_head(
+            checkpoint, tokenizer, task, recipe, seed, device, progress, note, pinned
+        )
+    elif task.head == "classification":
+        columns = _columns(spec, load_config(checkpoint), task)
+    return replace(checkpoint, columns=columns, stored=format_of(checkpoint))
 
 
 def lay(
@@ -79,22 +104,48 @@ def lay(
     *,
     device: str = "cpu",
     precision: str = "float32",
+    load_dtype: str = "float32",
 ) -> Bench:
     """Load the weights that were found.
+
+    Args:
+        load_dtype: a word of `lesion.words.LOAD_DTYPES`.
 
     Raises:
         LesionError: if they cannot be had here, or their head does not fit the task.
     """
-    model: Any = load_model(checkpoint, head=task.head, device=device)
-    if task.head == "classification" and model.config.num_labels != len(task.classes):
-        raise LesionError(
-            f"{spec.source}: its head has {model.config.num_labels} classes, but "
-            f"{task.name} has {len(task.classes)} ({', '.join(task.classes)}). Choose a "
-            "checkpoint of this task, or give the study a finetune section."
-        )
-    score = Scorer(model, load_tokenizer(checkpoint), task)
-    originals = Originals(model, lambda: load_model(checkpoint, head=task.head))
-    return Bench(checkpoint, model, task, score, originals, precision)
+
+    def load(device: str) -> nn.Module:
+        return load_model(checkpoint, head=task.head, device=device, dtype=load_dtype)
+
+    model: Any = load(device)
+    notes = notes_on(spec, model, task)
+    columns = _columns(spec, model.config, task)
+    score = Scorer(model, load_tokenizer(checkpoint), task, columns=columns)
+    originals = Originals(model, lambda: load("cpu"))
+    return Bench(checkpoint, model, task, score, originals, precision, columns, tuple(notes))
+
+
+def _columns(spec: ModelSpec, config: Any, task: Task) -> tuple[int, ...] | None:
+    fit = fitted(spec.source, config, task) if task.head == "classification" else None
+    return fit.columns if fit and fit.moved else None
+
+
+def notes_on(spec: ModelSpec, model: Any, task: Task) -> list[str]:
+    """What a person should know of a loaded model that keeps its own head.
+
+    Raises:
+        LesionError: if its head has other classes than the task.
+    """
+    loaded: Loaded = getattr(model, LOADED)
+    notes = head_notes(spec, model.config, task) if task.head == "classification" else []
+    if loaded.stored == loaded.dtype:
+        return notes
+    return [
+        *notes,
+        f"{spec.name}: its weights are stored as {loaded.stored} and loaded as {loaded.dtype}; "
+        f"lesions of bits damage {loaded.stored} unless they give a format.",
+    ]
 
 
 def opened(damage: Damage, bench: Bench, draw: int) -> AbstractContextManager[Any]:
@@ -109,7 +160,9 @@ def opened(damage: Damage, bench: Bench, draw: int) -> AbstractContextManager[An
         return damage.wounded(bench.task, score.tokenizer, score.read, draw)
     examples = _examples(bench, damage.needs_labels) if damage.needs_examples else ()
     if isinstance(damage, Recovering):
-        return retrained(damage, bench.model, bench.score.tokenizer, bench.task, draw, examples)
+        return retrained(
+            damage, bench.model, bench.score.tokenizer, bench.task, draw, examples, bench.columns
+        )
     return damage.opened(bench.model, draw, examples, bench.originals)
 
 
@@ -128,9 +181,9 @@ def _examples(bench: Bench, labelled: bool) -> list[dict[str, torch.Tensor]]:
     labels: list[int] = []
     if isinstance(task, Classification) and (labelled or task.trains):
         rows, found = task.encode_split("train", tokenizer, config, EXAMPLES)
-        labels = found.tolist()
+        labels = head_labels(found, bench.columns).tolist()
         if labelled:
-            _check_several(task, labels)
+            _check_several(task, found.tolist())
     else:
         rows = task.encode(tokenizer, config).rows
         rows = rows[:: -(-len(rows) // EXAMPLES)]
@@ -159,6 +212,8 @@ def train_head(
     seed: int,
     device: str = "cpu",
     progress: Progress | None = None,
+    note: Note | None = None,
+    pinned: str | None = None,
 ) -> Checkpoint:
     """A classification head trained on a task's training split, or the cached one."""
     rows, labels = task.encode_split("train", tokenizer, load_config(base))
@@ -173,4 +228,6 @@ def train_head(
         language=task.language,
         device=device,
         progress=progress,
+        note=note,
+        pinned=pinned,
     )

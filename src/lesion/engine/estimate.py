@@ -68,14 +68,20 @@ class Cost(NamedTuple):
 def cost(
     spec: ModelSpec, task: Task, recipe: Finetuning | None = None, device: str = "cpu"
 ) -> tuple[Cost, nn.Module]:
-    """Time a few batches with an untrained head and extrapolate by padded tokens.
+    """Time a few batches, with an untrained head where one is to be trained; extrapolate by tokens.
 
     Returns what was measured, and the model that it was measured on.
+
+    Raises:
+        LesionError: if the model cannot be had, or lacks the head that the task needs.
     """
     checkpoint = resolve(spec.source, spec.revision)
-    settings: dict[str, Any] = {"num_labels": len(task.classes)} if task.classes else {}
+    trained = recipe is not None and task.head == "classification"
+    settings: dict[str, Any] = {"num_labels": len(task.classes)} if trained else {}
     with preserved_randomness():  # an untrained head is drawn from torch's global generator
-        model = load_model(checkpoint, head=task.head, device=device, complete=False, **settings)
+        model = load_model(
+            checkpoint, head=task.head, device=device, complete=not trained, **settings
+        )
     tokenizer = load_tokenizer(checkpoint)
     scorer = Scorer(model, tokenizer, task)
     tokens = scorer.tokens

@@ -45,6 +45,7 @@ class Scorer:
         task: what is scored.
         batch_tokens: padded tokens a batch; None for what suits the model and its device.
         fast: False for the model's own forward throughout.
+        columns: the head's output for each class of the task, where their order differs.
     """
 
     def __init__(
@@ -54,8 +55,10 @@ class Scorer:
         task: Task,
         batch_tokens: int | None = None,
         fast: bool = True,
+        columns: Sequence[int] | None = None,
     ) -> None:
         self.tokenizer = tokenizer
+        self._columns = None if columns is None else list(columns)
         self._model = model
         self._device = next(model.parameters()).device
         found = encoder_of(model, task.head) if fast else "the plain forward was asked for"
@@ -114,7 +117,8 @@ class Scorer:
             found = [self._own(number) for number in range(len(self._batches))]
         order = [row for batch in self._batches for row in batch]
         outputs = np.concatenate(found)
-        return self._task.gather(outputs[np.argsort(order)], self._encoded)
+        gathered = self._task.gather(outputs[np.argsort(order)], self._encoded)
+        return gathered if self._columns is None else gathered[:, self._columns]
 
     @torch.inference_mode()
     def forward(self, batch: int) -> np.ndarray:

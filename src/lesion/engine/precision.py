@@ -1,6 +1,8 @@
 """Where a model computes, and with which precision its products of matrices are made.
 
-Models are loaded as float32; a precision changes how they compute, not what they hold.
+Its weights are float32 or, with `--load-dtype stored`, as its checkpoint stores them; nothing here
+changes them. Units are destroyed in these weights. Bits are damaged in the format of the checkpoint
+or of the lesion (`lesion.damage.formats`), and what that number then is, is written to the weights.
 """
 
 from collections.abc import Iterator

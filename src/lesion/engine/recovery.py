@@ -17,6 +17,7 @@ from torch import nn
 from lesion.damage.lesion import Recovering
 from lesion.damage.receipt import Receipt
 from lesion.damage.wound import Wound
+from lesion.engine.heads import head_labels
 from lesion.errors import LesionError
 from lesion.keys import Address, priorities
 from lesion.models.finetune import preserved_randomness
@@ -56,15 +57,20 @@ def retrained(
     task: Task,
     draw: int,
     examples: Sequence[Inputs] = (),
+    columns: tuple[int, ...] | None = None,
 ) -> Iterator["RetrainedWound"]:
     """Open a lesion whose every dose is followed by training.
+
+    Args:
+        columns: the head's output for each class of the task, where their order differs.
 
     Raises:
         LesionError: if the task has no training examples, or as `Lesion.opened`.
     """
     config: Any = model.config
     trainable = check_trainable(damage.lesion.name, task)
-    rows, labels = trainable.encode_split("train", tokenizer, config)
+    rows, found = trainable.encode_split("train", tokenizer, config)
+    labels = head_labels(found, columns)
     language = language_of(config, task.language)
     device = next(model.parameters()).device
 

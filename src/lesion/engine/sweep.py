@@ -5,6 +5,7 @@ from typing import Protocol
 
 from lesion.cuts import Cuts
 from lesion.engine.cutting import Cutting
+from lesion.engine.pins import pin
 from lesion.engine.work import (
     Agenda,
     Began,
@@ -13,6 +14,7 @@ from lesion.engine.work import (
     Found,
     Lost,
     Measured,
+    Noted,
     Patient,
     Slow,
     Tell,
@@ -53,8 +55,8 @@ class Watcher(Protocol):
     def preparing(self, model: str, seed: int, task: str) -> None:
         """A model is about to be found or fine-tuned for a task."""
 
-    def finetuning(self, step: int, steps: int) -> None:
-        """Fine-tuning has done a step."""
+    def finetuning(self, model: str, seed: int, task: str, step: int, steps: int) -> None:
+        """Fine-tuning of a model for a task has done a step; several may be trained at once."""
 
     def measured(self, measured: Measured) -> None:
         """A trial is finished and safe in the record."""
@@ -85,18 +87,21 @@ def run(
     watcher: Watcher,
     crew: Crew,
     rounds: Rounds = once,
+    load_dtype: str = "float32",
 ) -> None:
     """Run what is missing. Interrupted anywhere, the record holds all finished trials.
 
     Args:
         rounds: yields the trials of a round; when it is resumed, they are all in the record, so
             that it may look at them before it asks for more.
+        load_dtype: what weights are loaded as; a record never mixes two.
     """
     weights: dict[Patient, Checkpoint] = {}
     cutting = Cutting(study, record, watcher.note)
     for trials in rounds(study, record):
         agenda = Agenda(trials, weights)
-        crew.work(agenda, _clerk(study, record, tasks, watcher, agenda, cutting))
+        clerk = _clerk(study, record, tasks, watcher, agenda, cutting, load_dtype)
+        crew.work(agenda, clerk)
 
 
 def _clerk(
@@ -106,6 +111,7 @@ def _clerk(
     watcher: Watcher,
     agenda: Agenda,
     cutting: Cutting,
+    load_dtype: str,
 ) -> Tell:
     """Whoever writes down what the crew tells."""
     sources = {spec.name: spec.source for spec in study.models}
@@ -118,17 +124,17 @@ def _clerk(
                 record.add(event)
                 watcher.measured(event)
             case Found(patient, checkpoint):
-                pin = sources[patient.model], checkpoint.revision, checkpoint.digest
+                held = pin(checkpoint, study, load_dtype)
                 record.add_task(tasks[patient.task])
-                record.add_model(*patient, *pin)
+                record.add_model(*patient, sources[patient.model], checkpoint.revision, held)
                 agenda.found(patient, checkpoint)
             case Cut(patient, share):
                 cutting.intact(patient, share)
             case Began(patient):
                 watcher.preparing(*patient)
-            case Trained(step, steps):
-                watcher.finetuning(step, steps)
-            case Slow() if str(event) not in said:  # every worker says it
+            case Trained(patient, step, steps):
+                watcher.finetuning(*patient, step, steps)
+            case Slow() | Noted() if str(event) not in said:  # every worker says it
                 said.add(str(event))
                 watcher.note(str(event))
             case Lost(cause, job):

@@ -7,7 +7,7 @@ fine-tune it; that is a piece of work as well.
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -26,12 +26,16 @@ class Setting:
     Attributes:
         device: that models are put on.
         far: whether a worker may see other files under the same paths (another machine).
+        load_dtype: what weights are loaded as, a word of `lesion.words.LOAD_DTYPES`.
+        pinned: digests of the weights with which the run began, by patient.
     """
 
     study: Study
     tasks: Mapping[str, Task]
     device: str = "cpu"
     far: bool = False
+    load_dtype: str = "float32"
+    pinned: Mapping["Patient", str] = field(default_factory=dict)
 
     def damages(self) -> dict[str, Damage]:
         """The lesions and distractions of the study, by name.
@@ -80,8 +84,9 @@ class Began(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """A step of fine-tuning is done."""
+    """A step of fine-tuning is done; others may be fine-tuned at the same time."""
 
+    patient: Patient
     step: int
     steps: int
 
@@ -115,6 +120,15 @@ class Cut(NamedTuple):
     share: float
 
 
+class Noted(NamedTuple):
+    """Something that a person should know of a model; every worker that loads it says it."""
+
+    sentence: str
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
 class Measured(NamedTuple):
     """What one trial gave.
 
@@ -140,7 +154,7 @@ class Lost(NamedTuple):
     job: Job | None
 
 
-Event = Began | Trained | Found | Slow | Cut | Measured | Lost
+Event = Began | Trained | Found | Slow | Cut | Noted | Measured | Lost
 Tell = Callable[[Event], None]
 
 

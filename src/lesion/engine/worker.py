@@ -24,6 +24,7 @@ from lesion.engine.work import (
     Found,
     Job,
     Measured,
+    Noted,
     Patient,
     Setting,
     Slow,
@@ -62,7 +63,10 @@ class Worker:
         setting, spec = self._setting, self._specs[patient.model]
         return find(
             spec, patient.seed, setting.tasks[patient.task], setting.study.finetune,
-            device=setting.device, progress=lambda step, steps: tell(Trained(step, steps)),
+            device=setting.device,
+            progress=lambda step, steps: tell(Trained(patient, step, steps)),
+            note=lambda sentence: tell(Noted(sentence)),
+            pinned=setting.pinned.get(patient),
         )  # fmt: skip
 
     def _lay(self, patient: Patient, checkpoint: Checkpoint, tell: Tell) -> Bench:
@@ -74,8 +78,11 @@ class Worker:
             self._bench = lay(
                 spec, checkpoint, setting.tasks[patient.task],
                 device=setting.device, precision=setting.study.precision,
+                load_dtype=setting.load_dtype,
             )  # fmt: skip
             self._patient = patient
+            for sentence in self._bench.notes:
+                tell(Noted(sentence))
             if self._bench.score.note:
                 tell(Slow(patient, self._bench.score.note))
             tell(Cut(patient, self._bench.score.cut))

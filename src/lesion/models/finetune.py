@@ -1,7 +1,7 @@
 """A task head on a pretrained encoder, by Hugging Face's Trainer, trained once and kept.
 
-The cache is addressed by content: base weights, training examples, recipe and seed. A folder
-appears in it whole or not at all.
+The cache is addressed by content: base weights, training examples, recipe and seed; and by what
+trains: versions, device and language. A folder appears in it whole or not at all.
 """
 
 import hashlib
@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,13 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 
 from lesion.models.inputs import collate, language_of
 from lesion.models.load import Checkpoint, load_model, quiet, resolve
+from lesion.models.stored import LOADED
 from lesion.specs import Finetuning
 
 Progress = Callable[[int, int], None]
+Note = Callable[[str], None]
 RECORD = "finetuning.json"
+TRAINING = 1  # goes up with every change of this package that changes what a head learns
 
 
 def cache_folder() -> Path:
@@ -47,6 +51,8 @@ def finetuned(
     language: str = "en",
     device: str = "cpu",
     progress: Progress | None = None,
+    note: Note | None = None,
+    pinned: str | None = None,
 ) -> Checkpoint:
     """The fine-tuned checkpoint of one seed, from the cache or trained now.
 
@@ -56,6 +62,9 @@ def finetuned(
         labels: int64 (examples,), indices into `classes`.
         language: of the texts, for models that must be told.
         progress: called with (step, steps).
+        note: called with sentences that a person should know.
+        pinned: digest of the head that a record began with. It is taken from the cache whatever
+            trained it; if it is gone, a head is trained as if there were no record.
     """
     address = {
         "base": base.digest,
@@ -64,21 +73,56 @@ def finetuned(
         "recipe": {key: value for key, value in asdict(recipe).items() if key != "seeds"},
         "seed": seed,
     }
-    name = hashlib.blake2b(json.dumps(address, sort_keys=True).encode(), digest_size=16).hexdigest()
-    target = cache_folder() / "finetuned" / name
+    by = {**_versions(), "device": torch.device(device).type, "language": language}
+    folder, name = cache_folder() / "finetuned", _hashed(address)
+    target = folder / f"{name}-{_hashed(by)}"
+    kept = _kept(folder, name, pinned) if pinned else None
+    if kept:
+        _say(Path(kept.path), base, by, note)
+        return kept
     if not (target / RECORD).is_file():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{name}-"))
+        folder.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(dir=folder, prefix=f".{name}-"))
         try:
-            _train(
+            drawn = _train(
                 base, tokenizer, rows, labels, classes, recipe, seed, language, device, work,
                 progress,
             )  # fmt: skip
-            (work / RECORD).write_text(json.dumps({**address, "versions": _versions()}, indent=2))
+            about = {**address, "versions": by, "drawn": list(drawn)}
+            (work / RECORD).write_text(json.dumps(about, indent=2))
             _publish(work, target)
         finally:
             shutil.rmtree(work, ignore_errors=True)
+    _say(target, base, by, note)
     return resolve(str(target))
+
+
+def _kept(folder: Path, name: str, digest: str) -> Checkpoint | None:
+    """The head of a digest among those of one address, whatever versions trained them."""
+    for path in sorted(folder.glob(f"{name}*")):
+        if (path / RECORD).is_file() and (found := resolve(str(path))).digest == digest:
+            return found
+    return None
+
+
+def _say(head: Path, base: Checkpoint, by: Mapping[str, str], note: Note | None) -> None:
+    """What is not as one would expect of a head that was trained here and now."""
+    if note is None:
+        return
+    about = json.loads((head / RECORD).read_text())
+    if about.get("drawn"):
+        note(f"{base.source}: has no pooler, so one was drawn at random and trained with the head.")
+    before = about.get("versions", {})
+    other = [f"{key} {before[key]}" for key in by if before.get(key, by[key]) != by[key]]
+    if other:
+        note(
+            f"{base.source}: the head that this run began with is used again; it was trained with "
+            f"{', '.join(other)}."
+        )
+
+
+def _hashed(value: Mapping[str, Any]) -> str:
+    return hashlib.blake2b(json.dumps(value, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
 def _train(
@@ -93,7 +137,8 @@ def _train(
     device: str,
     work: Path,
     progress: Progress | None,
-) -> None:
+) -> tuple[str, ...]:
+    """Train into a folder; returns the weights of the encoder that the base lacks."""
     arguments = TrainingArguments(
         output_dir=str(work),
         num_train_epochs=recipe.epochs,
@@ -120,6 +165,7 @@ def _train(
             id2label=dict(enumerate(classes)),
             label2id={label: number for number, label in enumerate(classes)},
         )
+        drawn: tuple[str, ...] = getattr(model, LOADED).drawn
         spoken = language_of(model.config, language)
         trainer = Trainer(
             model=model,
@@ -133,6 +179,7 @@ def _train(
     with quiet():
         model.save_pretrained(work)
         tokenizer.save_pretrained(work)
+    return drawn
 
 
 def _collated(batch: list[dict], tokenizer: Any, language: int | None) -> dict[str, torch.Tensor]:
@@ -185,4 +232,10 @@ def _digest(rows: Sequence[Mapping[str, list[int]]], labels: np.ndarray) -> str:
 
 
 def _versions() -> dict[str, str]:
-    return {"torch": torch.__version__, "transformers": transformers.__version__}
+    """Of all that decides what a head learns."""
+    return {
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+        "accelerate": version("accelerate"),
+        "training": str(TRAINING),
+    }

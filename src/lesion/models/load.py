@@ -9,12 +9,11 @@ import importlib.util
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from pickle import UnpicklingError  # noqa: TID251 -- raised where a file would run code
 from typing import Any
 
-import torch
 import transformers
 from huggingface_hub import HfApi, constants
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
@@ -25,6 +24,8 @@ from torch import nn
 from lesion.errors import LesionError
 from lesion.models.families import FAMILIES
 from lesion.models.inputs import padding_id
+from lesion.models.missing import check_missing, generator_kept
+from lesion.models.stored import LOADED, WEIGHTS, Loaded, name_of, number_of, stored_format
 from lesion.schema import hint
 
 HEADS = {
@@ -34,7 +35,6 @@ HEADS = {
     "base": "AutoModel",
 }
 TWINS = Path(__file__).parent.parent / "twins"
-WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,17 @@ class Checkpoint:
         path: hub id or local folder to load from.
         revision: commit of the hub; None for a folder.
         digest: of the commit or of the files' content: equal digests are equal models.
+        columns: the output of its head for each class of the task that it was found for; None
+            where they stand in the task's order.
+        stored: format of its numbers, such as bfloat16; "" before anybody has looked.
     """
 
     source: str
     path: str
     revision: str | None
     digest: str
+    columns: tuple[int, ...] | None = None
+    stored: str = field(default="", compare=False)  # follows from the digest
 
 
 def resolve(source: str, revision: str | None = None) -> Checkpoint:
@@ -75,20 +80,25 @@ def load_model(
     head: str = "classification",
     revision: str | None = None,
     device: str = "cpu",
+    dtype: str = "float32",
     complete: bool = True,
     **config: Any,
 ) -> nn.Module:
-    """A Hugging Face model in float32, in evaluation mode.
+    """A Hugging Face model in evaluation mode, by default in float32.
 
     A causal classifier reads the last token that is not padding. Where its configuration names
     no padding token (GPT-2, Llama), it is given the one that `inputs.collate` pads with.
+
+    How its numbers are stored is remembered (`lesion_loaded`): a lesion of bits damages them as
+    the checkpoint stores them. A base model whose checkpoint has no pooler has none (None).
 
     Args:
         source: hub id, local folder, or a resolved `Checkpoint`.
         head: `classification`, `mlm`, `causal` or `base`.
         revision: commit, tag or branch of the hub.
-        complete: refuse a checkpoint that lacks weights of the head; False draws them from
-            torch's global generator.
+        dtype: `float32`, or `stored` for the format of the checkpoint.
+        complete: refuse a checkpoint that lacks weights of the head; False draws them, and those
+            of a pooler, from torch's global generator.
         config: changes to the configuration, such as `num_labels`.
 
     Raises:
@@ -98,26 +108,36 @@ def load_model(
     checkpoint = source if isinstance(source, Checkpoint) else resolve(source, revision)
     if head == "causal":
         _check_causal(checkpoint)
+    stored = format_of(checkpoint)
+    number = number_of(checkpoint.source, dtype, stored)
     auto = getattr(transformers, HEADS[head])
-    with _explained(checkpoint.source):
+    with _explained(checkpoint.source), generator_kept(complete):
         model, loading = auto.from_pretrained(
             checkpoint.path,
             revision=checkpoint.revision or "main",
-            dtype=torch.float32,
+            dtype=number,
             trust_remote_code=False,
             output_loading_info=True,
+            ignore_mismatched_sizes=True,  # they count as missing
             **config,
         )
-    missing = sorted(loading["missing_keys"])
-    if complete and missing:
-        raise LesionError(
-            f"{checkpoint.source}: has no trained {head} head ({missing[0]} is missing). "
-            "Fine-tune it: give the study a finetune section, or run lesion finetune."
-        )
+    missing = sorted({*loading["missing_keys"], *(key for key, *_ in loading["mismatched_keys"])})
+    drawn = check_missing(checkpoint.source, model, head, missing, complete)
+    if drawn and head == "base":
+        model.pooler, drawn = None, ()
+    setattr(model, LOADED, Loaded(stored, name_of(number), drawn))
     family = FAMILIES.get(model.config.model_type)
     if head == "classification" and family and family.causal:
         _agree_on_padding(model, checkpoint)
     return model.to(device).eval()
+
+
+def format_of(checkpoint: Checkpoint) -> str:
+    """The format in which most numbers of a checkpoint are stored; float32 if it cannot be seen."""
+    if checkpoint.stored:
+        return checkpoint.stored
+    with _explained(checkpoint.source):
+        return stored_format(checkpoint.path, checkpoint.revision) or "float32"
 
 
 def check_here(checkpoint: Checkpoint) -> None:
@@ -275,7 +295,7 @@ def _folder_digest(folder: Path) -> str:
         if path.suffix in (".safetensors", ".bin", ".json", ".txt", ".model") and path.is_file()
     )
     if not any(name.endswith((".safetensors", ".bin")) for name in names):
-        raise LesionError(f"{folder}: holds no weights ({', '.join(WEIGHTS)}).")
+        raise LesionError(f"{folder}: holds no weights ({', '.join(WEIGHTS[:3])}).")
     digest = hashlib.blake2b(digest_size=16)
     for name in names:
         digest.update(name.encode() + b"\0")
