@@ -15,7 +15,7 @@ from typing import Any
 
 from torch import nn
 
-from lesion.choices import Bits, check, default_effect, is_random
+from lesion.choices import Bits, check, default_effect, default_scope, is_random
 from lesion.damage.distraction import Distraction
 from lesion.damage.effects import EFFECTS, Settings
 from lesion.damage.importance import Inputs, importances
@@ -38,8 +38,8 @@ class Lesion:
     """A recipe that any dose can be taken from.
 
     Args:
-        units, order, scope, effect: words of `lesion.words`; the effect of bits is flip, of all
-            other units zero, where nothing is said.
+        units, order, scope, effect: words of `lesion.words`. By default the scope is site, of
+            order listed model; the effect is zero, of bits flip.
         layers: `all`, `first`, `middle`, `last`, a number or a sequence of numbers.
         parts: what of a layer it may reach; default: what suits the units.
         tensors: weight, bias or both.
@@ -61,7 +61,7 @@ class Lesion:
 
     units: str = "weights"
     order: str = "random"
-    scope: str = "site"
+    scope: str = ""
     effect: str = ""
     layers: Any = "all"
     parts: tuple[str, ...] | None = None
@@ -79,6 +79,8 @@ class Lesion:
     def __post_init__(self) -> None:
         if not self.effect:
             object.__setattr__(self, "effect", default_effect(self.units))
+        if not self.scope:
+            object.__setattr__(self, "scope", default_scope(self.order))
         for key, table in (("units", UNITS), ("order", ORDERS), ("effect", EFFECTS)):
             _known(key, [getattr(self, key)], table)
         _known("scope", [self.scope], SCOPES)
