@@ -18,11 +18,12 @@ from torch import nn
 from lesion.choices import Bits, check, default_effect, default_scope, is_random
 from lesion.damage.distraction import Distraction
 from lesion.damage.effects import EFFECTS, Settings
-from lesion.damage.importance import Inputs, importances
+from lesion.damage.importance import importances
 from lesion.damage.listing import read_listing
 from lesion.damage.means import UNMEASURED, means
 from lesion.damage.orders import ORDERS, SCOPES, Aids
 from lesion.damage.originals import COPIES, Originals
+from lesion.damage.rows import Inputs
 from lesion.damage.units import UNITS, Population, bits
 from lesion.damage.wound import Cut, Receipt, Recipe, Wound
 from lesion.errors import LesionError
@@ -122,8 +123,9 @@ class Lesion:
         Args:
             model: any Hugging Face model of a known family.
             draw: which random realisation.
-            examples: model inputs, one example each, for effect mean and, with labels, for the
-                orders by importance.
+            examples: model inputs for effect mean and, with labels, for the orders by importance.
+                Each may be a batch: rows are taken one by one, without the padding that their
+                attention_mask tells of.
             originals: where unharmed tensors can be read, so that no copy of them is kept.
 
         Raises:
