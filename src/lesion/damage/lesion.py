@@ -23,6 +23,7 @@ from lesion.damage.listing import read_listing
 from lesion.damage.means import UNMEASURED, means
 from lesion.damage.orders import ORDERS, SCOPES, Aids
 from lesion.damage.originals import COPIES, Originals
+from lesion.damage.proof import prove
 from lesion.damage.rows import Inputs
 from lesion.damage.units import UNITS, Population, bits
 from lesion.damage.wound import Cut, Receipt, Recipe, Wound
@@ -268,6 +269,7 @@ def _applied(
 def _cut(lesion: Lesion, model: nn.Module, draw: int, examples: Sequence[Inputs]) -> Cut:
     sites = anatomy.select(model, lesion.layers, lesion.reach)
     populations = _populations(lesion, sites)
+    prove(model, populations)
     order, effect = ORDERS[lesion.order], EFFECTS[lesion.effect]
     measured = importances(model, populations, examples, order.measure) if order.measure else {}
     held = means(model, lesion.units, populations, examples) if effect.measured else {}
