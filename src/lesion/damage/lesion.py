@@ -17,10 +17,11 @@ from torch import nn
 
 from lesion.choices import Bits, check, default_effect, default_scope, is_random
 from lesion.damage.distraction import Distraction
-from lesion.damage.effects import EFFECTS, Settings
+from lesion.damage.effects import EFFECTS, Settings, check_partners
 from lesion.damage.importance import importances
 from lesion.damage.listing import read_listing
 from lesion.damage.means import UNMEASURED, means
+from lesion.damage.nesting import standing
 from lesion.damage.orders import ORDERS, SCOPES, Aids
 from lesion.damage.originals import COPIES, Originals
 from lesion.damage.proof import prove
@@ -247,11 +248,11 @@ def _opened(
     examples: Sequence[Inputs],
     originals: Originals,
 ) -> Iterator[Wound]:
-    wound = Wound([_cut(lesion, model, draw, examples) for lesion in lesions], originals)
-    try:
+    with standing(model) as place:
+        wound = Wound([_cut(lesion, model, draw, examples) for lesion in lesions], originals)
+        place.fill(wound.tensors, wound.leave)
+        wound.may_write = place.check
         yield wound
-    finally:
-        wound.heal()
 
 
 @contextmanager
@@ -270,6 +271,8 @@ def _cut(lesion: Lesion, model: nn.Module, draw: int, examples: Sequence[Inputs]
     sites = anatomy.select(model, lesion.layers, lesion.reach)
     populations = _populations(lesion, sites)
     prove(model, populations)
+    if lesion.effect == "shuffle":
+        check_partners(lesion.name, lesion.units, populations)
     order, effect = ORDERS[lesion.order], EFFECTS[lesion.effect]
     measured = importances(model, populations, examples, order.measure) if order.measure else {}
     held = means(model, lesion.units, populations, examples) if effect.measured else {}
