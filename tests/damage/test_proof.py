@@ -14,7 +14,7 @@ from lesion.errors import LesionError
 from lesion.models.load import load_model
 
 WHERE = "layer 1 query (encoder.layer.1.attention.self.query)"
-SWITCHED = {"input_ids": torch.tensor([[4, 6, 9, 11, 7]])}
+TOKENS = {"input_ids": torch.tensor([[4, 6, 9, 11, 7]])}
 
 
 @pytest.fixture
@@ -164,6 +164,21 @@ def test_a_wrapper_that_shows_no_weight_is_not_passed_over(bert):
         assert receipt.destroyed > 0
 
 
+class Peft(nn.Module):
+    """A model wrapped as PEFT wraps it."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.config, self.base_model = model.config, nn.ModuleDict({"model": model})
+
+
+def test_a_wrapped_model_is_refused(bert):
+    assert refusal(Peft(bert)) == (
+        "Peft has none of the modules that the table of bert names. If it wraps a model (PEFT, "
+        "DataParallel), give the model inside, with adapters merged into its weights."
+    )
+
+
 def test_a_layer_with_further_matrices_is_refused(bert):
     attention(bert).query = OldLora(attention(bert).query)
     assert refusal(bert) == (
@@ -308,7 +323,7 @@ def test_a_hook_that_only_looks_on_is_accepted(bert):
     seen = []
     attention(bert).query.register_forward_hook(lambda module, given, made: seen.append(made))
     with torch.no_grad(), Lesion().applied(bert, 1.0):
-        bert(**SWITCHED)
+        bert(**TOKENS)
     assert not seen[-1].any()
 
 

@@ -225,7 +225,8 @@ def _small(module: Any) -> torch.Tensor:
 
 def _expected(module: Any, given: torch.Tensor) -> torch.Tensor | None:
     """What the formula of a known class gives; None for a class that computes otherwise."""
-    weight, bias, forward = module.weight, getattr(module, "bias", None), type(module).forward
+    weight, forward = module.weight, type(module).forward
+    bias: Any = getattr(module, "bias", None)
     if isinstance(module, nn.Linear) and forward is nn.Linear.forward:
         return functional.linear(given, weight, bias)
     if isinstance(module, Conv1D) and forward is Conv1D.forward:

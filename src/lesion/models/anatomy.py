@@ -136,6 +136,12 @@ def select(model: nn.Module, layers: Any, parts: Sequence[str]) -> list[Site]:
     numbers = layer_numbers(layers, depth(model))
     everywhere = layers == "all"
     everything = sites(model)
+    if not everything:
+        raise LesionError(
+            f"{type(model).__name__} has none of the modules that the table of "
+            f"{model.config.model_type} names. If it wraps a model (PEFT, DataParallel), give the "  # type: ignore[union-attr]
+            "model inside, with adapters merged into its weights."
+        )
     layered = {site.part for site in everything if site.layer is not None}
 
     def wanted(part: str, layer: int | None) -> bool:
