@@ -355,7 +355,7 @@ def test_an_unknown_family(study, tmp_path, tiny_bert):
     tokenizer.save_pretrained(tmp_path / "funnel")
     path = changed(study, models=[{"source": str(tmp_path / "funnel")}])
     message = refused("run", path, "--out", tmp_path / "run")
-    from lesion.models.anatomy import FAMILIES
+    from lesion.models.families import FAMILIES
 
     assert message == (
         "model_type 'funnel' is not a family that Lesion knows. Known: "

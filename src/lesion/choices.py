@@ -39,6 +39,11 @@ def default_effect(units: str) -> str:
     return "flip" if units == "bits" else "zero"
 
 
+def default_scope(order: str) -> str:
+    """Over what an ordering runs where a lesion does not say: a list is one, over the model."""
+    return "model" if order == "listed" else "site"
+
+
 def places(stored: str, bits: Bits) -> tuple[int, ...]:
     """The bits of a format that are meant, 0 the lowest, ascending.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lesion import shorthand
-from lesion.choices import check, default_effect, is_random
+from lesion.choices import check, default_effect, default_scope, is_random
 from lesion.errors import LesionError
 from lesion.schema import field
 from lesion.words import (
@@ -176,7 +176,9 @@ class LesionSpec:
     name: str = field("what tables call it (default: made of its words)", "")
     units: str = field("what is destroyed", "weights", choices=UNITS)
     order: str = field("which units go first", "random", choices=ORDERS)
-    scope: str = field("over what the ordering runs", "site", choices=SCOPES)
+    scope: str = field(
+        "over what the ordering runs (default: site; order listed: model)", "", choices=SCOPES
+    )
     effect: str = field(
         "what happens to a destroyed unit (default: zero; bits: flip)", "", choices=EFFECTS
     )
@@ -229,6 +231,8 @@ class LesionSpec:
     def __post_init__(self) -> None:
         if not self.effect:
             object.__setattr__(self, "effect", default_effect(self.units))
+        if not self.scope:
+            object.__setattr__(self, "scope", default_scope(self.order))
         if not self.name:
             object.__setattr__(self, "name", self._words())
         try:
@@ -261,7 +265,7 @@ class LesionSpec:
     def _given(self) -> set[str]:
         """The keys that are not at their defaults."""
         usual = {part.name: part.default for part in dataclasses.fields(self)}
-        usual["effect"] = default_effect(self.units)
+        usual |= {"effect": default_effect(self.units), "scope": default_scope(self.order)}
         return {name for name, value in usual.items() if getattr(self, name) != value}
 
     def _check_distraction(self) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
+from tests import families
 
 from lesion.damage.lesion import Lesion
 from lesion.errors import LesionError
@@ -161,3 +162,15 @@ def test_a_bit_that_the_stored_number_does_not_have_is_refused(model):
     with pytest.raises(LesionError) as caught, lesion.applied(model, 0.5):
         pass
     assert str(caught.value) == "bit: bfloat16 has the bits 0-15. Got 20."
+
+
+def test_a_head_that_is_alone_in_its_layer_cannot_be_shuffled(tmp_path):
+    model = load_model(str(families.build("bert", tmp_path, num_attention_heads=1)))
+    lesion = Lesion("heads", effect="shuffle", name="alone")
+    with pytest.raises(LesionError) as caught, lesion.applied(model, 1.0):
+        pass
+    assert str(caught.value) == (
+        "alone: effect shuffle exchanges heads within their population, and each population of "
+        "this model has a single one, so that nothing would change. Take another effect, or other "
+        "units."
+    )

@@ -5,10 +5,11 @@ import math
 import pytest
 import torch
 
-from lesion.damage.lesion import Lesion
+from lesion.damage.lesion import Lesion, build
 from lesion.damage.listing import read_listing
 from lesion.errors import LesionError
 from lesion.models.load import load_model
+from lesion.study import parse_study, read_study, write_study
 
 TOKENS = torch.tensor([[2, 5, 6, 7, 8, 9, 3]])
 
@@ -87,6 +88,53 @@ def test_listed_units_go_in_the_order_of_the_file(model, tmp_path):
         for dose, dead in ((0.25, [9]), (0.5, [4, 9]), (0.75, [4, 9, 30]), (1.0, [0, 4, 9, 30])):
             assert wound.deepen(dose).units == 4
             assert (bias == 0).nonzero().flatten().tolist() == dead
+
+
+LINES = ["2,mlp_in,9", "0,mlp_in,4", "0,mlp_in,30", "1,mlp_in,0"]
+
+
+def dead_neurons(model) -> list[tuple[int, int]]:
+    return [
+        (number, int(unit))
+        for number, layer in enumerate(model.bert.encoder.layer)
+        for unit in (layer.intermediate.dense.bias == 0).nonzero()
+    ]
+
+
+def test_a_list_without_a_scope_is_one_ordering_over_the_model(model, tmp_path):
+    lesion = Lesion("neurons", "listed", file=listing(tmp_path / "n.csv", LINES))
+    assert lesion.scope == "model"
+    with lesion.opened(model) as wound:
+        for dose, dead in (
+            (0.25, [(2, 9)]),
+            (0.5, [(0, 4), (2, 9)]),
+            (0.75, [(0, 4), (0, 30), (2, 9)]),
+            (1.0, [(0, 4), (0, 30), (1, 0), (2, 9)]),
+        ):
+            assert wound.deepen(dose).destroyed == len(dead)
+            assert dead_neurons(model) == dead
+
+
+def test_a_list_with_scope_site_takes_the_same_share_of_every_tensor(model, tmp_path):
+    path = listing(tmp_path / "n.csv", LINES)
+    with Lesion("neurons", "listed", "site", file=path).applied(model, 0.5) as receipt:
+        assert receipt.destroyed == 1  # round(0.5 * 2) of layer 0, round(0.5 * 1) of the others
+        assert dead_neurons(model) == [(0, 4)]
+
+
+def test_a_study_that_says_scope_site_of_a_list_keeps_its_meaning_and_its_name(tmp_path):
+    path = listing(tmp_path / "n.csv", LINES)
+    study = {"name": "s", "models": [{"source": "a/b"}], "tasks": ["mrpc"], "doses": [0, 1]}
+    by_default = {"units": "neurons", "order": "listed", "file": path}
+    lesions = [by_default, {**by_default, "scope": "site"}, {"units": "heads"}]
+    read = parse_study({**study, "lesions": lesions})
+    assert [one.scope for one in read.lesions] == ["model", "site", "site"]
+    assert [one.name for one in read.lesions] == [
+        "listed neurons model", "listed neurons", "random heads",
+    ]  # fmt: skip
+    (tmp_path / "study.yaml").write_text(write_study(read))
+    again = read_study(tmp_path / "study.yaml")
+    assert [build(one, 0).scope for one in again.lesions] == ["model", "site", "site"]
 
 
 def test_a_focus_is_contiguous_and_moves_with_the_draw(model):

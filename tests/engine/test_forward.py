@@ -136,6 +136,17 @@ def test_a_model_with_hooks_is_run_as_a_whole(bert):
     assert np.array_equal(score(), before)
 
 
+def test_a_model_with_a_replaced_forward_is_run_as_a_whole(bert):
+    model, tokenizer = bert
+    score = Scorer(model, tokenizer, Small())
+    before = score()
+    dense = model.bert.encoder.layer[0].output.dense
+    dense.forward = lambda states: states.new_zeros(*states.shape[:-1], dense.out_features)
+    assert np.abs(score() - before).max() > 1e-3
+    del dense.forward
+    assert np.array_equal(score(), before)
+
+
 def test_a_xlm_without_its_language_is_another_model(tiny_xlm):
     """Why `langs` matter: leaving them out changes the scores."""
     tokenizer, model = AutoTokenizer.from_pretrained(tiny_xlm), load_model(str(tiny_xlm))

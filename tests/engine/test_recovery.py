@@ -210,6 +210,21 @@ def test_a_control_recovers_too_and_damages_taken_together_as_one(tmp_path, tiny
     assert [len(study.draws_of(one)) for one in study.lesions] == [1, 2, 1, 2, 2, 2]
 
 
+def test_a_lesion_beneath_that_is_left_first_takes_the_recovery_with_it(patient):
+    model, tokenizer, task = patient
+    before = state(model)
+    beneath = Lesion(units="neurons").opened(model)
+    beneath.__enter__().deepen(0.3)
+    with retrained(Recovering(Lesion(), RECIPE), model, tokenizer, task, 0) as wound:
+        wound.deepen(0.5)
+        with pytest.raises(LesionError, match="Both are undone, and the model is whole"):
+            beneath.__exit__(None, None, None)
+        assert all(torch.equal(before[name], one) for name, one in state(model).items())
+        with pytest.raises(LesionError, match="This lesion is no longer open"):
+            wound.deepen(0.6)
+    assert all(torch.equal(before[name], one) for name, one in state(model).items())
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [

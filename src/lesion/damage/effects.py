@@ -5,7 +5,7 @@ theirs from it; so what a unit becomes depends on its address alone, never on th
 to it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -74,6 +74,20 @@ def shuffle(
         return intact.flatten()[other].view_as(intact)
     steps = torch.arange(span.width, device=intact.device)
     return intact.index_select(span.axis, (other[:, None] * span.width + steps).flatten())
+
+
+def check_partners(name: str, units: str, populations: Sequence[Population]) -> None:
+    """Refuse a shuffle of units that have none to change places with.
+
+    Raises:
+        LesionError: if every population has a single unit.
+    """
+    if populations and all(one.count < 2 for one in populations):
+        raise LesionError(
+            f"{name}: effect shuffle exchanges {units} within their population, and each "
+            "population of this model has a single one, so that nothing would change. Take "
+            "another effect, or other units."
+        )
 
 
 def scale(

@@ -5,15 +5,16 @@ mean of |s| over examples (Molchanov et al. 2017; for heads Michel et al. 2019),
 mean of s squared (Theis et al. 2018).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import nn
 
+from lesion.damage.rows import Inputs, evaluating, rows
 from lesion.damage.units import Population
 from lesion.errors import LesionError
 
-Inputs = Mapping[str, torch.Tensor]
 MEASURES = ("importance", "fisher")
 
 
@@ -23,28 +24,49 @@ def importances(
     """The importance of every unit: id of the population -> float64 (count,).
 
     Args:
-        examples: model inputs with `labels`, one example each.
+        examples: model inputs with `labels`, one or more rows each; every row is an example.
         measure: `importance` (Taylor) or `fisher`.
 
     Raises:
-        LesionError: if there are no examples.
+        LesionError: if there are no examples, or one has no labels.
     """
     if not examples:
         raise LesionError(f"order {measure}: needs training examples to take gradients on.")
     found = {id(one): torch.zeros(one.count, dtype=torch.float64) for one in populations}
-    kept = [(tensor, tensor.grad) for tensor in model.parameters()]
-    try:
-        for inputs in examples:
+    single = rows(model, examples)
+    if any("labels" not in inputs for inputs in single):
+        raise LesionError(f"order {measure}: needs labels with every example, for its loss.")
+    with evaluating(model), _differentiable(model, populations):
+        for inputs in single:
             model.zero_grad(set_to_none=True)
             with torch.enable_grad():
                 model(**inputs).loss.backward()
             for one in populations:
                 gates = _gates(one).abs()
                 found[id(one)] += gates if measure == "importance" else gates.square() / 2
+    return {key: value / len(single) for key, value in found.items()}
+
+
+@contextmanager
+def _differentiable(model: nn.Module, populations: Sequence[Population]) -> Iterator[None]:
+    """Gradients of what is ordered, frozen or not; afterwards those are back that were there."""
+    kept = [(tensor, tensor.grad) for tensor in model.parameters()]
+    reached = {
+        id(tensor): tensor
+        for one in populations
+        for span in one.spans
+        if span.site is not None and (tensor := span.site.own(span.kind)) is not None
+    }
+    frozen = [tensor for tensor in reached.values() if not tensor.requires_grad]
+    try:
+        for tensor in frozen:
+            tensor.requires_grad_(True)
+        yield
     finally:
+        for tensor in frozen:
+            tensor.requires_grad_(False)
         for tensor, gradient in kept:
             tensor.grad = gradient
-    return {key: value / len(examples) for key, value in found.items()}
 
 
 @torch.no_grad()

@@ -15,15 +15,18 @@ from typing import Any
 
 from torch import nn
 
-from lesion.choices import Bits, check, default_effect, is_random
+from lesion.choices import Bits, check, default_effect, default_scope, is_random
 from lesion.damage.distraction import Distraction
-from lesion.damage.effects import EFFECTS, Settings
-from lesion.damage.importance import Inputs, importances
+from lesion.damage.effects import EFFECTS, Settings, check_partners
+from lesion.damage.importance import importances
 from lesion.damage.listing import read_listing
 from lesion.damage.means import UNMEASURED, means
+from lesion.damage.nesting import standing
 from lesion.damage.orders import ORDERS, SCOPES, Aids
 from lesion.damage.originals import COPIES, Originals
+from lesion.damage.proof import prove
 from lesion.damage.receipt import Receipt
+from lesion.damage.rows import Inputs
 from lesion.damage.units import UNITS, Population, bits
 from lesion.damage.wound import Cut, Recipe, Wound
 from lesion.errors import LesionError
@@ -40,8 +43,8 @@ class Lesion:
     """A recipe that any dose can be taken from.
 
     Args:
-        units, order, scope, effect: words of `lesion.words`; the effect of bits is flip, of all
-            other units zero, where nothing is said.
+        units, order, scope, effect: words of `lesion.words`. By default the scope is site, of
+            order listed model; the effect is zero, of bits flip.
         layers: `all`, `first`, `middle`, `last`, a number or a sequence of numbers.
         parts: what of a layer it may reach; default: what suits the units.
         tensors: weight, bias or both.
@@ -64,7 +67,7 @@ class Lesion:
 
     units: str = "weights"
     order: str = "random"
-    scope: str = "site"
+    scope: str = ""
     effect: str = ""
     layers: Any = "all"
     parts: tuple[str, ...] | None = None
@@ -82,6 +85,8 @@ class Lesion:
     def __post_init__(self) -> None:
         if not self.effect:
             object.__setattr__(self, "effect", default_effect(self.units))
+        if not self.scope:
+            object.__setattr__(self, "scope", default_scope(self.order))
         for key, table in (("units", UNITS), ("order", ORDERS), ("effect", EFFECTS)):
             _known(key, [getattr(self, key)], table)
         _known("scope", [self.scope], SCOPES)
@@ -123,8 +128,9 @@ class Lesion:
         Args:
             model: any Hugging Face model of a known family.
             draw: which random realisation.
-            examples: model inputs, one example each, for effect mean and, with labels, for the
-                orders by importance.
+            examples: model inputs for effect mean and, with labels, for the orders by importance.
+                Each may be a batch: rows are taken one by one, without the padding that their
+                attention_mask tells of.
             originals: where unharmed tensors can be read, so that no copy of them is kept.
 
         Raises:
@@ -245,11 +251,11 @@ def _opened(
     examples: Sequence[Inputs],
     originals: Originals,
 ) -> Iterator[Wound]:
-    wound = Wound([_cut(lesion, model, draw, examples) for lesion in lesions], originals)
-    try:
+    with standing(model) as place:
+        wound = Wound([_cut(lesion, model, draw, examples) for lesion in lesions], originals)
+        place.fill(wound.tensors, wound.leave)
+        wound.may_write = place.check
         yield wound
-    finally:
-        wound.heal()
 
 
 @contextmanager
@@ -268,6 +274,9 @@ def _cut(lesion: Lesion, model: nn.Module, draw: int, examples: Sequence[Inputs]
     sites = anatomy.select(model, lesion.layers, lesion.reach)
     stored = lesion.format or memory_format(model)
     populations = _populations(lesion, sites, stored)
+    prove(model, populations)
+    if lesion.effect == "shuffle":
+        check_partners(lesion.name, lesion.units, populations)
     order, effect = ORDERS[lesion.order], EFFECTS[lesion.effect]
     measured = importances(model, populations, examples, order.measure) if order.measure else {}
     held = means(model, lesion.units, populations, examples) if effect.measured else {}

@@ -11,22 +11,22 @@ function. So are held (Wang et al. 2023 for heads of language models):
 - layers: what attention and MLP add to the stream, each its mean.
 - weights: the mean of their tensor; words: the mean row of their table. These need no examples.
 
-Means are over all tokens of all examples. A module that runs several times (the shared layers of
-ALBERT) has one mean over all.
+Means are over all real tokens of all examples, never over padding (`rows.py`). A module that runs
+several times (the shared layers of ALBERT) has one mean over all.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
 import torch
 from torch import nn
 
+from lesion.damage.rows import Inputs, evaluating, rows
 from lesion.damage.units import Population, Span
 from lesion.errors import LesionError
 from lesion.models.anatomy import Site
 
-Inputs = Mapping[str, torch.Tensor]
 Place = tuple[Site, str]  # a module's side: "in" or "out"
 UNMEASURED = ("weights", "words")
 
@@ -40,7 +40,7 @@ def means(
 
     Args:
         units: a word of `lesion.words`.
-        examples: model inputs, one example each, without padding.
+        examples: model inputs, one or more rows each; padding is told by attention_mask.
 
     Raises:
         LesionError: if there are no examples, or no bias that could hold the means.
@@ -148,7 +148,7 @@ def _need_both(model: nn.Module, site: Site, spans: Sequence[Span], units: str) 
 def measured(
     model: nn.Module, places: Sequence[Place], examples: Sequence[Inputs]
 ) -> list[torch.Tensor]:
-    """Mean activation at each place over all tokens: float64 (units of the site,).
+    """Mean activation at each place over all real tokens: float64 (units of the site,).
 
     Raises:
         LesionError: without examples, or for a module that does not run on them.
@@ -158,11 +158,11 @@ def measured(
     sums: dict[tuple[nn.Module, str], torch.Tensor] = {}
     tokens: dict[tuple[nn.Module, str], int] = {}
     with (
-        _evaluating(model),
+        evaluating(model),
         _watched({(site.module, side) for site, side in places}, sums, tokens),
         torch.no_grad(),
     ):
-        for inputs in examples:
+        for inputs in rows(model, examples):
             model(**inputs)
     found = []
     for site, side in places:
@@ -177,18 +177,6 @@ def measured(
 
 
 @contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    """Without dropout, whatever the model is in the middle of."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
-
-
-@contextmanager
 def _watched(
     sides: set[tuple[nn.Module, str]],
     sums: dict[tuple[nn.Module, str], torch.Tensor],
@@ -198,9 +186,9 @@ def _watched(
 
     def add(key: tuple[nn.Module, str], value: torch.Tensor) -> None:
         channels = 1 if isinstance(key[0], nn.Conv1d) else -1
-        rows = value.detach().double().movedim(channels, -1).flatten(0, -2)
-        sums[key] = sums.get(key, 0) + rows.sum(0)
-        tokens[key] = tokens.get(key, 0) + len(rows)
+        said = value.detach().double().movedim(channels, -1).flatten(0, -2)
+        sums[key] = sums.get(key, 0) + said.sum(0)
+        tokens[key] = tokens.get(key, 0) + len(said)
 
     def watch(side: str, module: nn.Module, given: tuple, made: torch.Tensor) -> None:
         add((module, side), given[0] if side == "in" else made)

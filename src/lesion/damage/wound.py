@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from lesion.damage import live
 from lesion.damage.effects import Effect, Key, Settings
 from lesion.damage.memory import Memory
 from lesion.damage.orders import ORDERS, Aids, Order, counts
@@ -186,29 +187,38 @@ class Wound:
 
     def __init__(self, cuts: Sequence[Cut], originals: Originals = COPIES) -> None:
         self._cuts = cuts
-        tensors = [
-            span.tensor
-            for cut in cuts
-            for population in cut.populations
-            for span in population.spans
+        spans = [
+            span for cut in cuts for population in cut.populations for span in population.spans
         ]
-        self._intact = {id(tensor): originals.of(tensor) for tensor in tensors}
-        self._far = any(tensor.device.type != "cpu" for tensor in tensors)
         self._where = [
             (*population.address, population.count)
             for cut in cuts
             for population in cut.populations
         ]
+        self._intact = {id(span.tensor): originals.of(span.tensor) for span in spans}
+        held = {id(span.tensor): span for span in spans}
+        self._live = {key: live.Live(one, self._intact[key]) for key, one in held.items()}
+        self._far = any(span.tensor.device.type != "cpu" for span in spans)
+        self.may_write: Callable[[], None] = lambda: None  # raises where it may not
+        self.before_leaving: Callable[[], None] = lambda: None  # undoes what stands on the damage
+
+    @property
+    def tensors(self) -> list[torch.Tensor]:
+        """What it writes to, each once."""
+        return [one.memory for one in self._live.values()]
 
     @torch.no_grad()
     def deepen(self, dose: float) -> Receipt:
         """Go to a dose, writing only what changes; a smaller dose heals first.
 
         Raises:
-            LesionError: if the dose is out of its range.
+            LesionError: if the dose is out of its range, if the lesion was left or another one
+                was opened on it, or if the model no longer reads what would be written.
         """
         for cut in self._cuts:
             cut.check(dose)
+        self.may_write()
+        live.check_current(self._live.values())
         goals = [cut.goal(dose) for cut in self._cuts]
         again = [cut.set_strength(dose) for cut in self._cuts]
         if any(again) or any(
@@ -226,12 +236,28 @@ class Wound:
 
     @torch.no_grad()
     def heal(self) -> None:
-        """Restore every bit of every tensor that was touched."""
+        """Restore every bit of every tensor that was touched.
+
+        Raises:
+            LesionError: if one was replaced by other numbers in the meantime.
+        """
+        touched = {
+            id(span.tensor): None
+            for cut in self._cuts
+            for population, gone in zip(cut.populations, cut.gone, strict=True)
+            if gone
+            for span in population.spans
+        }
         for cut in self._cuts:
-            for population, gone in zip(cut.populations, cut.gone, strict=True):
-                for span in population.spans if gone else ():
-                    span.tensor.copy_(self._intact[id(span.tensor)])
             cut.forget()
+        live.heal(self._live[key] for key in touched)
+
+    def leave(self) -> None:
+        """Undo what stands on the damage, and then the damage."""
+        try:
+            self.before_leaving()
+        finally:
+            self.heal()
 
     @torch.no_grad()
     def holder(self) -> Callable[[], None]:

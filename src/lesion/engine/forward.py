@@ -128,9 +128,9 @@ class Scorer:
         return self._heard([batch], *self._passage.alone(batch))[0]
 
     def _is_plain(self) -> bool:
-        """Whether its modules alone tell what the model does: no hooks, no dropout."""
+        """Whether its modules alone decide what the model does: nothing hooked or replaced."""
         return not any(
-            one.training or one._forward_hooks or one._forward_pre_hooks
+            one.training or one._forward_hooks or one._forward_pre_hooks or "forward" in vars(one)
             for one in self._model.modules()
         )
 

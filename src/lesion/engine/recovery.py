@@ -80,11 +80,7 @@ def retrained(
 
     address = ("recovery", damage.lesion.name, draw if damage.random else 0)
     with damage.lesion.opened(model, draw, examples) as wound:
-        healing = RetrainedWound(wound, model, rows, batch, damage, address)
-        try:
-            yield healing
-        finally:
-            healing.undo()
+        yield RetrainedWound(wound, model, rows, batch, damage, address)
 
 
 class RetrainedWound:
@@ -102,6 +98,7 @@ class RetrainedWound:
         self._wound, self._model, self._rows, self._batch = wound, model, rows, batch
         self._damage, self._address = damage, address
         self._before: list[torch.Tensor] = []
+        wound.before_leaving = self.undo
 
     def deepen(self, dose: float) -> Receipt:
         """Go to a dose from the damage alone, and train."""

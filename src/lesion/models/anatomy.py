@@ -6,7 +6,6 @@ live tensors of one model. A tensor belongs to one site only. What a family keep
 to the model, and a view need not be contiguous.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,10 +15,9 @@ from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from lesion.errors import LesionError
-from lesion.models.families import FAMILIES, Family
+from lesion.models.places import check_writable, depth, paths, places
 from lesion.words import LAYERS, PARTS
 
-_BLOCK = re.compile(r"^(.*)\[(\d+)/(\d+)\]$")
 _WRITERS = ("attention_output", "mlp_out", "embeddings", "norms")
 _HEADS = ("pooler", "classifier", "mlm_head")
 
@@ -61,13 +59,30 @@ class Site:
     @property
     def name(self) -> str:
         """Short name: `layer 3 mlp_in`, with the module's own name where a part has several."""
-        where = f"layer {self.layer} " if self.layer is not None else ""
-        return f"{where}{self.part}" + (f".{self.index}" if self.index else "")
+        return _name(self.layer, self.part, self.index)
 
     @property
     def in_axis(self) -> int:
         """Dimension of `weight` that runs over the inputs: the other one."""
         return 1 - self.axis
+
+    @property
+    def called(self) -> str:
+        """Its name, and its place among the modules."""
+        return f"{self.name} ({self.path})"
+
+    def own(self, tensor: str) -> torch.Tensor | None:
+        """What the module keeps as its `weight` or `bias` now, whole; None if it keeps none.
+
+        A module can show a tensor that it does not keep: a parametrization makes it anew.
+        """
+        kept = self.module._parameters.get(tensor)
+        return self.module._buffers.get(tensor) if kept is None else kept
+
+    def live(self, tensor: str) -> torch.Tensor | None:
+        """As `own`, but the block of it that is the site's."""
+        whole = self.own(tensor)
+        return None if whole is None else _view(whole, tensor, self.axis, self.block)
 
     def grad(self, tensor: str) -> torch.Tensor | None:
         """Gradient of `weight` or `bias`, of the same shape; None where none was computed.
@@ -78,41 +93,14 @@ class Site:
         return None if whole.grad is None else _view(whole.grad, tensor, self.axis, self.block)
 
 
-def family_of(model: nn.Module) -> Family:
-    """The table entry of a model.
-
-    Raises:
-        LesionError: for a model whose family is not in the table.
-    """
-    config: Any = getattr(model, "config", None)
-    kind = getattr(config, "model_type", None)
-    if kind not in FAMILIES:
-        raise LesionError(
-            f"model_type {kind!r} is not a family that Lesion knows. Known: "
-            f"{', '.join(FAMILIES)}. Add its module paths to FAMILIES in lesion/models/families.py."
-        )
-    return FAMILIES[kind]
-
-
-def depth(model: nn.Module) -> int:
-    """Number of layers with weights of their own."""
-    return int(getattr(model.config, family_of(model).layers))
-
-
 def sites(model: nn.Module) -> list[Site]:
     """Every site of a model, in the order of `PARTS`, layers ascending; shared tensors once."""
-    family = family_of(model)
-    body = getattr(model, "base_model", model)
     found: list[Site] = []
     seen: set[tuple[int, tuple[int, int] | None]] = set()
-    for part in PARTS:
-        for root, table in ((body, family.body), (model, family.head)):
-            paths = table.get(part, ())
-            if part == "classifier" and paths and _module(root, paths[-1]) is None:
-                continue
-            # What stands behind a pooler reads the pooler.
-            reads = part != "classifier" or all(site.part != "pooler" for site in found)
-            found += _sites_of(model, root, part, paths, reads, seen)
+    for root, part, listed in paths(model):
+        # What stands behind a pooler reads the pooler.
+        reads = part != "classifier" or all(site.part != "pooler" for site in found)
+        found += _sites_of(model, root, part, listed, reads, seen)
     return found
 
 
@@ -141,23 +129,30 @@ def select(model: nn.Module, layers: Any, parts: Sequence[str]) -> list[Site]:
 
     Raises:
         LesionError: if a layer does not exist, shares its weights with the others, or nothing is
-            selected.
+            selected; if a selected module keeps its numbers in another form (quantised, or
+            wrapped in an adapter), so that it would be passed over.
     """
     _check_shared(model, layers)
     numbers = layer_numbers(layers, depth(model))
     everywhere = layers == "all"
     everything = sites(model)
-    layered = {site.part for site in everything if site.layer is not None}
-    chosen = [
-        site
-        for site in everything
-        if site.part in parts
-        and (
-            site.layer in numbers
-            if site.layer is not None
-            else everywhere or site.part not in layered
+    if not everything:
+        raise LesionError(
+            f"{type(model).__name__} has none of the modules that the table of "
+            f"{model.config.model_type} names. If it wraps a model (PEFT, DataParallel), give the "  # type: ignore[union-attr]
+            "model inside, with adapters merged into its weights."
         )
-    ]
+    layered = {site.part for site in everything if site.layer is not None}
+
+    def wanted(part: str, layer: int | None) -> bool:
+        outside = everywhere or part not in layered
+        return part in parts and (outside if layer is None else layer in numbers)
+
+    for root, part, listed in paths(model):
+        for layer, index, full, module, _ in places(model, root, listed):
+            if wanted(part, layer):
+                check_writable(f"{_name(layer, part, index)} ({full})", module)
+    chosen = [site for site in everything if wanted(site.part, site.layer)]
     missing = [part for part in parts if not any(site.part == part for site in chosen)]
     if missing:
         there = sorted({site.part for site in everything}, key=list(PARTS).index)
@@ -210,28 +205,24 @@ def _sites_of(
     model: nn.Module,
     root: nn.Module,
     part: str,
-    paths: Sequence[str],
+    listed: Sequence[str],
     reads: bool,
     seen: set[tuple[int, tuple[int, int] | None]],
 ) -> Iterator[Site]:
     config: Any = model.config
-    for index, path in enumerate(paths):
-        layers: Sequence[int | None] = range(depth(model)) if "{n}" in path else (None,)
-        for layer in layers:
-            full = path.replace("{n}", str(layer))
-            place, block = _split(full)
-            module = _module(root, place)
-            if module is None:
-                continue
-            axis = _axis(module)
-            weight, bias = (_fresh(module, name, axis, block, seen) for name in ("weight", "bias"))
-            stream = _stream(part, weight, axis, config.hidden_size) if reads else None
-            reads = reads and part not in _HEADS
-            if weight is not None or bias is not None:
-                heads = _heads(config, part)
-                yield Site(
-                    layer, part, index, full, weight, bias, axis, heads, stream, module, block
-                )
+    for layer, index, full, module, block in places(model, root, listed):
+        axis = _axis(module)
+        weight, bias = (_fresh(module, name, axis, block, seen) for name in ("weight", "bias"))
+        stream = _stream(part, weight, axis, config.hidden_size) if reads else None
+        reads = reads and part not in _HEADS
+        if weight is not None or bias is not None:
+            heads = _heads(config, part)
+            yield Site(layer, part, index, full, weight, bias, axis, heads, stream, module, block)
+
+
+def _name(layer: int | None, part: str, index: int) -> str:
+    where = f"layer {layer} " if layer is not None else ""
+    return f"{where}{part}" + (f".{index}" if index else "")
 
 
 def _heads(config: Any, part: str) -> int | None:
@@ -246,19 +237,6 @@ def _stream(part: str, weight: torch.Tensor | None, axis: int, hidden: int) -> s
     if part in _WRITERS:
         return "out" if weight is not None and weight.shape[axis] == hidden else None
     return "in"
-
-
-def _split(path: str) -> tuple[str, tuple[int, int] | None]:
-    """`attn.Wqkv[0/3]` to its module and the block that is meant."""
-    found = _BLOCK.match(path)
-    return (found[1], (int(found[2]), int(found[3]))) if found else (path, None)
-
-
-def _module(root: nn.Module, path: str) -> nn.Module | None:
-    try:
-        return root.get_submodule(path)
-    except AttributeError:
-        return None
 
 
 def _fresh(

@@ -1,0 +1,96 @@
+"""The modules that a family's paths lead to in one model."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from lesion.errors import LesionError
+from lesion.models.families import FAMILIES, Family
+from lesion.words import PARTS
+
+_BLOCK = re.compile(r"^(.*)\[(\d+)/(\d+)\]$")
+
+Place = tuple[int | None, int, str, nn.Module, tuple[int, int] | None]
+
+
+def family_of(model: nn.Module) -> Family:
+    """The table entry of a model.
+
+    Raises:
+        LesionError: for a model whose family is not in the table.
+    """
+    config: Any = getattr(model, "config", None)
+    kind = getattr(config, "model_type", None)
+    if kind not in FAMILIES:
+        raise LesionError(
+            f"model_type {kind!r} is not a family that Lesion knows. Known: "
+            f"{', '.join(FAMILIES)}. Add its module paths to FAMILIES in lesion/models/families.py."
+        )
+    return FAMILIES[kind]
+
+
+def depth(model: nn.Module) -> int:
+    """Number of layers with weights of their own."""
+    return int(getattr(model.config, family_of(model).layers))
+
+
+def paths(model: nn.Module) -> Iterator[tuple[nn.Module, str, Sequence[str]]]:
+    """Where the paths of a part start, the part, and its paths."""
+    family = family_of(model)
+    body = getattr(model, "base_model", model)
+    for part in PARTS:
+        for root, table in ((body, family.body), (model, family.head)):
+            listed = table.get(part, ())
+            if part != "classifier" or not listed or _module(root, listed[-1]) is not None:
+                yield root, part, listed
+
+
+def places(model: nn.Module, root: nn.Module, listed: Sequence[str]) -> Iterator[Place]:
+    """Layer, index, path, module and block of everything that is there."""
+    for index, path in enumerate(listed):
+        layers: Sequence[int | None] = range(depth(model)) if "{n}" in path else (None,)
+        for layer in layers:
+            full = path.replace("{n}", str(layer))
+            place, block = _split(full)
+            module = _module(root, place)
+            if module is not None:
+                yield layer, index, full, module, block
+
+
+def check_writable(called: str, module: nn.Module) -> None:
+    """Refuse a module that has numbers, but no tensor that a lesion could write to.
+
+    Raises:
+        LesionError: naming how the module keeps them.
+    """
+    weight, bias = getattr(module, "weight", None), module._parameters.get("bias")
+    if isinstance(weight, torch.Tensor):
+        return
+    tensors = [name for name, _ in (*module.named_parameters(), *module.named_buffers())]
+    if bias is not None:  # an output bias of its own, whose matrix is the embeddings'
+        tensors = [name for name in tensors if "." not in name and name != "bias"]
+    if callable(weight) and not tensors:
+        tensors = list(module._modules) or ["weight()"]
+    if tensors:
+        more = "" if len(tensors) <= 4 else f" and {len(tensors) - 4} more"
+        raise LesionError(
+            f"{called}: {type(module).__name__} holds its numbers as {', '.join(tensors[:4])}"
+            f"{more} and not as a weight, so that they cannot be damaged. Merge adapters into the "
+            "weights (PEFT: merge_and_unload()), and load weights in a floating-point format."
+        )
+
+
+def _split(path: str) -> tuple[str, tuple[int, int] | None]:
+    """`attn.Wqkv[0/3]` to its module and the block that is meant."""
+    found = _BLOCK.match(path)
+    return (found[1], (int(found[2]), int(found[3]))) if found else (path, None)
+
+
+def _module(root: nn.Module, path: str) -> nn.Module | None:
+    try:
+        return root.get_submodule(path)
+    except AttributeError:
+        return None
