@@ -38,3 +38,16 @@ def test_intervals_of_one_checkpoint_hold_the_truth_as_often_as_they_say(calibra
     *covered, false = rates(calibration.EXPERIMENTS["single"][place].study, 500)
     assert min(covered) >= 0.915  # three and a half standard errors below 0.95
     assert false <= 0.085
+
+
+@pytest.mark.slow
+def test_intervals_of_one_random_draw_seldom_hold_the_truth(calibration):
+    """Which is why no verdict is drawn from them; in a third of 400 studies they did."""
+    world, held = calibration.World(draws=1), []
+    for seed in range(100):
+        made = calibration.simulate(world, np.random.default_rng(seed), np.array([0.5]), 1)
+        skill = calibration.learned(calibration.responses(made)[0], seed)
+        if skill is not None:
+            area = calibration.area_of(skill)
+            held.append(area.lo <= calibration.true_area(world, 0.5) <= area.hi)
+    assert np.mean(held) < 0.5

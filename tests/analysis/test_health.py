@@ -169,6 +169,20 @@ def test_outputs_that_are_not_finite_are_counted_from_their_first_dose():
     assert diagnosed(broken, "cross_entropy")["not finite"].severity == "exclude"
 
 
+@pytest.mark.parametrize(("random", "draws"), [(True, 1), (True, 2), (False, 1)])
+def test_a_random_lesion_with_one_draw_gives_no_verdict(random, draws):
+    """A ranking has one draw by nature: nothing is missing."""
+    curve = falling_curve(np.random.default_rng(0), mrpc_labels(200), draws=draws)
+    found = diagnosed(curve._replace(random=random))
+    assert ("one draw" in found) == (random and draws == 1)
+    if "one draw" in found:
+        assert found["one draw"].severity == "exclude"
+        assert found["one draw"].message == (
+            "deletion is random and has one draw on A: its intervals hold no variance of draws "
+            "and are too narrow, so that no verdict is drawn from it. Ask for more draws."
+        )
+
+
 def test_an_intact_model_alone_can_be_diagnosed():
     labels = mrpc_labels()
     alone = classified(np.ones((1, 1, 1, 408), int), labels, doses=np.zeros(1))

@@ -158,3 +158,13 @@ def test_diagnoses_are_signs_on_their_curves_and_the_legend_says_who_is_left_out
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert {"A", "B, left out", "constant", "never learned"} <= set(labels)
     assert "no effect" not in labels
+
+
+def test_a_model_that_is_left_out_under_one_of_its_lesions_is_not_said_to_be_left_out():
+    curves, summary = frames()
+    found = pd.DataFrame(
+        [("one draw", "B", "mrpc", "weights", None, "exclude")],
+        columns=["name", "model", "task", "lesion", "dose", "severity"],
+    )
+    figure = figures.curve_figure(curves, "mrpc", "accuracy", summary, None, found)
+    assert "B" in [text.get_text() for text in figure.legends[0].get_texts()]

@@ -110,6 +110,7 @@ def table(
         outputs=outputs,
         seeds=tuple(seeds),
         draws=tuple(draws),
+        random=lesion.random,
         **about,
     )
 

@@ -25,3 +25,4 @@ class Responses(NamedTuple):
     classes: tuple[str, ...]
     seeds: tuple[int, ...]
     draws: tuple[int, ...]
+    random: bool = False  # whether another draw would do other damage

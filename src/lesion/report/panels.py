@@ -110,8 +110,7 @@ class Sheet:
             frame if frame is None else frame[frame["task"] == task]
             for frame in (summary, diagnoses)
         )
-        out = () if found is None else found.loc[found["severity"] == "exclude", "model"]
-        return cls(task, data, mine, doses or {}, found, _looks(data, set(out)))
+        return cls(task, data, mine, doses or {}, found, _looks(data, _left_out(data, found)))
 
     def draw(self, axes: Axes, lesion: str, metric: str) -> None:
         """The curves of all models under one lesion."""
@@ -188,6 +187,15 @@ def _of_task(curves: pd.DataFrame, task: str, metrics: Sequence[str]) -> pd.Data
             options = ", ".join(known)
             raise LesionError(f"A figure of {task} shows one of {options}. Got {metric!r}.")
     return data
+
+
+def _left_out(data: pd.DataFrame, found: pd.DataFrame | None) -> set[str]:
+    """Models that no verdict is drawn from, under any lesion."""
+    if found is None:
+        return set()
+    out = found[found["severity"] == "exclude"]
+    lesions = {model: set(rows["lesion"]) for model, rows in data.groupby("model")}
+    return {model for model, rows in out.groupby("model") if set(rows["lesion"]) == lesions[model]}
 
 
 def _looks(data: pd.DataFrame, left_out: set[str]) -> dict[str, dict[str, Any]]:
