@@ -120,6 +120,12 @@ PRECISIONS = {
     "bf16": "products of matrices in bfloat16, sums in float32",
 }
 
+BESIDE = {
+    "d50": "the dose at which half of skill is gone",
+    "initial_slope": "skill lost for each unit of dose in the first quarter of the doses",
+    "steepness": "skill lost for each unit of dose between three quarters and one quarter",
+}
+
 ENGINES = {
     "local": "processes of this machine, one thread each",
     "ray": "workers on a Ray cluster",
