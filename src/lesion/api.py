@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from lesion.analysis.compare import Verdict
     from lesion.analysis.dissociation import Dissociation
+    from lesion.analysis.meta import Meta
     from lesion.analysis.summary import Analysis
     from lesion.engine.sweep import Watcher
     from lesion.engine.work import Measured
@@ -67,6 +68,13 @@ class Run:
         return verdicts(
             self.analyses, compare.between, compare.margin, self.study.seed, compare.dose
         )
+
+    @cached_property
+    def meta(self) -> "list[Meta]":
+        """A summary over tasks and lesions for each pair that has two comparisons or more."""
+        from lesion.analysis.meta import summaries
+
+        return summaries(self.analyses, self.verdicts, self.study.compare.between)
 
     @cached_property
     def dissociations(self) -> "list[Dissociation]":
@@ -122,12 +130,14 @@ class Run:
             "summary": [summary_row(one) for one in self.analyses],
             "diagnoses": [d._asdict() for one in self.analyses for d in one.diagnoses],
             "verdicts": [verdict._asdict() for verdict in self.verdicts],
+            "meta": [one._asdict() for one in self.meta],
             "dissociations": [one._asdict() for one in self.dissociations],
         })  # type: ignore[return-value]  # fmt: skip
 
     def write_report(self) -> list[Path]:
         """Write `curves.csv` and `figures/`; returns the paths."""
         from lesion.report.figures import write_figures
+        from lesion.report.forest import write_forest
 
         curves = self.curves()
         if curves.empty:
@@ -135,7 +145,9 @@ class Run:
         table = self.folder / "curves.csv"
         curves.to_csv(table, index=False)
         axes = {lesion.name: f"dose: {lesion.dose_means}" for lesion in self.study.lesions}
-        return [table, *write_figures(self.analyses, self.folder / "figures", axes)]
+        figures = self.folder / "figures"
+        written = write_figures(self.analyses, figures, axes)
+        return [table, *written, *write_forest(self.verdicts, self.meta, figures)]
 
 
 def run(
