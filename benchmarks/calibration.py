@@ -128,7 +128,7 @@ def over_all(
     """Two models on several tasks and lesions; the second one's knee differs by a random amount.
 
     `spread`: its standard deviation, cell by cell; `by_task`: that of another amount, which all
-    lesions of a task have in common and the summary does not know of.
+    lesions of a task have in common.
     """
     rng = np.random.default_rng([number, 6, *shape])
     away = spread * rng.standard_normal(shape) + by_task * rng.standard_normal((shape[0], 1))

@@ -118,21 +118,50 @@ def test_models_that_one_effect_leaves_out_are_shared_in_part():
     assert source.members == 2
 
 
-@pytest.mark.parametrize("tau", [0.0, 0.1])
-def test_intervals_of_correlated_effects_hold_the_truth(tau):
-    """Two tasks under three lesions: examples are shared by the lesions, draws by the tasks."""
-    rng, hits, ahead, studies = np.random.default_rng(5), [], [], 1000
-    tasks, lesions = np.repeat([0, 1], 3), np.tile([0, 1, 2], 2)
-    vectors = [0.06 * (tasks == t) for t in (0, 1)] + [0.05 * (lesions == n) for n in (0, 1, 2)]
-    parts = [Source(v[:, None], MANY) for v in vectors] + apart([0.02**2] * 6)
+def test_what_groups_have_in_common_is_found_as_by_an_analysis_of_variance():
+    y = np.random.default_rng(0).standard_normal((5, 4)) + np.arange(5)[:, None]  # tasks x lesions
+    tasks = np.repeat(list("abcde"), 4)
+    found = meta.pool(y.ravel(), [Source(np.zeros((20, 1)), MANY)], {"task": tasks})
+    between, within = 4 * y.mean(1).var(ddof=1), y.var(1, ddof=1).mean()
+    assert found.tau_by == pytest.approx(
+        {"task": np.sqrt((between - within) / 4), "beyond": np.sqrt(within)}
+    )
+    assert found.error == pytest.approx(np.sqrt(between / 20))
+    assert 4 < found.freedom < 8
+    plain = meta.pool(y.ravel(), [Source(np.zeros((20, 1)), MANY)])
+    assert plain.tau_by == {"beyond": plain.tau}
+    assert plain.error < found.error
+
+
+def test_a_grouping_into_one_or_into_as_many_as_there_are_effects_does_not_count():
+    y, parts = [0.1, 0.3, 0.8], apart([0.01] * 3)
+    found = meta.pool(y, parts, {"task": ["x"] * 3, "lesion": ["p", "q", "r"]})
+    assert found == meta.pool(y, parts)
+
+
+@pytest.mark.parametrize(
+    ("own", "task", "least"),
+    [(0.0, 0.0, (0.93, 0.93)), (0.1, 0.0, (0.93, 0.88)), (0.0, 0.1, (0.89, 0.83))],
+)
+def test_intervals_of_correlated_effects_hold_the_truth(own, task, least):
+    """Three tasks under four lesions: examples are shared by the lesions, draws by the tasks.
+
+    What varies by task is estimated from three; docs/statistics.md says how much that costs.
+    """
+    rng, hits, ahead, studies = np.random.default_rng(5), [], [], 600
+    tasks, lesions = np.repeat(range(3), 4), np.tile(range(4), 3)
+    vectors = [0.06 * (tasks == t) for t in range(3)] + [0.05 * (lesions == n) for n in range(4)]
+    parts = [Source(v[:, None], MANY) for v in vectors] + apart([0.02**2] * 12)
+    groups = {"task": tasks, "lesion": lesions}
+    normal = rng.standard_normal
     for _ in range(studies):
-        errors = sum(v * rng.standard_normal() for v in vectors) + 0.02 * rng.standard_normal(6)
-        found = meta.pool(0.3 + tau * rng.standard_normal(6) + errors, parts)
+        errors = sum(v * normal() for v in vectors) + 0.02 * normal(12)
+        true = 0.3 + own * normal(12) + task * normal(3)[tasks]
+        found = meta.pool(true + errors, parts, groups)
         hits.append(found.mean.lo <= 0.3 <= found.mean.hi)
-        ahead.append(found.another.lo <= 0.3 + tau * rng.standard_normal() <= found.another.hi)
-    assert np.mean(hits) >= 0.93  # 0.95 less three standard errors
-    assert np.mean(ahead) >= 0.93
-    assert np.mean(hits) <= 0.995
+        ahead.append(found.another.lo <= 0.3 + np.hypot(own, task) * normal() <= found.another.hi)
+    assert np.mean(hits) >= least[0]
+    assert np.mean(ahead) >= least[1]
 
 
 def world(models="AB", groups=None, tasks=("x", "y"), lesions=("one", "two"), seeds=1):
@@ -159,7 +188,9 @@ def test_each_effect_has_the_variance_of_its_verdict(models, groups, seeds, monk
     seen = {}
     pool = meta.pool
     monkeypatch.setattr(
-        meta, "pool", lambda y, parts: (seen.update(y=y, parts=parts), pool(y, parts))[1]
+        meta,
+        "pool",
+        lambda y, parts, groups: (seen.update(y=y, parts=parts), pool(y, parts, groups))[1],
     )
     meta.summaries(analyses, verdicts, between)
     v = sum(one.vectors @ one.vectors.T for one in seen["parts"])

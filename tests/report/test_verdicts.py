@@ -139,7 +139,8 @@ def test_an_undefined_rate_has_its_reason_in_the_table():
 
 
 def pooled(**changed):
-    plain = Pooled(Estimate(0.1, 0.02, 0.18), 0.03, 4.0, 0.03, 0.04, 9.0, 5.0, 0.444,
+    ways = {"task": 0.04, "beyond": 0.03}
+    plain = Pooled(Estimate(0.1, 0.02, 0.18), 0.03, 4.0, 0.03, 0.05, ways, 9.0, 5.0, 0.444,
                    Estimate(0.1, -0.1, 0.3))  # fmt: skip
     return Meta("A", "B", 6, ("x", "y"), ("one", "two", "three"), plain, 0.02, "b",
                 "B retains more", "About these.", ())._replace(**changed)  # fmt: skip
@@ -149,8 +150,8 @@ def test_a_summary_is_a_sentence_with_its_heterogeneity_and_scope():
     text = printed(*over_all([pooled(), pooled(a="C")]), width=400)
     assert (
         "Over 6 comparisons (2 tasks x 3 lesions), B less A is +0.100 [+.020, +.180] on average: "
-        "B retains more. Heterogeneity: true differences vary by a standard deviation of 0.040 "
-        "(I² 44%); one more would be in [-.100, +.300]."
+        "B retains more. Heterogeneity: true differences vary by a standard deviation of 0.050 "
+        "(task 0.040, beyond 0.030; I² 44%); one more would be in [-.100, +.300]."
     ) in text
     assert text.count("About these.") == 1
 
@@ -158,7 +159,9 @@ def test_a_summary_is_a_sentence_with_its_heterogeneity_and_scope():
 def test_a_summary_of_two_says_no_more_than_they_do_and_names_what_is_left_out():
     nan = float("nan")
     few = pooled(tasks=("x",), lesions=("one", "two"), effects=2, left_out=("x, three",))
-    few = few._replace(pooled=few.pooled._replace(another=Estimate(0.1, nan, nan)))
+    few = few._replace(
+        pooled=few.pooled._replace(tau_by={"beyond": 0.05}, another=Estimate(0.1, nan, nan))
+    )
     text = printed(*over_all([few]), width=400)
     assert "Over 2 comparisons (1 task x 2 lesions)" in text
     assert "one more" not in text

@@ -6,11 +6,12 @@ So the summary takes their covariance V, source by source: from the paired boots
 where two differences resample the same thing (their weights are then the same: `sampled`), exactly
 0 where they do not, and between the models of a group from the models themselves (s_ij / n).
 
-True differences are taken to vary between tasks and lesions with the variance tau^2, from the
+True differences are taken to vary by task, by lesion, and beyond both; the variances come from the
 generalised method of moments (DerSimonian & Laird 1986; DerSimonian & Kacker 2007; with correlated
-errors E[Q] = tr(AV) + tau^2 tr(A)). The mean has the working weights 1 / (V_ii + tau^2) and the
-variance that the whole of V gives to it, as for dependent effect sizes (Hedges, Tipton & Johnson
-2010). Without covariances all of it is the result of DerSimonian & Laird.
+errors E[Q] = tr(AV) + tau^2 tr(A)), a quadratic form for each. The mean has the working weights
+1 / (V_ii + tau^2) and the variance that all covariances give to it, as for dependent effect sizes
+(Hedges, Tipton & Johnson 2010). Without covariances, of one task or one lesion, all of it is the
+result of DerSimonian & Laird.
 """
 
 from collections.abc import Mapping, Sequence
@@ -54,6 +55,7 @@ class Pooled(NamedTuple):
     freedom: float  # degrees of freedom of Student's t
     p: float  # of no difference, two-sided
     tau: float  # standard deviation of true effects
+    tau_by: dict[str, float]  # its parts, of squares that add up: by group, and "beyond"
     q: float  # weighted sum of squares (Cochran's Q)
     expected: float  # what errors alone would make of it
     i2: float  # share of q that is beyond it
@@ -102,14 +104,13 @@ def summaries(
 def _meta(told: Sequence[tuple[Verdict, list[list[Analysis]]]], left_out: tuple[str, ...]) -> Meta:
     verdicts = [v for v, _ in told]
     first = verdicts[0]
-    pooled = pool([v.delta for v in verdicts], sources([_shares(*one) for one in told]))
+    groups = {name: [getattr(v, name) for v in verdicts] for name in ("task", "lesion")}
+    pooled = pool([v.delta for v in verdicts], sources([_shares(*one) for one in told]), groups)
     outcome, answer = _answer(pooled.mean, first)
-    tasks, lesions = (
-        tuple(dict.fromkeys(getattr(v, name) for v in verdicts)) for name in ("task", "lesion")
-    )
+    tasks, lesions = (tuple(dict.fromkeys(names)) for names in groups.values())
     several = all(len(side) > 1 for _, sides in told for side in sides)
     scope = f"About {'models like these' if several else 'these checkpoints'}, on tasks and under "
-    scope += "lesions like these, if comparisons differ from one another independently."
+    scope += "lesions like these."
     return Meta(
         first.a, first.b, len(verdicts), tasks, lesions, pooled, first.margin, outcome, answer,
         scope, left_out,
@@ -184,16 +185,22 @@ def _centred(replicates: Array) -> Array:
     return away * (variance > 0) / np.sqrt(max(finite.sum() - 1, 1))
 
 
-def pool(values: Sequence[float] | Array, parts: Sequence[Source]) -> Pooled:
+def pool(
+    values: Sequence[float] | Array,
+    parts: Sequence[Source],
+    groups: Mapping[str, Sequence[str]] | None = None,
+) -> Pooled:
     """The random-effects mean of at least two effects with correlated errors.
 
     The degrees of freedom are those of Satterthwaite for the variance of the mean, whose sources
-    are the errors' (members - 1 each) and tau^2 (effects - 1), and never more than effects - 1:
-    with few effects tau^2 may be 0 by chance.
+    are the errors' (members - 1 each) and the true effects' (groups - 1, effects - 1), and never
+    more than effects - 1: with few effects their variance may be 0 by chance.
 
     Args:
         values: (effects,).
         parts: the sources of their errors.
+        groups: the group of each effect, where true effects may be alike within groups; a grouping
+            counts if it has several groups and fewer than there are effects.
 
     Raises:
         LesionError: for fewer than two effects, or sources of another number of them.
@@ -205,40 +212,79 @@ def pool(values: Sequence[float] | Array, parts: Sequence[Source]) -> Pooled:
             f"pool needs two values or more, and sources with a row for each. Got {k} values and "
             f"sources of {', '.join(sorted({str(len(one.vectors)) for one in parts}))}."
         )
+    alike = _alike(groups or {}, k)
     covariance = np.sum([np.zeros((k, k)), *(v @ v.T for v, _ in parts)], axis=0)
     own = np.diag(covariance)
     floored = np.maximum(own, FLOOR * own.max()) if own.max() > 0 else np.ones(k)
-    q, expected, tau2 = _moments(y, covariance, 1 / floored)
-    weights = 1 / (floored + tau2) if own.max() > 0 else np.ones(k)
+    q, expected, taus = _moments(y, covariance, 1 / floored, [way for way, _ in alike.values()])
+    weights = 1 / (floored + taus.sum())
     weights /= weights.sum()
-    mean = float(weights @ y)
-    shares = [float(((weights @ v) ** 2).sum()) for v, _ in parts]
-    spread = {str(n): np.asarray(v) for n, v in enumerate([*shares, tau2 * weights @ weights])}
-    members = {str(n): one for n, one in enumerate([*(m for _, m in parts), k])}
-    freedom = min(float(bootstrap.degrees(spread, members)), k - 1.0)
-    error = float(np.sqrt(sum(spread.values())))
+    ways = list(alike.values())
+    error, freedom = _error(weights, parts, ways, taus)
+    ahead, fewer = _error(weights, parts, ways, taus, 1.0)
+    mean, nan = float(weights @ y), float("nan")
     whole = _around(mean, error, freedom)
-    ahead = np.sqrt(tau2 + error**2)
-    nan = float("nan")
     return Pooled(
         mean=whole,
         error=error,
         freedom=freedom,
         p=float(p_value(*whole, freedom)),
-        tau=float(np.sqrt(tau2)),
+        tau=float(np.sqrt(taus.sum())),
+        tau_by=dict(zip(alike, np.sqrt(taus).tolist(), strict=True)),
         q=q,
         expected=expected,
         i2=max(0.0, 1 - expected / q) if q > 0 else 0.0,
-        another=_around(mean, ahead, min(freedom, k - 2)) if k > 2 else Estimate(mean, nan, nan),
+        another=_around(mean, ahead, min(fewer, k - 2)) if k > 2 else Estimate(mean, nan, nan),
     )
 
 
-def _moments(y: Array, covariance: Array, weights: Array) -> tuple[float, float, float]:
-    """Q, what errors alone would make of it, and tau^2."""
+def _error(
+    weights: Array,
+    parts: Sequence[Source],
+    alike: Sequence[tuple[Array, int]],
+    taus: Array,
+    more: float = 0.0,
+) -> tuple[float, float]:
+    """Standard error of a weighted mean, and its degrees of freedom; or of one effect `more`."""
+    shares = [(float(((weights @ v) ** 2).sum()), n) for v, n in parts]
+    shares += [
+        (float(tau * (more + weights @ way @ weights)), n)
+        for tau, (way, n) in zip(taus, alike, strict=True)
+    ]
+    spread = {str(n): np.asarray(variance) for n, (variance, _) in enumerate(shares)}
+    freedom = bootstrap.degrees(spread, {str(n): one for n, (_, one) in enumerate(shares)})
+    return float(np.sqrt(sum(spread.values()))), min(float(freedom), len(weights) - 1.0)
+
+
+def _alike(groups: Mapping[str, Sequence[str]], k: int) -> dict[str, tuple[Array, int]]:
+    """name -> (effects, effects) 1 where two share the variation of that name; how many groups."""
+    found = {}
+    for name, each in groups.items():
+        if 1 < len(set(each)) < k:
+            same = [[float(one == other) for other in each] for one in each]
+            found[name] = (np.array(same), len(set(each)))
+    return found | {"beyond": (np.eye(k), k)}
+
+
+def _moments(
+    y: Array, covariance: Array, weights: Array, alike: Sequence[Array]
+) -> tuple[float, float, Array]:
+    """Q, what errors alone would make of it, and the variance of true effects in each way.
+
+    Quadratic forms y' A S A y of the ways S, and Q = y' A y of the last one, are set equal to what
+    they are expected to be, by least squares without negative variances.
+    """
+    from scipy.optimize import nnls
+
     a = np.diag(weights) - np.outer(weights, weights) / weights.sum()
     q, expected = float(y @ a @ y), float((a * covariance).sum())
     q = q if q > 1e-12 * float(weights @ y**2) else 0.0  # equal values, but for their last bits
-    return q, expected, max(0.0, (q - expected) / float(np.trace(a)))
+    forms = [*(a @ way @ a for way in alike[:-1]), a]
+    scale = [float((form * form).sum()) ** -0.5 for form in forms]
+    beyond = [float(y @ f @ y - (f * covariance).sum()) for f in forms[:-1]] + [q - expected]
+    each = np.array([[float((form * way).sum()) for way in alike] for form in forms])
+    taus, _ = nnls(each * np.array(scale)[:, None], np.array(beyond) * scale)
+    return q, expected, taus
 
 
 def _around(mean: float, error: float, freedom: float) -> Estimate:

@@ -50,7 +50,7 @@ def forest_figure(verdicts: Sequence[Verdict], metas: Sequence[Meta]) -> Figure:
             axes.set_xlim(*_limits(verdicts, metas))
             _panel(axes, mine, one, places, rows)
         _labels(panels[0], places, rows)
-        _legend(figure, metas[0])
+        _legend(figure, metas)
     return figure
 
 
@@ -91,7 +91,7 @@ def _panel(axes: Axes, verdicts: Sequence[Verdict], one: Meta, places: Places, r
     axes.set_title(f"{one.b} − {one.a}", loc="left", fontsize=10.5, fontweight="bold", color=INK)
     axes.set_xlabel("\n".join(_words(one)), loc="left", fontsize=8.5, linespacing=1.5)
     axes.spines["left"].set_visible(False)
-    axes.tick_params(axis="y", length=0)
+    axes.tick_params(axis="y", length=0, pad=9)
 
 
 def _point(axes: Axes, v: Verdict, row: int) -> None:
@@ -141,7 +141,8 @@ def _labels(axes: Axes, places: Places, rows: int) -> None:
             text.set_fontweight("bold")
 
 
-def _legend(figure: Figure, one: Meta) -> None:
+def _legend(figure: Figure, metas: Sequence[Meta]) -> None:
+    """Of a single pair with its names: its panel is narrow."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
@@ -149,17 +150,19 @@ def _legend(figure: Figure, one: Meta) -> None:
         return Line2D([], [], color=edge, marker="o", markersize=5.6, linewidth=1.6,
                       markerfacecolor=face, markeredgecolor=edge, label=name)  # fmt: skip
 
+    one, alone = metas[0], len(metas) == 1
+    first, second = (one.b, one.a) if alone else ("the first named", "the second named")
     handles = [
-        dot(SECOND, SECOND, "the first named retains more"),
-        dot(FIRST, FIRST, "the second named retains more"),
+        dot(SECOND, SECOND, f"{first} retains more"),
+        dot(FIRST, FIRST, f"{second} retains more"),
         dot(SOFT, SOFT, "equivalent"),
         dot("white", SOFT, "cannot tell"),
         Patch(color=MARGIN, label=f"margin ± {one.margin:g}"),
         Line2D([], [], color=INK, marker="D", markersize=5.5, linewidth=1.0,
-               label="mean, and where one more would be"),
+               label="mean; line: one more"),
     ]  # fmt: skip
     figure.legend(
-        handles=handles, loc="outside upper left", ncols=3, frameon=False, alignment="left",
-        title="Difference of retained area, 95% intervals", handlelength=2.2,
+        handles=handles, loc="outside upper left", ncols=2 if alone else 3, frameon=False,
+        title="Difference of retained area, 95% intervals", handlelength=2.2, alignment="left",
         title_fontproperties={"weight": "bold", "size": 12},
     )  # fmt: skip

@@ -101,7 +101,10 @@ def _over_all(one: "Meta") -> Text:
     text.append(
         f". Heterogeneity: true differences vary by a standard deviation of {found.tau:.3f}"
     )
-    text.append(f" (I² {found.i2:.0%})")
+    ways = ", ".join(f"{name} {tau:.3f}" for name, tau in found.tau_by.items())
+    text.append(
+        f" ({ways}; I² {found.i2:.0%})" if len(found.tau_by) > 1 else f" (I² {found.i2:.0%})"
+    )
     if np.isfinite(found.another.lo):
         text.append(f"; one more would be in {_ends(found.another.lo, found.another.hi)}")
     return text.append(f". Left out: {'; '.join(one.left_out)}." if one.left_out else ".")
