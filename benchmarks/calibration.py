@@ -1,6 +1,6 @@
 """Do 95% intervals hold the truth 95 times in a hundred? Simulated studies, known answers.
 
-    python benchmarks/calibration.py [--studies 1000] [--only single group family adaptive]
+    python benchmarks/calibration.py [--studies 1000] [--only single rates group ...]
 
 Everything measured goes through the functions that analyse a run. Rates stand with their Monte
 Carlo standard error. What docs/statistics.md says of them was measured by this script.
@@ -13,14 +13,16 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from worlds import World, responses, simulate, true_area
+from worlds import World, crossed, responses, simulate, true_area, true_curve
 
-from lesion.analysis import bootstrap, curves, health
-from lesion.analysis.compare import holm
-from lesion.analysis.contrast import ALPHA, Contrast, contrast, side_of
+from lesion.analysis import bootstrap, curves, health, meta
+from lesion.analysis.compare import verdicts
+from lesion.analysis.contrast import ALPHA, Contrast, contrast, holm, side_of
 from lesion.analysis.plan import Aim, Plan, first_plan, next_plan
+from lesion.analysis.rates import steepness_contrast
 from lesion.analysis.responses import Responses
-from lesion.analysis.sampled import Sampled, area_of, sampled, weights_of
+from lesion.analysis.sampled import Sampled, area_of, sampled, steepened, weights_of
+from lesion.analysis.summary import analyse
 
 REPLICATES = 1000
 COMMON = World()
@@ -76,6 +78,70 @@ def single(world: World, knees: tuple[float, float], number: int) -> Found:
         holds(area_of(a), truth[0]), holds(none, 0), holds(some, truth[1] - truth[0]),
         float(none.p) <= ALPHA,
     )  # fmt: skip
+
+
+def true_rate(quantity: Callable, world: World, knee: float, slope: float, models: int) -> float:
+    """Of one model with this knee, or the mean over the population of models around it."""
+    nodes, masses = np.polynomial.hermite_e.hermegauss(9) if models > 1 else ([0.0], [1.0])
+    each = [
+        quantity(world.doses, true_curve(world, knee + world.model * node, slope=slope))
+        for node in nodes
+    ]
+    return float(np.average(each, weights=masses))
+
+
+def rates(
+    world: World, slopes: tuple[float, float], models: int, knee: float, number: int
+) -> Found:
+    """Initial slope and steepness of two sides, equal, and with another slope and a later knee."""
+    rng = np.random.default_rng([number, 5, world.examples, models])
+    knees, scales = np.array([knee, knee, knee + 0.1]), np.array([slopes[0], *slopes])
+    own = world.model * rng.standard_normal(3 * models) * (models > 1)
+    study = simulate(
+        world, rng, np.repeat(knees, models) + own, world.draws, np.repeat(scales, models)
+    )
+    found = [one for one in (learned(r, number) for r in responses(study)) if one is not None]
+    if len(found) < 3 * models:
+        return None
+    first, same, other = (found[n : n + models] for n in range(0, 3 * models, models))
+    steep = [[steepened(one) for one in side] for side in (first, same, other)]
+    hits: list[float] = []
+    for quantity, pairs in (
+        (curves.initial_slope, [slopes_compared(first, side) for side in (same, other)]),
+        (curves.steepness, [steepness_contrast(steep[0], side) for side in steep[1:]]),
+    ):
+        a, b = (true_rate(quantity, world, knees[n], scales[n], models) for n in (0, 2))
+        none, some = pairs
+        if np.isnan(float(none.delta + some.delta)):  # a quarter was not reached
+            return None
+        hits += [holds(none, 0), holds(some, b - a), *(float(one.p) <= ALPHA for one in pairs)]
+    return hits
+
+
+def slopes_compared(first: Sequence[Sampled], second: Sequence[Sampled]) -> Contrast:
+    return contrast(*(side_of(side, curves.initial_slope) for side in (first, second)))
+
+
+def over_all(
+    world: World, shape: tuple[int, int], spread: float, by_task: float, number: int
+) -> Found:
+    """Two models on several tasks and lesions; the second one's knee differs by a random amount.
+
+    `spread`: its standard deviation, cell by cell; `by_task`: that of another amount, which all
+    lesions of a task have in common.
+    """
+    rng = np.random.default_rng([number, 6, *shape])
+    away = spread * rng.standard_normal(shape) + by_task * rng.standard_normal((shape[0], 1))
+    knees = 0.45 + np.stack([np.zeros(shape), away], -1)  # (tasks, lesions, models)
+    analyses = analyse(crossed(world, rng, knees), number, REPLICATES)
+    found = meta.summaries(analyses, verdicts(analyses, "model", seed=number), "model")
+    if not found:
+        return None
+    varied = world._replace(model=float(np.hypot(spread, by_task)))
+    truth = true_area(varied, 0.45, over_models=True) - true_area(world, 0.45)
+    more = true_area(world, 0.45 + varied.model * rng.standard_normal()) - true_area(world, 0.45)
+    pooled = found[0].pooled
+    return holds(pooled.mean, truth), holds(pooled.another, more), pooled.p <= ALPHA
 
 
 def group(world: World, models: int, number: int) -> Found:
@@ -138,8 +204,15 @@ def size(world: World) -> str:
 SINGLE = ("area", "difference, none", "difference", "false verdicts")
 GROUP = ("area of a group", "difference, none", "false verdicts")
 FAMILY = ("false, a comparison", "any of six, uncorrected", "any of six, Holm")
+RATES = tuple(
+    f"{quantity}: {what}"
+    for quantity in ("initial slope", "steepness")
+    for what in ("difference, none", "difference", "false verdicts", "true verdicts")
+)
+OVER_ALL = ("mean", "one more", "false verdicts")
 ADAPTIVE = ("fixed grid", "as needed", "as needed - fixed", "trials / fixed", "half-width / fixed")
 USUAL = (0.45, 0.55)
+STEEP = (0.04, 0.1)
 
 EXPERIMENTS = {
     "single": [
@@ -148,6 +221,19 @@ EXPERIMENTS = {
         Experiment(partial(single, MRPC, USUAL), SINGLE, f"{size(MRPC)}, majority 0.684"),
         Experiment(partial(single, DRAWN, (0.3, 0.45)), SINGLE, f"{size(DRAWN)}, draws decide"),
         Experiment(partial(single, SCARCE, (0.3, 0.5)), SINGLE, f"{size(SCARCE)}, majority 0.9"),
+    ],
+    "rates": [
+        Experiment(partial(rates, SMALL, STEEP, 1, 0.4), RATES, size(SMALL)),
+        Experiment(partial(rates, SMALL, STEEP, 1, 0.72), RATES, f"{size(SMALL)}, late"),
+        Experiment(partial(rates, DRAWN, STEEP, 1, 0.4), RATES, f"{size(DRAWN)}, draws decide"),
+        Experiment(partial(rates, SMALL, STEEP, 3, 0.4), RATES, f"3 models, {size(SMALL)}", 0.6),
+    ],
+    "meta": [
+        Experiment(partial(over_all, SMALL, shape, *away), OVER_ALL, f"{about}, {size(SMALL)}", 0.4)
+        for shape, away, about in (
+            ((2, 3), (0.0, 0.0), "2 x 3, equal"), ((2, 3), (0.1, 0.0), "2 x 3, each its own"),
+            ((3, 4), (0.1, 0.0), "3 x 4, each its own"), ((3, 4), (0.0, 0.1), "3 x 4, by task"),
+        )
     ],
     "group": [
         Experiment(partial(group, COMMON, n), GROUP, f"{n} models, {size(COMMON)}", 0.6)

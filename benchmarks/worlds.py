@@ -36,6 +36,26 @@ class World(NamedTuple):
     model_example: float = 0.10
 
 
+def true_curve(
+    world: World,
+    knee: float,
+    doses: np.ndarray | None = None,
+    over_models: bool = False,
+    slope: float | None = None,
+) -> np.ndarray:
+    """Skill at some doses (the world's) of a model with this knee and slope (the world's).
+
+    `over_models`: of the population of models around it.
+    """
+    doses = world.doses if doses is None else doses
+    effects = [world.draw, world.model_draw, world.example, world.model_example]
+    spread = float(np.linalg.norm([*effects, world.model * over_models]))
+    away = (knee + spread * NODES - doses[:, None]) / (world.slope if slope is None else slope)
+    kept = (MASSES / (1 + np.exp(-away))).sum(1)
+    kept[0] = 1.0  # nothing is lost without damage
+    return kept
+
+
 def true_area(
     world: World, knee: float, doses: np.ndarray | None = None, over_models: bool = False
 ) -> float:
@@ -44,12 +64,7 @@ def true_area(
     `over_models`: of the population of models around it.
     """
     doses = world.doses if doses is None else doses
-    effects = [world.draw, world.model_draw, world.example, world.model_example]
-    spread = float(np.linalg.norm([*effects, world.model * over_models]))
-    away = (knee + spread * NODES - doses[:, None]) / world.slope
-    kept = (MASSES / (1 + np.exp(-away))).sum(1)
-    kept[0] = 1.0  # nothing is lost without damage
-    return float(np.trapezoid(kept, doses))
+    return float(np.trapezoid(true_curve(world, knee, doses, over_models), doses))
 
 
 class Simulated(NamedTuple):
@@ -61,8 +76,17 @@ class Simulated(NamedTuple):
     knees: np.ndarray  # (models, draws, examples) the dose up to which an answer is kept
 
 
-def simulate(world: World, rng: np.random.Generator, knees: np.ndarray, draws: int) -> Simulated:
-    """One study of models with these knees; draws and examples are shared by all of them."""
+def simulate(
+    world: World,
+    rng: np.random.Generator,
+    knees: np.ndarray,
+    draws: int,
+    slopes: np.ndarray | None = None,
+) -> Simulated:
+    """One study of models with these knees; draws and examples are shared by all of them.
+
+    `slopes`: scales of the models' logistic responses (the world's).
+    """
     models, examples = len(knees), world.examples
     labels = (rng.random(examples) < world.majority).astype(np.int64)
     right = rng.random((models, examples)) < world.intact
@@ -70,8 +94,32 @@ def simulate(world: World, rng: np.random.Generator, knees: np.ndarray, draws: i
     shift = world.draw * normal((1, draws, 1)) + world.model_draw * normal((models, draws, 1))
     own = world.example * normal((1, 1, examples))
     own = own + world.model_example * normal((models, 1, examples))
-    noise = world.slope * rng.logistic(size=(models, draws, examples))
+    scale = world.slope if slopes is None else slopes[:, None, None]
+    noise = scale * rng.logistic(size=(models, draws, examples))
     return Simulated(world, labels, right, knees[:, None, None] + shift + own + noise)
+
+
+def crossed(world: World, rng: np.random.Generator, knees: np.ndarray) -> list[Responses]:
+    """One study of several tasks and lesions; knees are (tasks, lesions, models).
+
+    Draws are shared by the tasks under a lesion, examples by the lesions of a task.
+    """
+    tasks, lesions, models = knees.shape
+    normal = rng.standard_normal
+    shift = world.draw * normal((lesions, 1, world.draws, 1))
+    shift = shift + world.model_draw * normal((lesions, models, world.draws, 1))
+    own = world.example * normal((tasks, 1, 1, world.examples))
+    own = own + world.model_example * normal((tasks, models, 1, world.examples))
+    found = []
+    for t in range(tasks):
+        labels = (rng.random(world.examples) < world.majority).astype(np.int64)
+        right = rng.random((models, world.examples)) < world.intact
+        for n in range(lesions):
+            noise = world.slope * rng.logistic(size=(models, world.draws, world.examples))
+            kept = knees[t, n][:, None, None] + shift[n] + own[t] + noise
+            cell = responses(Simulated(world, labels, right, kept), lesion=f"lesion {n}")
+            found += [one._replace(task=f"task {t}") for one in cell]
+    return found
 
 
 def responses(

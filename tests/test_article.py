@@ -131,6 +131,12 @@ def test_the_conclusion_is_one_family_of_three_groups_on_three_tasks_under_all_d
     assert set(figure("L").lesions) <= set(study.lesions) and len(study.lesions) == 5
 
 
+@pytest.mark.parametrize("name", [*FIGURES, *FUTURE])
+def test_every_study_compares_the_rate_of_decrease(name):
+    """The article's hypothesis: a multilingual model decreases at a lower rate."""
+    assert set(figure(name).compare.also) == {"d50", "initial_slope", "steepness"}
+
+
 def test_all_figures_are_there():
     shipped = [name for name in shipped_studies() if name.startswith("article/")]
     assert shipped == sorted(f"article/{name}" for name in (*FIGURES, *FUTURE))

@@ -114,6 +114,7 @@ def test_show_json_holds_every_curve(finished):
     assert len(found["curves"]) == 2 * 4
     assert {row["lesion"] for row in found["summary"]} == {"weights", "neurons by magnitude"}
     assert found["study"]["name"] == "small"
+    assert found["meta"] == []  # of a single model
 
 
 def test_status_counts_and_says_how_to_resume(finished):

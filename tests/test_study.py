@@ -105,6 +105,11 @@ def test_every_mistake_is_reported_at_once_with_its_place():
             "the file: compare.between is group, so every model needs a group.",
         ),
         (
+            {"compare": {"also": ["steepnes"]}},
+            "compare.also[0]: must be one of d50, initial_slope, steepness. Got 'steepnes'. "
+            "Did you mean 'steepness'?",
+        ),
+        (
             {"doses": {"from": 0, "to": 1}},
             "doses: must have the keys from, to, step. Got from, to.",
         ),

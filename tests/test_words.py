@@ -1,6 +1,8 @@
 """The vocabulary and the code behind it know the same words."""
 
 from lesion import words
+from lesion.analysis.compare import Verdict
+from lesion.analysis.rates import RATES
 from lesion.analysis.scores import KINDS, METRICS
 from lesion.damage.edits import DISTRACTIONS
 from lesion.damage.effects import EFFECTS
@@ -16,6 +18,11 @@ def test_every_word_has_code_and_all_code_has_a_word():
     assert list(words.DISTRACTIONS) == list(DISTRACTIONS)
     assert list(words.KINDS) == list(KINDS)
     assert list(words.METRICS) == list(METRICS)
+
+
+def test_what_tables_compare_beside_area_is_there_in_every_verdict():
+    assert list(words.BESIDE) == ["d50", *RATES]
+    assert {"d50", "rates"} <= set(Verdict._fields)
 
 
 def test_study_and_damage_agree_on_what_is_random():

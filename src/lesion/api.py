@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from lesion.analysis.compare import Verdict
     from lesion.analysis.dissociation import Dissociation
+    from lesion.analysis.meta import Meta
     from lesion.analysis.summary import Analysis
     from lesion.engine.sweep import Watcher
     from lesion.engine.work import Measured, Patient
@@ -70,6 +71,13 @@ class Run:
         return verdicts(
             self.analyses, compare.between, compare.margin, self.study.seed, compare.dose
         )
+
+    @cached_property
+    def meta(self) -> "list[Meta]":
+        """A summary over tasks and lesions for each pair that has two comparisons or more."""
+        from lesion.analysis.meta import summaries
+
+        return summaries(self.analyses, self.verdicts, self.study.compare.between)
 
     @cached_property
     def dissociations(self) -> "list[Dissociation]":
@@ -140,6 +148,7 @@ class Run:
             "summary": [summary_row(one) for one in self.analyses],
             "diagnoses": [d._asdict() for one in self.analyses for d in one.diagnoses],
             "verdicts": [verdict._asdict() for verdict in self.verdicts],
+            "meta": [one._asdict() for one in self.meta],
             "dissociations": [one._asdict() for one in self.dissociations],
             "cut": cuts.rows(self.cuts),
         })  # type: ignore[return-value]  # fmt: skip
@@ -155,6 +164,7 @@ class Run:
         """
         from lesion.analysis.sites import site_maps
         from lesion.report.figures import write_figures
+        from lesion.report.forest import write_forest
         from lesion.report.sites import write_site_figures
 
         self._check_metrics(metrics)
@@ -166,7 +176,8 @@ class Run:
         axes = {lesion.name: f"dose: {lesion.dose_means}" for lesion in self.study.lesions}
         figures, shown = self.folder / "figures", metrics or self.study.figures.metrics
         drawn = write_figures(self.analyses, figures, axes, shown)
-        return [table, *drawn, *write_site_figures(site_maps(self.record), figures)]
+        drawn += write_site_figures(site_maps(self.record), figures)
+        return [table, *drawn, *write_forest(self.verdicts, self.meta, figures)]
 
     def _check_metrics(self, metrics: Sequence[str]) -> None:
         known = dict.fromkeys(name for one in self.analyses for name in one.curves)

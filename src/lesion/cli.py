@@ -282,14 +282,15 @@ def _as_typed(options: dict[str, Any]) -> str:
 
 def _print_answer(found: "Run") -> None:
     from lesion.report.tables import cut_texts, diagnoses, summary_tables
-    from lesion.report.verdicts import remarks, verdict_tables
+    from lesion.report.verdicts import over_all, remarks, verdict_tables
 
     if not found.analyses:
         out.print("No draw is finished yet.")
         return
-    tables = (summary_tables(found.analyses), verdict_tables(found.verdicts))
+    compared = verdict_tables(found.verdicts, found.study.compare.also)
+    said = [*over_all(found.meta), *remarks(found.verdicts, found.dissociations)]
     notes = [*diagnoses(found.analyses), *cut_texts(found.cuts, found.study)]
-    below = (notes, remarks(found.verdicts, found.dissociations))
+    tables, below = (summary_tables(found.analyses), compared), (notes, said)
     for some, lines in zip(tables, below, strict=True):
         for table in some:
             out.print(table)

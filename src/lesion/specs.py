@@ -13,6 +13,7 @@ from lesion.choices import check, default_effect, default_scope, is_random
 from lesion.errors import LesionError
 from lesion.schema import field
 from lesion.words import (
+    BESIDE,
     CONTROLS,
     DISTRACTIONS,
     DOSE_IS,
@@ -346,6 +347,7 @@ class Compare:
     )
     margin: float = field("smallest difference of retained area that matters", 0.02, at_least=0)
     dose: float | None = field("a dose at which curves are compared as well", None, at_least=0)
+    also: tuple[str, ...] = field("what tables compare beside area", (), choices=BESIDE)
 
 
 @dataclass(frozen=True)

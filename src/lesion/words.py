@@ -141,6 +141,12 @@ LOAD_DTYPES = {
     "stored": "weights stay as the checkpoint stores them",
 }
 
+BESIDE = {
+    "d50": "the dose at which half of skill is gone",
+    "initial_slope": "skill lost for each unit of dose in the first quarter of the doses",
+    "steepness": "skill lost for each unit of dose between three quarters and one quarter",
+}
+
 ENGINES = {
     "local": "processes of this machine, one thread each",
     "ray": "workers on a Ray cluster",

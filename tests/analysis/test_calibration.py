@@ -17,7 +17,7 @@ def rates(study, count):
     return np.array(rows, np.float64).mean(0)
 
 
-@pytest.mark.parametrize("kind", ["single", "group", "family", "adaptive"])
+@pytest.mark.parametrize("kind", ["single", "rates", "meta", "group", "family", "adaptive"])
 def test_every_experiment_runs_and_tells_one_number_a_name(calibration, kind):
     for one in calibration.EXPERIMENTS[kind][:1]:
         row = one.study(0)

@@ -116,6 +116,47 @@ def test_steepness_is_half_the_skill_over_the_doses_between_its_quarters():
     assert np.isnan(curves.steepness(doses, 0.1 - 0 * doses))  # nor is three quarters above
 
 
+def test_a_quarter_that_is_not_reached_leaves_bounds_for_steepness():
+    doses = np.linspace(0, 1, 11)
+    late = np.maximum(1 - doses / 2, 0.6)  # three quarters at 0.5, a quarter never
+    never = 1 - 0.2 * doses
+    found = curves.steepness_bounds(doses, np.stack([1 - doses, late, never]))
+    np.testing.assert_allclose(found, [[1, 1], [0, 0.5 / 0.5], [0, np.inf]])
+
+
+def test_the_gradient_of_steepness_is_its_change_for_a_little_more_skill_at_each_dose():
+    doses = np.array([0, 0.1, 0.2, 0.4, 0.5, 0.8, 1.0])
+    pooled = np.array([1, 0.9, 0.8, 0.5, 0.55, 0.2, 0.1])  # smoothing makes two of them equal
+    for curve in (np.array([1, 0.9, 0.7, 0.5, 0.4, 0.2, 0.1]), pooled):
+        nudged = curve + 1e-6 * np.eye(7)
+        before = float(curves.steepness(doses, curves.falling(curve)))
+        change = (curves.steepness(doses, curves.falling(nudged)) - before) / 1e-6
+        found = curves.steepness_gradient(doses, curve)
+        np.testing.assert_allclose(found, change, rtol=1e-3, atol=1e-5)
+        assert np.count_nonzero(found) >= 4
+    assert np.isnan(curves.steepness_gradient(doses, 1 - doses / 2)).all()
+
+
+def test_the_initial_slope_is_a_least_squares_line_through_the_intact_point():
+    doses, rng = np.linspace(0, 1, 21), np.random.default_rng(0)
+    skills = 1 - rng.random((3, 21)) * doses
+    found = curves.initial_slope(doses, skills)
+    early = doses[:6]  # a quarter of the range
+    wanted = [np.linalg.lstsq(early[:, None], 1 - s[:6], rcond=None)[0][0] for s in skills]
+    np.testing.assert_allclose(found, wanted)
+    assert curves.initial_slope(doses, 1 - 0.7 * doses) == pytest.approx(0.7)
+
+
+def test_the_initial_slope_of_a_coarse_grid_is_over_its_first_two_doses():
+    doses = np.array([0, 0.5, 0.75, 1])
+    flat = curves.initial_slope(doses, np.array([1, 0.5, 0.25, 0]))
+    assert flat == pytest.approx(1)
+    assert curves.initial_slope(doses, np.array([1, 0.5, 0.25, -9])) == pytest.approx(1)
+    assert curves.initial_slope(np.array([0, 2.0]), np.array([1, 0.5])) == pytest.approx(0.25)
+    assert np.isnan(curves.initial_slope(np.zeros(1), np.ones(1)))
+    assert np.isnan(curves.initial_slope(doses, np.full(4, np.nan)))
+
+
 def test_the_knee_is_where_a_curve_stands_highest_above_its_chord():
     doses = np.linspace(0, 1, 11)
     shoulder = np.interp(doses, [0, 0.6, 0.7, 1], [1, 0.95, 0.2, 0])

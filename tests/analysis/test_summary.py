@@ -58,6 +58,8 @@ def test_models_share_the_weights_of_what_they_share():
     assert np.array_equal(left.draws, elsewhere.draws)
     assert not np.array_equal(left.examples, elsewhere.examples)
     assert not np.array_equal(left.draws, sampled.weights_of(a._replace(lesion="x"), 0, 50).draws)
+    again = sampled.weights_of(a._replace(lesion="deletion + recovery"), 0, 50)
+    assert np.array_equal(left.draws, again.draws)  # training starts from the same damage
 
 
 def test_one_draw_and_one_seed_have_intervals_through_their_examples():

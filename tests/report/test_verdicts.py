@@ -3,8 +3,9 @@ import pytest
 
 from lesion.analysis.compare import verdicts
 from lesion.analysis.dissociation import Dissociation
+from lesion.analysis.meta import Meta, Pooled
 from lesion.analysis.summary import Estimate, analyse
-from lesion.report.verdicts import remarks, verdict_tables
+from lesion.report.verdicts import over_all, remarks, verdict_tables
 from tests.analysis.simulated import classified, falling_curve, mrpc_labels
 
 from .test_tables import printed, responses
@@ -105,3 +106,64 @@ def test_a_dissociation_is_a_sentence():
         "BERT, first x last: yes (at equal severity, a less b differs by +0.100 [+.050, +.150] "
         "between the lesions)"
     )
+
+
+def test_rates_and_d50_have_a_table_below_the_areas_where_they_are_asked_for():
+    found = study(("one",))
+    areas, beside = verdict_tables(found, ("d50", "steepness"))
+    assert printed(areas) == printed(*verdict_tables(found))
+    text = printed(beside, width=100)
+    title, _, lesion, *rows = [line.rstrip() for line in text.splitlines()]
+    assert title == "mrpc: which loses skill at a lower rate"
+    assert lesion == "one"
+    first, second = rows[:2]
+    verdict, steep = found[0], found[0].rates[1]
+    assert first.split()[:4] == ["A,", "B", "D50", f"{verdict.d50.value:+.3f}"]
+    assert second.split()[:4] == ["A,", "B", "steepness", f"{steep.value:+.3f}"]
+    assert f"{steep.p_holm:.3f}" in second
+    assert second.endswith({"a": "A", "b": "B"}.get(steep.outcome, "cannot tell"))
+    assert "initial slope" not in "\n".join(rows[:6])
+    assert "p: after Holm's correction in each." in " ".join(text.split())
+    assert "…" not in printed(beside)
+
+
+def test_an_undefined_rate_has_its_reason_in_the_table():
+    reason = "cannot tell: B kept more than a quarter of skill at every dose"
+    nan = float("nan")
+    one = study(("one",))[0]
+    none = one.rates[1]._replace(value=nan, lo=nan, hi=nan, p=nan, p_holm=nan, answer=reason)
+    one = one._replace(rates=(one.rates[0], none), d50=Estimate(nan, nan, nan))
+    text = printed(verdict_tables([one], ("d50", "steepness"))[1], width=140)
+    assert "A, B D50 undefined steepness" in " ".join(text.replace("A, B  steep", "steep").split())
+    assert f"steepness undefined {reason}" in " ".join(text.split())
+
+
+def pooled(**changed):
+    ways = {"task": 0.04, "beyond": 0.03}
+    plain = Pooled(Estimate(0.1, 0.02, 0.18), 0.03, 4.0, 0.03, 0.05, ways, 9.0, 5.0, 0.444,
+                   Estimate(0.1, -0.1, 0.3))  # fmt: skip
+    return Meta("A", "B", 6, ("x", "y"), ("one", "two", "three"), plain, 0.02, "b",
+                "B retains more", "About these.", ())._replace(**changed)  # fmt: skip
+
+
+def test_a_summary_is_a_sentence_with_its_heterogeneity_and_scope():
+    text = printed(*over_all([pooled(), pooled(a="C")]), width=400)
+    assert (
+        "Over 6 comparisons (2 tasks x 3 lesions), B less A is +0.100 [+.020, +.180] on average: "
+        "B retains more. Heterogeneity: true differences vary by a standard deviation of 0.050 "
+        "(task 0.040, beyond 0.030; I² 44%); one more would be in [-.100, +.300]."
+    ) in text
+    assert text.count("About these.") == 1
+
+
+def test_a_summary_of_two_says_no_more_than_they_do_and_names_what_is_left_out():
+    nan = float("nan")
+    few = pooled(tasks=("x",), lesions=("one", "two"), effects=2, left_out=("x, three",))
+    few = few._replace(
+        pooled=few.pooled._replace(tau_by={"beyond": 0.05}, another=Estimate(0.1, nan, nan))
+    )
+    text = printed(*over_all([few]), width=400)
+    assert "Over 2 comparisons (1 task x 2 lesions)" in text
+    assert "one more" not in text
+    assert "(I² 44%). Left out: x, three." in text
+    assert over_all([]) == []

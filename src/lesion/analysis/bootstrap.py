@@ -6,11 +6,11 @@ for seeds x examples is the multibootstrap (Sellam et al. 2022).
 
 `n - 1` of `n` members are resampled, which makes the bootstrap variance of a mean exactly its
 unbiased estimate s^2 / n (Rao & Wu 1988). What is smooth in the weights (scores, skill, retained
-area, their differences) gets the t interval of the levels' variances (`t_interval`). What is not
-(knee, steepness, the difference of D50) gets percentiles of the joint replicates, drawn away from
-the observed value by the ratio of Student's t to the normal quantile (`interval`); reading
-percentiles further out instead (Hesterberg 2015) would ask three models for a tail that their
-resamples do not have.
+area, their differences) gets the t interval of the levels' variances (`t_interval`); steepness is
+taken to first order. What is not (knee, the difference of D50) gets percentiles of the joint
+replicates, drawn away from the observed value by the ratio of Student's t to the normal quantile
+(`interval`); reading percentiles further out instead (Hesterberg 2015) would ask three models for a
+tail that their resamples do not have.
 
 The variance of an interaction of two levels is in the variance of each level alone, so their sum
 counts it twice, and the joint replicates three times (Owen 2007). Once would be right; more errs on

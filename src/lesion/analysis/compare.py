@@ -1,17 +1,17 @@
 """Which of two models, or groups of models, retains more: a verdict, or what would settle it.
 
 The quantity is delta = RA(b) - RA(a), the difference of retained areas over the doses that all of
-them measured (`contrast.py`); the same comparison of D50, of skill at a chosen dose, and the doses
-where the curves cross, stand beside it.
+them measured (`contrast.py`); the same comparison of D50 and of the rates at which skill is lost
+(`rates.py`), of skill at a chosen dose, and the doses where the curves cross, stand beside it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
 
-from lesion.analysis import bootstrap, curves, paired
+from lesion.analysis import bootstrap, curves, paired, rates
 from lesion.analysis.contrast import (
     ALPHA,
     Contrast,
@@ -19,12 +19,13 @@ from lesion.analysis.contrast import (
     Quantity,
     Side,
     contrast,
-    d50_contrast,
+    holm,
     side_of,
     spread_of,
 )
 from lesion.analysis.curves import Crossover
 from lesion.analysis.paired import Paired
+from lesion.analysis.rates import Rate
 from lesion.analysis.settle import settling
 from lesion.analysis.summary import Analysis, Estimate
 from lesion.errors import LesionError
@@ -58,6 +59,7 @@ class Verdict(NamedTuple):
     shares: dict[str, float]  # level -> part of the variance of delta
     parts: tuple[Part, ...]  # the variance of delta, source by source
     d50: Estimate | None  # D50(b) - D50(a); nan: neither was reached
+    rates: tuple[Rate, ...]  # skill lost for each unit of dose, b's less a's
     dose: float | None  # a chosen dose
     at_dose: Estimate | None  # skill(b) - skill(a) there
     answers: Paired | None  # right answers there, example by example; of two models
@@ -82,9 +84,20 @@ def verdicts(
         seed: the study's, for resampling models.
         dose: compare at this dose as well; the nearest that both measured is taken.
     """
+    found = [compare(a, b, names, margin, seed, dose) for names, a, b in matches(analyses, between)]
+    return corrected(found)
+
+
+def matches(
+    analyses: Sequence[Analysis], between: str
+) -> Iterator[tuple[tuple[str, str], list[Analysis], list[Analysis]]]:
+    """The sides of every comparison, with their names: in the order of `verdicts`.
+
+    Raises:
+        LesionError: if `between` is neither "group" nor "model".
+    """
     if between not in ("group", "model"):
         raise LesionError(f"compare.between must be group or model. Got {between!r}.")
-    found = []
     for task, lesion in dict.fromkeys((a.task, a.lesion) for a in analyses):
         sides: dict[str, list[Analysis]] = {}
         for one in analyses:
@@ -92,8 +105,7 @@ def verdicts(
             if (one.task, one.lesion) == (task, lesion) and name is not None:
                 sides.setdefault(name, []).append(one)
         for a, b in combinations(sides, 2):
-            found.append(compare(sides[a], sides[b], (a, b), margin, seed, dose))
-    return corrected(found)
+            yield (a, b), sides[a], sides[b]
 
 
 def compare(
@@ -136,7 +148,8 @@ def compare(
         **_uneven(blank, gains),
         shares=bootstrap.shares(spread_of(area.parts)),
         parts=tuple(p._replace(variance=float(p.variance)) for p in area.parts),
-        d50=d50_contrast(healthy, doses, names, area.freedom, seed),
+        d50=rates.d50_contrast(healthy, doses, names, area.freedom, seed),
+        rates=rates.rates(healthy, doses, names, seed),
         crossovers=_crossings(doses, every),
         doses=tuple(doses.tolist()),
     )
@@ -174,6 +187,7 @@ def _untold(
         shares={},
         parts=(),
         d50=None,
+        rates=(),
         dose=None,
         at_dose=None,
         answers=None,
@@ -223,22 +237,15 @@ def _crossings(doses: Array, every: Contrast) -> tuple[Crossover, ...]:
     return tuple(curves.crossovers(doses, delta, (lo, hi), strict))
 
 
-def holm(p: Sequence[float] | Array) -> Array:
-    """Holm's step-down adjusted p-values (Holm 1979); nan stays nan and is not counted."""
-    p = np.asarray(p, np.float64)
-    adjusted = np.full(p.shape, np.nan)
-    order = np.argsort(p)[: int((~np.isnan(p)).sum())]
-    steps = p[order] * np.arange(len(order), 0, -1)
-    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
-    return adjusted
-
-
 def corrected(found: Sequence[Verdict]) -> list[Verdict]:
     """The same verdicts, differences held to Holm's correction over all of them.
 
+    Retained areas are one family, and so is each rate at which skill is lost.
     A difference that is significant alone but not among the others becomes "cannot tell" and says
     so. Equivalence needs no correction to stay honest about differences: it claims none.
     """
+    beside = rates.corrected([v.rates for v in found], [(v.a, v.b) for v in found])
+    found = [v._replace(rates=each) for v, each in zip(found, beside, strict=True)]
     adjusted = holm([v.p for v in found])
     tested = int((~np.isnan(adjusted)).sum())
     result = []

@@ -11,10 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lesion.analysis import bootstrap, curves
+from lesion.analysis import bootstrap
 from lesion.analysis.sampled import Sampled
-from lesion.analysis.summary import Analysis, Estimate
-from lesion.keys import generator
+from lesion.analysis.summary import Estimate
 
 Array = np.ndarray
 Quantity = Callable[[Array, Array], Array]  # doses, skills (..., doses) -> (...)
@@ -92,52 +91,6 @@ def contrast(first: Side, second: Side) -> Contrast:
     return Contrast(delta, lo, hi, p_value(delta, lo, hi, freedom), freedom, parts)
 
 
-def d50_contrast(
-    sides: Sequence[Sequence[Analysis]], doses: Array, names: tuple[str, str],
-    freedom: Array | float, seed: int,
-) -> Estimate:  # fmt: skip
-    """D50(second) - D50(first), its percentile interval with the areas' degrees of freedom.
-
-    A D50 that is not reached is inf, so the difference may be infinite; nan: neither is reached.
-    """
-    found = []
-    for side, name in zip(sides, names, strict=True):
-        pairs = [_halves(model, doses) for model in side]
-        each = np.array([value for value, _ in pairs])
-        joint = np.mean([replicates for _, replicates in pairs], axis=0)
-        found.append((each.mean(), joint + _resampled_models(each, len(joint), seed, name)))
-    (first, before), (second, after) = found
-    with np.errstate(invalid="ignore"):
-        delta, replicates = float(second - first), after - before
-    if np.isnan(delta):
-        return Estimate(delta, delta, delta)
-    lo, hi = bootstrap.interval(delta, replicates, 1 - ALPHA, freedom)
-    return Estimate(delta, float(lo), float(hi))
-
-
-def _resampled_models(each: Array, replicates: int, seed: int, name: str) -> Array:
-    """What resampling models adds to their mean, by normal weights: (models,) -> (replicates,).
-
-    Their variance is s^2 / n, which two or three models cannot show as counts.
-    """
-    models = len(each)
-    if models == 1:
-        return np.zeros(replicates)
-    weights = generator(seed, "bootstrap", "models", name, models).standard_normal(
-        (replicates, models)
-    )
-    with np.errstate(invalid="ignore"):
-        return weights @ (each - each.mean()) / np.sqrt(models * (models - 1))
-
-
-def _halves(model: Analysis, doses: Array) -> tuple[float, Array]:
-    """D50 over some doses, observed and in every replicate."""
-    if len(doses) == len(model.doses):
-        return model.d50.value, model.halves
-    skill = model.sampled.over(doses)
-    return float(curves.d50(doses, skill.value)), curves.d50(doses, skill.joint)
-
-
 def _parts(first: Side, second: Side) -> tuple[Part, ...]:
     """The variance of the difference, source by source.
 
@@ -186,3 +139,13 @@ def p_value(
     with np.errstate(invalid="ignore", divide="ignore"):
         t = stdtrit(freedom, ALPHA / 2) * np.where(delta == 0, 0.0, np.abs(delta) / side)
     return np.where(np.isnan(t), 1.0, 2 * stdtr(freedom, t))
+
+
+def holm(p: Sequence[float] | Array) -> Array:
+    """Holm's step-down adjusted p-values (Holm 1979); nan stays nan and is not counted."""
+    p = np.asarray(p, np.float64)
+    adjusted = np.full(p.shape, np.nan)
+    order = np.argsort(p)[: int((~np.isnan(p)).sum())]
+    steps = p[order] * np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return adjusted

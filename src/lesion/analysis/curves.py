@@ -1,4 +1,4 @@
-"""What a dose-response curve says in one number: skill, retained area, D50, knee, steepness.
+"""What a dose-response curve comes to in one number: retained area, D50, slopes, knee.
 
 Every function works along the last axis (doses) and over any leading axes (replicates, draws).
 """
@@ -59,6 +59,22 @@ def retained_area(doses: Array, skills: Array) -> Array:
     return ((skills[..., 1:] + skills[..., :-1]) / 2 * width).sum(-1)
 
 
+def initial_slope(doses: Array, skills: Array) -> Array:
+    """Skill lost for each unit of dose at the beginning: (..., doses) -> (...).
+
+    The least-squares line through the intact point, sum d (1 - skill) / sum d^2, over the doses d
+    in the first quarter of the measured range, and at least over the first two above 0. It is
+    linear in the curve. nan: skill is undefined, or only one dose was measured.
+    """
+    away = np.asarray(doses, np.float64) - doses[0]
+    early = away <= away[-1] / 4 + 1e-9
+    early[:3] = True  # the intact point and two more
+    away = away[early]
+    if len(away) < 2:
+        return np.full(np.shape(skills)[:-1], np.nan)
+    return ((1 - skills[..., early]) * away).sum(-1) / (away**2).sum()
+
+
 def falling(values: Array) -> Array:
     """The nearest curves that never rise: antitonic least squares along the last axis.
 
@@ -108,6 +124,42 @@ def steepness(doses: Array, smooth: Array) -> Array:
     with np.errstate(invalid="ignore", divide="ignore"):
         width = reached(doses, smooth, 0.25) - reached(doses, smooth, 0.75)
         return np.where(np.isfinite(width) & (width > 0), 0.5 / width, np.nan)
+
+
+def steepness_bounds(doses: Array, smooth: Array) -> Array:
+    """Between which values steepness must lie: (..., doses) -> (..., 2), equal where it is known.
+
+    A quarter that is left at the last dose is reached beyond it, if ever: 0 at least, and less than
+    if it were reached there.
+    """
+    known, start = steepness(doses, smooth), reached(doses, smooth, 0.75)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        most = np.where(np.isfinite(start), 0.5 / (doses[-1] - start), np.inf)
+    missed = np.isnan(known)
+    return np.stack([np.where(missed, 0.0, known), np.where(missed, most, known)], -1)
+
+
+def steepness_gradient(doses: Array, skills: Array) -> Array:
+    """What steepness gains for each unit of skill at each dose: (doses,) of one curve -> (doses,).
+
+    The derivative through the two segments in which three quarters and one quarter are reached;
+    doses that smoothing made equal share theirs. nan where steepness is undefined.
+    """
+    smooth = falling(skills)
+    value, gradient = steepness(doses, smooth), np.zeros(len(smooth))
+    if np.isnan(value):
+        return np.full(len(smooth), np.nan)
+    for level, sign in ((0.75, 1.0), (0.25, -1.0)):
+        after = int((smooth <= level).argmax())
+        if after == 0:  # there is no segment: the dose is the first one
+            continue
+        high, low = smooth[after - 1], smooth[after]
+        pace = sign * (doses[after] - doses[after - 1]) / (high - low) ** 2
+        gradient[after - 1] += pace * (level - low)
+        gradient[after] += pace * (high - level)
+    blocks = np.cumsum(np.diff(smooth, prepend=smooth[0]) != 0)
+    shared = np.bincount(blocks, gradient) / np.bincount(blocks)
+    return 2 * value**2 * shared[blocks]
 
 
 def knee(doses: Array, smooth: Array) -> Array:

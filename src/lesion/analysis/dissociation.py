@@ -16,8 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lesion.analysis import bootstrap, curves
-from lesion.analysis.compare import holm
-from lesion.analysis.contrast import ALPHA, p_value
+from lesion.analysis.contrast import ALPHA, holm, p_value
 from lesion.analysis.sampled import Sampled
 from lesion.analysis.summary import Analysis, Estimate
 

@@ -5,6 +5,7 @@ draws of a lesion, the seeds of a model. So models are paired through what they 
 changes for one model when another is added, and the same seed gives the same intervals anywhere.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from lesion.analysis import bootstrap, curves
 from lesion.analysis.bootstrap import Replicates, Weights
 from lesion.analysis.responses import Responses
 from lesion.keys import generator
+from lesion.specs import RECOVERED
 
 Array = np.ndarray
 
@@ -48,10 +50,11 @@ def sample(responses: Responses, seed: int = 0, replicates: int = 2000) -> Sampl
 def weights_of(responses: Responses, seed: int, replicates: int = 2000) -> Weights:
     """Resampling weights, the same for whatever shares examples, draws or seeds."""
     r, examples = responses, len(responses.labels)
+    damage = r.lesion.removesuffix(RECOVERED)  # training again starts from the same damage
     return Weights(
         seeds=_drawn(len(r.seeds), replicates, seed, "seeds", r.task, r.model, *r.seeds),
         # The draws of a lesion do the same damage on every task.
-        draws=_drawn(len(r.draws), replicates, seed, "draws", r.lesion, *r.draws),
+        draws=_drawn(len(r.draws), replicates, seed, "draws", damage, *r.draws),
         examples=_drawn(examples, replicates, seed, "examples", r.task, examples),
     )
 
@@ -92,6 +95,46 @@ def gained(main: Replicates) -> Sampled:
     return Sampled(np.zeros(1), value, joint, alone, main.members)
 
 
+def steepened(skill: Sampled, smooth: Array | None = None) -> Sampled:
+    """Steepness as a curve of one dose: by level to first order around the observed curve.
+
+    Steepness depends on few doses, and in resamples of a curve that is itself a sample it varies
+    more than between samples: percentiles of the joint replicates are a third too wide. They are
+    kept for where it is often undefined: `joint` holds its bounds, (replicates, 2).
+
+    Args:
+        smooth: `curves.falling` of the joint replicates, where it is there already.
+    """
+    doses, smooth = skill.doses, curves.falling(skill.joint) if smooth is None else smooth
+    value = curves.steepness(doses, curves.falling(skill.value))
+    gradient = curves.steepness_gradient(doses, skill.value)
+    with np.errstate(invalid="ignore"):
+        alone = {k: value + (s - skill.value) @ gradient[:, None] for k, s in skill.levels.items()}
+    joint = curves.steepness_bounds(doses, smooth)
+    return Sampled(np.zeros(1), value[None], joint, alone, skill.members)
+
+
+def widened(
+    found: tuple[float, float, float], bounds: Array, freedom: Array | float, level: float = 0.95
+) -> tuple[float, float]:
+    """An interval, as wide as the undefined replicates ask for where they are not few.
+
+    Where more replicates are undefined than the interval leaves out at one end, it also holds that
+    of the percentiles, for which each of them is as low, or as high, as it may be.
+
+    Args:
+        found: a value with its interval, to first order.
+        bounds: (replicates, 2) between which the value is, equal where it is known.
+        freedom: of Student's t.
+    """
+    value, lo, hi = found
+    unknown = ~np.isclose(bounds[:, 0], bounds[:, 1], 1e-9, 1e-9)
+    if unknown.mean() <= (1 - level) / 2 or np.isnan(value):
+        return lo, hi
+    low, high = (bootstrap.interval(value, ends, level, freedom) for ends in bounds.T)
+    return min(lo, float(low[0])), max(hi, float(high[1]))
+
+
 def _levels(main: Replicates) -> dict[str, tuple[Array, Array]]:
     """level -> scores (replicates, doses) and chance (replicates,) with that level resampled."""
     fixed = np.full(len(main.joint), main.chance)
@@ -101,8 +144,8 @@ def _levels(main: Replicates) -> dict[str, tuple[Array, Array]]:
     }
 
 
-class Area(NamedTuple):
-    """Retained area with its interval, and what the interval rests on."""
+class Linear(NamedTuple):
+    """A number that is linear in the curve, its interval, and what the interval rests on."""
 
     value: float
     lo: float
@@ -111,11 +154,18 @@ class Area(NamedTuple):
     shares: dict[str, float]  # level -> part of the variance
 
 
-def area_of(skill: Sampled, level: float = 0.95) -> Area:
-    """Retained area of one model."""
-    value = float(curves.retained_area(skill.doses, skill.value))
-    alone = {k: curves.retained_area(skill.doses, s) for k, s in skill.levels.items()}
+def linear_of(
+    skill: Sampled, quantity: Callable[[Array, Array], Array], level: float = 0.95
+) -> Linear:
+    """What a quantity such as `curves.retained_area` is of one model."""
+    value = float(quantity(skill.doses, skill.value))
+    alone = {k: quantity(skill.doses, s) for k, s in skill.levels.items()}
     spread = bootstrap.variances(alone)
     lo, hi = bootstrap.t_interval(value, spread, skill.members, level)
     freedom = float(bootstrap.degrees(spread, skill.members))
-    return Area(value, float(lo), float(hi), freedom, bootstrap.shares(spread))
+    return Linear(value, float(lo), float(hi), freedom, bootstrap.shares(spread))
+
+
+def area_of(skill: Sampled, level: float = 0.95) -> Linear:
+    """Retained area of one model."""
+    return linear_of(skill, curves.retained_area, level)

@@ -9,7 +9,16 @@ from lesion.analysis import bootstrap, curves, health, kinds, scores
 from lesion.analysis.bootstrap import Replicates, Weights
 from lesion.analysis.health import Diagnosis
 from lesion.analysis.responses import Responses
-from lesion.analysis.sampled import Sampled, area_of, gained, sampled, weights_of
+from lesion.analysis.sampled import (
+    Sampled,
+    area_of,
+    gained,
+    linear_of,
+    sampled,
+    steepened,
+    weights_of,
+    widened,
+)
 
 Array = np.ndarray
 
@@ -51,11 +60,13 @@ class Analysis(NamedTuple):
     area: Estimate
     d50: Estimate
     knee: Estimate
+    initial_slope: Estimate
     steepness: Estimate
     shares: dict[str, float]  # level -> part of the variance of the area
     diagnoses: tuple[Diagnosis, ...]
     sampled: Sampled  # the replicates of skill
     gain: Sampled  # those of the intact score above chance
+    steep: Sampled  # those of steepness
     halves: Array  # (replicates,) joint bootstrap of D50
     right: Array | None  # (doses, examples) share of trials that answered rightly; None: no answers
 
@@ -78,6 +89,7 @@ def _one(responses: Responses, drawn: Weights, level: float) -> Analysis:
     main = found[r.metrics[0]]
     skill = sampled(r.doses, main)
     area, smooth = area_of(skill, level), curves.falling(skill.joint)
+    early, steep = linear_of(skill, curves.initial_slope, level), steepened(skill, smooth)
     scored = {name: _curve(replicates, level) for name, replicates in found.items()}
     band = _band(skill.value, skill.levels, skill.members, level)
     plain = scored[main.metric]
@@ -96,11 +108,14 @@ def _one(responses: Responses, drawn: Weights, level: float) -> Analysis:
         intact=Estimate(float(plain.value[0]), float(plain.lo[0]), float(plain.hi[0])),
         area=Estimate(area.value, area.lo, area.hi),
         d50=half_lost(skill.doses, skill.value, *band),
-        **_shape(skill.doses, skill.value, smooth, level, area.freedom),
+        knee=_knee(skill, smooth, level, area.freedom),
+        initial_slope=Estimate(early.value, early.lo, early.hi),
+        steepness=_steepness(steep, level),
         shares=area.shares,
         diagnoses=health.diagnose(r, main),
         sampled=skill,
         gain=gained(main),
+        steep=steep,
         halves=curves.reached(skill.doses, smooth, 0.5),
         right=_right(r),
     )
@@ -127,19 +142,18 @@ def half_lost(doses: Array, value: Array, lo: Array, hi: Array) -> Estimate:
     return Estimate(float(value), float(lo), float(hi))
 
 
-def _shape(
-    doses: Array, observed: Array, replicates: Array, level: float, freedom: float
-) -> dict[str, Estimate]:
-    """Knee and steepness of the smoothed curve; `replicates` are smoothed already."""
-    smooth, found = curves.falling(observed), {}
-    for name, of, limits in (
-        ("knee", curves.knee, (float(doses[0]), float(doses[-1]))),
-        ("steepness", curves.steepness, (0.0, np.inf)),
-    ):
-        value = float(of(doses, smooth))
-        ends = bootstrap.interval(value, of(doses, replicates), level, freedom, limits)
-        found[name] = Estimate(value, *map(float, ends))
-    return found
+def _steepness(steep: Sampled, level: float) -> Estimate:
+    found = linear_of(steep, lambda _, values: values[..., 0], level)
+    lo, hi = widened(found[:3], steep.joint, found.freedom, level)
+    return Estimate(found.value, max(lo, 0.0), hi)
+
+
+def _knee(skill: Sampled, smooth: Array, level: float, freedom: float) -> Estimate:
+    """`smooth`: the joint replicates, smoothed."""
+    value = float(curves.knee(skill.doses, curves.falling(skill.value)))
+    limits = float(skill.doses[0]), float(skill.doses[-1])
+    ends = bootstrap.interval(value, curves.knee(skill.doses, smooth), level, freedom, limits)
+    return Estimate(value, *map(float, ends))
 
 
 def _curve(found: Replicates, level: float) -> Curve:
@@ -180,6 +194,7 @@ def summary_row(analysis: Analysis) -> dict:
         ("retained_area", a.area),
         ("d50", a.d50),
         ("knee", a.knee),
+        ("initial_slope", a.initial_slope),
         ("steepness", a.steepness),
     ):
         row[name], row[f"{name}_lo"], row[f"{name}_hi"] = estimate

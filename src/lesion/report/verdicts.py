@@ -10,22 +10,31 @@ from rich.text import Text
 if TYPE_CHECKING:
     from lesion.analysis.compare import Verdict
     from lesion.analysis.dissociation import Dissociation
+    from lesion.analysis.meta import Meta
+    from lesion.analysis.rates import Rate
 
 DIFFERENCE = "difference: of retained area, the second less the first, with its 95% interval."
+RATES = "initial slope, steepness: skill lost for each unit of dose. "
+ALSO = {"d50": "D50", "initial_slope": "initial slope", "steepness": "steepness"}
 OFFERS = "7 models: about so many would settle it; ×5: five times as many of every source would."
 
 
-def verdict_tables(verdicts: "Sequence[Verdict]") -> list[Table]:
+def verdict_tables(verdicts: "Sequence[Verdict]", also: Sequence[str] = ()) -> list[Table]:
     """A table a task: the lesions, and below each a row a comparison; one more for a chosen dose.
 
     Differences are the second less the first; comparisons of which nothing is known are left to
     `remarks`.
+
+    Args:
+        also: what is compared beside area, in one more table: of `lesion.words.BESIDE`.
     """
     found = []
     for task in dict.fromkeys(v.task for v in verdicts):
         told = [v for v in verdicts if v.task == task and np.isfinite(v.delta)]
         if told:
             found.append(_areas(task, told))
+        if told and also:
+            found.append(_rates(task, told, also))
         at_dose = [v for v in told if v.at_dose is not None]
         if at_dose:
             found.append(_at_dose(task, at_dose))
@@ -44,6 +53,61 @@ def _areas(task: str, verdicts: "Sequence[Verdict]") -> Table:
         notes.append(OFFERS)
     table.caption, table.caption_justify = " ".join(notes), "left"
     return table
+
+
+def _rates(task: str, verdicts: "Sequence[Verdict]", also: Sequence[str]) -> Table:
+    """A row a comparison and quantity; D50 has an interval, and no verdict of its own."""
+    rows: list[tuple[Verdict, Sequence[str | Text]]] = []
+    for v in verdicts:
+        if "d50" in also and v.d50 is not None:
+            rows.append((v, ("D50", _difference(*v.d50), "", "")))
+        rows += [
+            (v, (ALSO[rate.quantity], _difference(*rate[1:4]), _p(rate.p_holm), _slower(v, rate)))
+            for rate in v.rates
+            if rate.quantity in also
+        ]
+    title = f"{task}: which loses skill at a lower rate"
+    table = _by_lesion(title, ("of", "difference", "p", "lower rate"), rows)
+    table.caption, table.caption_justify = RATES + "p: after Holm's correction in each.", "left"
+    return table
+
+
+def _difference(value: float, lo: float, hi: float) -> str:
+    return "undefined" if np.isnan(value) else _signed(value, lo, hi)
+
+
+def _p(value: float) -> str:
+    return "" if np.isnan(value) else f"{value:.3f}"
+
+
+def _slower(v: "Verdict", rate: "Rate") -> Text:
+    names = {"a": v.a, "b": v.b}
+    told = rate.outcome in names
+    return Text(names.get(rate.outcome, rate.answer), style="bold" if told else "")
+
+
+def over_all(metas: "Sequence[Meta]") -> list[Text]:
+    """A sentence or two for each pair of sides over all its tasks and lesions; then their scope."""
+    lines = [_over_all(one) for one in metas]
+    return lines + [Text(scope, style="dim") for scope in dict.fromkeys(m.scope for m in metas)]
+
+
+def _over_all(one: "Meta") -> Text:
+    found, counts = one.pooled, []
+    for word, names in (("task", one.tasks), ("lesion", one.lesions)):
+        counts.append(f"{len(names)} {word}{'s' if len(names) > 1 else ''}")
+    text = Text(f"Over {one.effects} comparisons ({' x '.join(counts)}), {one.b} less {one.a} is ")
+    text.append(f"{_signed(*found.mean)} on average: ").append(one.answer, style="bold")
+    text.append(
+        f". Heterogeneity: true differences vary by a standard deviation of {found.tau:.3f}"
+    )
+    ways = ", ".join(f"{name} {tau:.3f}" for name, tau in found.tau_by.items())
+    text.append(
+        f" ({ways}; I² {found.i2:.0%})" if len(found.tau_by) > 1 else f" (I² {found.i2:.0%})"
+    )
+    if np.isfinite(found.another.lo):
+        text.append(f"; one more would be in {_ends(found.another.lo, found.another.hi)}")
+    return text.append(f". Left out: {'; '.join(one.left_out)}." if one.left_out else ".")
 
 
 def _at_dose(task: str, verdicts: "Sequence[Verdict]") -> Table:
@@ -129,5 +193,9 @@ def _dissociation(one: "Dissociation") -> Text:
 
 def _signed(value: float, lo: float, hi: float) -> str:
     """`+0.031 [-.148, +.209]`."""
-    ends = ", ".join(f"{end:+.3f}".replace("+0.", "+.").replace("-0.", "-.") for end in (lo, hi))
-    return f"{value:+.3f} [{ends}]"
+    return f"{value:+.3f} {_ends(lo, hi)}"
+
+
+def _ends(*ends: float) -> str:
+    short = (f"{end:+.3f}".replace("+0.", "+.").replace("-0.", "-.") for end in ends)
+    return f"[{', '.join(short)}]"
