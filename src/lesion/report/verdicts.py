@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 DIFFERENCE = "difference: of retained area, the second less the first, with its 95% interval."
 RATES = "initial slope, steepness: skill lost for each unit of dose. "
 ALSO = {"d50": "D50", "initial_slope": "initial slope", "steepness": "steepness"}
-OFFERS = "7 models: about so many would settle it; ×5: five times as many of every source would."
+OFFERS = (
+    "7 models: about 7 models a group would settle it; ×5: five times as many of every source "
+    "would."
+)
 
 
 def verdict_tables(verdicts: "Sequence[Verdict]", also: Sequence[str] = ()) -> list[Table]:
