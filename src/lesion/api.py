@@ -98,6 +98,10 @@ class Run:
 
         return summary_frame(self.analyses)
 
+    def changes(self) -> list[str]:
+        """A sentence for each source of the run that is at hand and has changed since."""
+        return self.record.changes()
+
     def progress(self) -> tuple[int, int]:
         """Finished trials, and trials of the study (those that are known to be needed)."""
         done = self.record.done()
@@ -134,7 +138,7 @@ class Run:
 
         return jsonable({
             "study": plain(self.study),
-            "fingerprint": self.study.fingerprint(),
+            "fingerprint": self.record.meta("fingerprint"),
             "progress": dict(zip(("done", "total"), self.progress(), strict=True)),
             "curves": [row for one in self.analyses for row in curve_rows(one)],
             "summary": [summary_row(one) for one in self.analyses],
@@ -221,7 +225,7 @@ def run(
     from lesion.engine.precision import check_device, check_precision
     from lesion.engine.threads import one_thread
     from lesion.engine.work import Setting
-    from lesion.tasks.notes import task_notes
+    from lesion.tasks.notes import task_files, task_notes
 
     study = study if isinstance(study, Study) else find_study(study)
     study = dataclasses.replace(study, precision=precision) if precision else study
@@ -235,8 +239,9 @@ def run(
         watcher.note(note)
     folder = Path(out) if out else Path("runs") / study.name
     record = Record.open(folder, study)
-    tasks = record.as_begun(tasks)
     try:
+        tasks = record.as_begun(tasks)
+        record.hold(tasks, task_files(tasks))
         setting = Setting(study, tasks, device, load_dtype=load_dtype, pinned=_pinned(record))
         with one_thread(device), crew(setting, hiring) as staff:
             needed = rounds.rounds(study, sweep.once)
@@ -248,8 +253,8 @@ def run(
 
 def _pinned(record: Record) -> "dict[Patient, str]":
     """The weights with which a record began: a head that is still there is used again."""
-    from lesion.engine.pins import digest_of
     from lesion.engine.work import Patient
+    from lesion.pinning import digest_of
 
     names, rows = record.rows("models")
     found = [dict(zip(names, row, strict=True)) for row in rows]
