@@ -19,6 +19,7 @@ FLOORS = {
     "choices": 0,
     "digests": 0,
     "errors": 0,
+    "folderlock": 0,
     "keys": 0,
     "origins": 0,
     "schema": 0,

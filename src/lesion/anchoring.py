@@ -36,21 +36,21 @@ def anchored(study: "Study", folder: Path, origin: str) -> "Study":
 
 def _ambiguous(study: "Study", folder: Path) -> Iterator[str]:
     for model in study.models:
-        if not is_path(model.source) and (folder / model.source).is_dir():
-            kind, other = _kind(model.source)
+        name = model.source
+        if not is_path(name) and (folder / name).is_dir():
+            kind, other = _kind(name)
             yield (
-                f"models: {model.source!r} is read as {kind}, and a folder of this name lies beside "
-                f"the study. Write ./{model.source} for the folder, or rename it if you mean {other}."
+                f"models: {name!r} is read as {kind}, and a folder of this name lies beside the "
+                f"study. Write ./{name} for the folder, or rename it if you mean {other}."
             )
-    for lesion in study.lesions:
-        for part in (lesion, *lesion.together):
-            name = part.words
-            if name and not is_word_file(name) and (folder / name).is_file():
-                yield (
-                    f"lesions: {lesion.name}: words: {name!r} is read as a language, and a file of "
-                    f"this name lies beside the study. Write ./{name} for the file, or rename it if "
-                    "you mean the language."
-                )
+    for lesion, part in ((one, part) for one in study.lesions for part in (one, *one.together)):
+        words = part.words
+        if words and not is_word_file(words) and (folder / words).is_file():
+            yield (
+                f"lesions: {lesion.name}: words: {words!r} is read as a language, and a file of "
+                f"this name lies beside the study. Write ./{words} for the file, or rename it if "
+                "you mean the language."
+            )
 
 
 def _kind(source: str) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from functools import cached_property
 from importlib.resources import files
 from itertools import product
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lesion import cuts, rounds
 from lesion.analysis.from_record import responses
 from lesion.errors import LesionError
+from lesion.folderlock import locked
 from lesion.record import FILE, Record
 from lesion.schema import hint, plain
 from lesion.study import Study, pending, read_study
@@ -214,8 +216,8 @@ def run(
             checkpoint.
 
     Raises:
-        LesionError: for a mistake in the study, its data or models, or if `out` holds the run of
-            another study.
+        LesionError: for a mistake in the study, its data or models, if `out` holds the run of
+            another study, or if another process is running one there.
 
     Example:
         >>> lesion.run("quick.yaml", out="runs/quick").curves()
@@ -238,16 +240,13 @@ def run(
     for note in task_notes(tasks):
         watcher.note(note)
     folder = Path(out) if out else Path("runs") / study.name
-    record = Record.open(folder, study)
-    try:
+    with locked(folder, watcher.note), closing(Record.open(folder, study)) as record:
         tasks = record.as_begun(tasks)
         record.hold(tasks, task_files(tasks))
         setting = Setting(study, tasks, device, load_dtype=load_dtype, pinned=_pinned(record))
         with one_thread(device), crew(setting, hiring) as staff:
             needed = rounds.rounds(study, sweep.once)
             sweep.run(study, record, tasks, watcher, staff, needed, load_dtype)
-    finally:
-        record.close()
     return Run(folder)
 
 
