@@ -199,7 +199,7 @@ def test_a_file_of_a_lesion_that_changed_is_refused_and_named(tmp_path, files, n
         Record.open(tmp_path / "run", reading(files))
     assert str(caught.value) == (
         f"{tmp_path / 'run'}: {files / name} ({use}) changed since this run began ({was} -> "
-        f"{now}). Put the file back as it was, or give another folder with --out."
+        f"{now}). Put it back as it was, or give another folder with --out."
     )
     (files / name).write_bytes(before)
     Record.open(tmp_path / "run", reading(files)).close()
@@ -214,7 +214,7 @@ def test_the_same_files_in_another_folder_are_the_same(tmp_path, files):
 def test_a_record_from_before_files_were_held_takes_them_as_they_are(tmp_path, files):
     with closing(Record.open(tmp_path / "run", reading(files))) as record:
         with sqlite3.connect(record.folder / "record.sqlite") as base:
-            base.execute("DELETE FROM meta WHERE key = 'files'")
+            base.execute("DELETE FROM meta WHERE key = 'sources'")
         base.close()
     Record.open(tmp_path / "run", reading(files)).close()
     (files / "words.txt").write_text("town\n")

@@ -6,11 +6,11 @@ import pytest
 
 from lesion import schema
 from lesion.errors import LesionError
+from lesion.identity import differences
 from lesion.specs import LesionSpec, Where
 from lesion.study import (
     INTACT,
     Study,
-    differences,
     parse_study,
     pending,
     read_study,

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from functools import cached_property
 from importlib.resources import files
 from itertools import product
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lesion import cuts, rounds
 from lesion.analysis.from_record import responses
 from lesion.errors import LesionError
+from lesion.folderlock import locked
 from lesion.record import FILE, Record
 from lesion.schema import hint, plain
 from lesion.study import Study, pending, read_study
@@ -106,6 +108,10 @@ class Run:
 
         return summary_frame(self.analyses)
 
+    def changes(self) -> list[str]:
+        """A sentence for each source of the run that is at hand and has changed since."""
+        return self.record.changes()
+
     def progress(self) -> tuple[int, int]:
         """Finished trials, and trials of the study (those that are known to be needed)."""
         done = self.record.done()
@@ -142,7 +148,7 @@ class Run:
 
         return jsonable({
             "study": plain(self.study),
-            "fingerprint": self.study.fingerprint(),
+            "fingerprint": self.record.meta("fingerprint"),
             "progress": dict(zip(("done", "total"), self.progress(), strict=True)),
             "curves": [row for one in self.analyses for row in curve_rows(one)],
             "summary": [summary_row(one) for one in self.analyses],
@@ -221,8 +227,8 @@ def run(
             checkpoint.
 
     Raises:
-        LesionError: for a mistake in the study, its data or models, or if `out` holds the run of
-            another study.
+        LesionError: for a mistake in the study, its data or models, if `out` holds the run of
+            another study, or if another process is running one there.
 
     Example:
         >>> lesion.run("quick.yaml", out="runs/quick").curves()
@@ -232,7 +238,7 @@ def run(
     from lesion.engine.precision import check_device, check_precision
     from lesion.engine.threads import one_thread
     from lesion.engine.work import Setting
-    from lesion.tasks.notes import task_notes
+    from lesion.tasks.notes import task_files, task_notes
 
     study = study if isinstance(study, Study) else find_study(study)
     study = dataclasses.replace(study, precision=precision) if precision else study
@@ -245,22 +251,20 @@ def run(
     for note in task_notes(tasks):
         watcher.note(note)
     folder = Path(out) if out else Path("runs") / study.name
-    record = Record.open(folder, study)
-    tasks = record.as_begun(tasks)
-    try:
+    with locked(folder, watcher.note), closing(Record.open(folder, study)) as record:
+        tasks = record.as_begun(tasks)
+        record.hold(tasks, task_files(tasks))
         setting = Setting(study, tasks, device, load_dtype=load_dtype, pinned=_pinned(record))
         with one_thread(device), crew(setting, hiring) as staff:
             needed = rounds.rounds(study, sweep.once)
             sweep.run(study, record, tasks, watcher, staff, needed, load_dtype)
-    finally:
-        record.close()
     return Run(folder)
 
 
 def _pinned(record: Record) -> "dict[Patient, str]":
     """The weights with which a record began: a head that is still there is used again."""
-    from lesion.engine.pins import digest_of
     from lesion.engine.work import Patient
+    from lesion.pinning import digest_of
 
     names, rows = record.rows("models")
     found = [dict(zip(names, row, strict=True)) for row in rows]

@@ -16,7 +16,7 @@ def catalogue(kind: str) -> dict[str, dict[str, str]]:
 
 def _models() -> dict[str, dict[str, str]]:
     from lesion.models.families import FAMILIES
-    from lesion.models.load import twins
+    from lesion.origins import twins
 
     families = {
         name: f"any checkpoint with model_type {name}, from a hub or a folder" for name in FAMILIES

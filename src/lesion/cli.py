@@ -134,6 +134,7 @@ def show(run: RunFolder, as_json: AsJson = False) -> None:
     from lesion.api import Run
 
     found = Run(run)
+    _warn(found)
     if as_json:
         sys.stdout.write(json.dumps(found.as_json(), indent=2) + "\n")
     else:
@@ -151,7 +152,9 @@ def report(
     """Write the figures and `curves.csv` of a run again."""
     from lesion.api import Run
 
-    for path in Run(run).write_report(metric or ()):
+    found = Run(run)
+    _warn(found)
+    for path in found.write_report(metric or ()):
         out.print(str(path), markup=False)
 
 
@@ -278,6 +281,12 @@ def _as_typed(options: dict[str, Any]) -> str:
     silent = ("cpu", "local", "float32", "", None)
     said = {name.replace("_", "-"): of for name, of in options.items() if of not in silent}
     return "".join(f" --{name} {value}" for name, value in said.items())
+
+
+def _warn(found: "Run") -> None:
+    """Of sources that have changed since they were scored."""
+    for line in found.changes():
+        err.print(f"Warning: {line}", markup=False, soft_wrap=True)
 
 
 def _print_answer(found: "Run") -> None:

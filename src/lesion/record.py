@@ -6,7 +6,6 @@ the number of workers; wall times live in `timings`. Where the units of a lesion
 `places`; each trial has how many of them it destroyed, place by place.
 """
 
-import hashlib
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping
@@ -16,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lesion import cuts, recordfile
+from lesion import cuts, pinning, recordfile, recordpins
 from lesion.cuts import Cuts
 from lesion.errors import LesionError
+from lesion.identity import differences
 from lesion.schema import hint, plain
-from lesion.study import LESION_FILES, Study, Trial, differences, parse_study, write_study
+from lesion.study import Study, Trial, parse_study, write_study
 
 if TYPE_CHECKING:  # a record is read where torch is not wanted
     from lesion.damage.receipt import Place
@@ -69,13 +69,15 @@ class Record:
 
         Raises:
             LesionError: if the folder holds a run of a different study, with the differences, if
-                a file that a lesion reads has changed since, or if the folder is read-only.
+                a model or a file that a lesion reads has changed since, or if the folder is
+                read-only.
         """
         folder = Path(folder)
         if not (folder / FILE).is_file():
             _create(folder, study)
         record = cls(folder)
-        changed = differences(record.study, study)
+        pins, same = recordpins.hold(record._base, folder, record.study, study)
+        changed = differences(record.study, study, same)
         if changed:
             raise LesionError(
                 f"{folder}: holds a run of another study. Changed:\n  "
@@ -90,7 +92,7 @@ class Record:
         if record._version != recordfile.VERSION:
             recordfile.upgrade(record._base)
             record._version = recordfile.VERSION
-        record._pin_files(study)
+        recordpins.store(record._base, pins)
         if record.study != study:  # other comparisons of the same scores
             record._store(study)
         return record
@@ -103,24 +105,27 @@ class Record:
         (self.folder / STUDY).write_text(write_study(study), encoding="utf-8")
         self.study = study
 
-    def _pin_files(self, study: Study) -> None:
-        """Hold the files that lesions read to what they held when the run began."""
-        row = self._base.execute("SELECT value FROM meta WHERE key = 'files'").fetchone()
-        before, now = json.loads(row[0]) if row else {}, _files(study)
-        for use, (path, digest) in now.items():
-            was = before.get(use, digest)
-            if was != digest:
-                raise LesionError(
-                    f"{self.folder}: {path} ({use}) changed since this run began "
-                    f"({was} -> {digest}). Put the file back as it was, or give another folder "
-                    "with --out."
-                )
-        found = before | {use: digest for use, (_, digest) in now.items()}
-        if found != before:
-            with self._base:
-                self._base.execute(
-                    "INSERT OR REPLACE INTO meta VALUES ('files', ?)", (json.dumps(found),)
-                )
+    def hold(self, tasks: "Mapping[str, Task]", files: Mapping[str, Path]) -> None:
+        """Hold tasks, and the files that they are read from, to what they were.
+
+        Args:
+            tasks: as `as_begun` gives them.
+            files: use -> path; a file of examples that are scored may be written otherwise as
+                long as the examples are the same.
+
+        Raises:
+            LesionError: if trials were made with other examples, or heads with others.
+        """
+        for task in tasks.values():
+            self._check("tasks", ("task",), (task.name,), task.digest, f"{task.name}: its examples")
+        now = pinning.pins(files)
+        taught = {use: pin for use, pin in now.items() if use.startswith(pinning.TAUGHT)}
+        recordpins.check(self.folder, recordpins.stored(self._base), taught)
+        recordpins.store(self._base, now)
+
+    def changes(self) -> list[str]:
+        """A sentence for each source that is at hand and holds something else than it did."""
+        return list(recordpins.changes(recordpins.stored(self._base)))
 
     def meta(self, key: str) -> str:
         """A value of the `meta` table."""
@@ -213,19 +218,23 @@ class Record:
         return former if former.digest == row[0] else task
 
     def _pin(self, table: str, keys: tuple[str, ...], values: tuple, what: str) -> None:
-        where = " AND ".join(f"{key} = ?" for key in keys)
-        row = self._base.execute(
-            f"SELECT digest FROM {table} WHERE {where}", values[: len(keys)]
-        ).fetchone()
-        if row is None:
+        if not self._check(table, keys, values[: len(keys)], values[-1], what):
             marks = ",".join("?" * len(values))
             with self._base:
                 self._base.execute(f"INSERT INTO {table} VALUES ({marks})", values)
-        elif row[0] != values[-1]:
+
+    def _check(
+        self, table: str, keys: tuple[str, ...], values: tuple, digest: str, what: str
+    ) -> bool:
+        """Hold a digest to the one that is stored; whether there is one."""
+        where = " AND ".join(f"{key} = ?" for key in keys)
+        row = self._base.execute(f"SELECT digest FROM {table} WHERE {where}", values).fetchone()
+        if row is not None and row[0] != digest:
             raise LesionError(
                 f"{self.folder}: {what} changed since this run began "
-                f"({row[0]} -> {values[-1]}). Give another folder with --out."
+                f"({row[0]} -> {digest}). Give another folder with --out."
             )
+        return row is not None
 
     def add_cut(self, trial: Trial, share: float) -> None:
         """Store which share of the examples was cut at max_length in what a trial read.
@@ -317,17 +326,3 @@ def _create(folder: Path, study: Study) -> None:
         "versions": json.dumps(dict(recordfile.versions())),
     }
     recordfile.create(folder / FILE, meta)
-
-
-def _files(study: Study) -> dict[str, tuple[str, str]]:
-    """The files that lesions read: which key of which lesion -> path and digest of the content."""
-    found = {}
-    for lesion in study.lesions:
-        for part in (lesion, *lesion.together):
-            for key in LESION_FILES:
-                path = getattr(part, key)
-                if path and Path(path).is_file():
-                    digest = hashlib.blake2b(Path(path).read_bytes(), digest_size=16).hexdigest()
-                    where = "" if part is lesion else f", {part.name}"
-                    found[f"{key} of lesion {lesion.name}{where}"] = (path, digest)
-    return found

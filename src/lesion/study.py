@@ -5,8 +5,6 @@ every mistake is reported at once with its place in the file.
 """
 
 import dataclasses
-import hashlib
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,11 +14,12 @@ from typing import Any, NamedTuple
 import yaml
 
 from lesion import schema, shorthand
+from lesion.anchoring import anchored
 from lesion.errors import LesionError
+from lesion.identity import fingerprint
 from lesion.schema import field
 from lesion.specs import (
     RECOVERED,
-    SPLITS,
     Compare,
     Draws,
     Figures,
@@ -31,7 +30,6 @@ from lesion.specs import (
 )
 from lesion.words import PRECISIONS
 
-LESION_FILES = ("file", "words")  # keys of a lesion that may name a file
 INTACT = ""  # the lesion of a trial at dose 0
 
 
@@ -135,9 +133,12 @@ class Study:
         return asked
 
     def fingerprint(self) -> str:
-        """Digest of everything that decides the scores, whatever folder the files lie in."""
-        text = json.dumps(_comparable(self), sort_keys=True)
-        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+        """Digest of everything that decides the scores, whatever folder the files lie in.
+
+        Files and model folders count with their content, and with their name where they are not
+        at hand. Models of a hub count with their id and revision.
+        """
+        return fingerprint(self)
 
 
 def pending(study: Study, done: set[Trial]) -> Iterator[Trial]:
@@ -153,7 +154,7 @@ def read_study(path: str | Path) -> Study:
     """
     path = Path(path)
     study = parse_study(read_yaml(path), path.name)
-    return _anchored(study, path.resolve().parent)
+    return anchored(study, path.resolve().parent, path.name)
 
 
 def parse_study(value: Any, origin: str = "study") -> Study:
@@ -245,68 +246,3 @@ def study_schema() -> dict[str, Any]:
         **shape,
         "$defs": {"lesion": lesion},
     }
-
-
-def differences(old: Study, new: Study) -> list[str]:
-    """What changed between two studies: `key: old -> new`, one line each."""
-    before, after = _flat(_comparable(old)), _flat(_comparable(new))
-    return [
-        f"{key}: {schema.show(before.get(key))} -> {schema.show(after.get(key))}"
-        for key in sorted({*before, *after})
-        if before.get(key) != after.get(key)
-    ]
-
-
-def _comparable(study: Study) -> dict[str, Any]:
-    """What decides the scores: not the folders of files, nor what is compared and drawn later."""
-    value = schema.plain(study)
-    del value["compare"], value["figures"]
-    for task in value["tasks"]:
-        task.update({key: Path(task[key]).name for key in (*SPLITS, "file") if task[key]})
-    for lesion in value["lesions"]:
-        for part in (lesion, *lesion["together"]):
-            part.update({key: Path(part[key]).name for key in LESION_FILES if part[key]})
-    for model in value["models"]:
-        if Path(model["source"]).is_absolute():
-            model["source"] = Path(model["source"]).name
-    return value
-
-
-def _flat(value: Any, path: str = "") -> dict[str, Any]:
-    if isinstance(value, dict):
-        pairs = [(schema.join(path, key), item) for key, item in value.items()]
-    elif isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
-        pairs = [(f"{path}[{number}]", item) for number, item in enumerate(value)]
-    else:
-        return {path: value}
-    return {key: leaf for at, item in pairs for key, leaf in _flat(item, at).items()}
-
-
-def _anchored(study: Study, folder: Path) -> Study:
-    """Relative paths that exist beside the study file become absolute."""
-
-    def found(text: str | None) -> str | None:
-        return str(folder / text) if text and (folder / text).exists() else text
-
-    tasks = tuple(
-        dataclasses.replace(
-            task,
-            train=found(task.train),
-            dev=found(task.dev),
-            test=found(task.test),
-            file=found(task.file),
-        )
-        for task in study.tasks
-    )
-    models = tuple(
-        dataclasses.replace(model, source=str(found(model.source))) for model in study.models
-    )
-
-    def anchored(one: LesionSpec) -> LesionSpec:
-        together = tuple(anchored(part) for part in one.together)
-        return dataclasses.replace(
-            one, file=found(one.file), words=found(one.words), together=together
-        )
-
-    lesions = tuple(anchored(one) for one in study.lesions)
-    return dataclasses.replace(study, tasks=tasks, models=models, lesions=lesions)

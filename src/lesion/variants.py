@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lesion.errors import LesionError
+from lesion.origins import is_path
 from lesion.specs import CLOZE_EXAMPLES, LesionSpec, TaskSpec
 from lesion.study import Study
 
@@ -51,10 +52,10 @@ def on_models(study: Study, source: str) -> Study:
     Raises:
         LesionError: for a folder that holds no model.
     """
-    sources = [source]
-    folder = Path(source)
+    folder = Path(source).expanduser()
+    sources = [str(folder.absolute()) if is_path(source) and folder.is_dir() else source]
     if folder.is_dir() and not (folder / "config.json").is_file():
-        sources = [str(path.parent) for path in sorted(folder.glob("*/config.json"))]
+        sources = [str(path.parent.absolute()) for path in sorted(folder.glob("*/config.json"))]
         if not sources:
             raise LesionError(
                 f"--models: {source} holds no model folder (with a config.json) and is none."

@@ -7,7 +7,7 @@ import pytest
 
 from lesion.engine.bench import find, lay
 from lesion.engine.threads import one_thread
-from lesion.models.load import TWINS, twins
+from lesion.origins import TWINS, twins
 from lesion.pretraining.card import read_card
 from lesion.specs import ModelSpec
 from lesion.tasks.agreement import agreement

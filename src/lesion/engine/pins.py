@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 
 from lesion.models.load import Checkpoint
+from lesion.pinning import READ
 from lesion.specs import LesionSpec
 from lesion.study import Study
-
-READ = ", read as "  # between the digest and the rest
 
 
 def pin(checkpoint: Checkpoint, study: Study, load_dtype: str) -> str:
@@ -26,11 +25,6 @@ def pin(checkpoint: Checkpoint, study: Study, load_dtype: str) -> str:
         read += [f"loaded {checkpoint.stored}"] if load_dtype == "stored" else []
         read += [f"bits of {checkpoint.stored}"] if any(map(_of_bits, _parts(study))) else []
     return checkpoint.digest + (READ + ", ".join(read) if read else "")
-
-
-def digest_of(pinned: str) -> str:
-    """The digest alone."""
-    return pinned.partition(READ)[0]
 
 
 def _parts(study: Study) -> Iterator[LesionSpec]:

@@ -4,8 +4,6 @@ Weights are read from safetensors, or from torch files with `weights_only`; code
 repository carries is never run.
 """
 
-import hashlib
-import importlib.util
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,12 +19,13 @@ from huggingface_hub.errors import HTTPError as AnyHTTPError  # type: ignore[att
 from safetensors import SafetensorError
 from torch import nn
 
+from lesion import digests
 from lesion.errors import LesionError
 from lesion.models.families import FAMILIES
 from lesion.models.inputs import padding_id
 from lesion.models.missing import check_missing, generator_kept
-from lesion.models.stored import LOADED, WEIGHTS, Loaded, name_of, number_of, stored_format
-from lesion.schema import hint
+from lesion.models.stored import LOADED, Loaded, name_of, number_of, stored_format
+from lesion.origins import folder_of
 
 HEADS = {
     "classification": "AutoModelForSequenceClassification",
@@ -34,7 +33,6 @@ HEADS = {
     "causal": "AutoModelForCausalLM",
     "base": "AutoModel",
 }
-TWINS = Path(__file__).parent.parent / "twins"
 
 
 @dataclass(frozen=True)
@@ -63,12 +61,13 @@ def resolve(source: str, revision: str | None = None) -> Checkpoint:
     """Find a source and pin it.
 
     Raises:
-        LesionError: if it is neither a model folder nor to be had from the hub.
+        LesionError: if it is neither a model folder nor to be had from the hub, or if a hub id is
+            also the name of a folder here.
     """
-    folder = _twin(source) or _inside_package(source) or Path(source).expanduser()
-    if folder.is_dir():
-        return Checkpoint(source, str(folder), None, _folder_digest(folder))
-    if folder.is_absolute() or source.startswith((".", "~")) or source.count("/") > 1:
+    folder = folder_of(source)
+    if folder is not None and folder.is_dir():
+        return Checkpoint(source, str(folder), None, digests.of_model(folder))
+    if folder is not None:
         raise LesionError(f"{source}: no such folder. Give a model folder or a hub id.")
     commit = _commit(source, revision)
     return Checkpoint(source, source, commit, f"{source}@{commit}")
@@ -149,7 +148,7 @@ def check_here(checkpoint: Checkpoint) -> None:
     if checkpoint.revision is not None:
         return  # pinned to a commit of the hub
     folder = Path(checkpoint.path)
-    if not folder.is_dir() or _folder_digest(folder) != checkpoint.digest:
+    if not folder.is_dir() or digests.of_model(folder) != checkpoint.digest:
         wrong = "holds another model" if folder.is_dir() else "is not there"
         raise LesionError(
             f"{folder}: {wrong} on {platform.node()}. Every node must see the same folders: put "
@@ -223,36 +222,6 @@ def _explained(source: str) -> Iterator[None]:
         raise LesionError(f"{source}: cannot be loaded as a model: {first}") from error
 
 
-def twins() -> dict[str, Path]:
-    """The built-in twins: name -> model folder."""
-    return {path.parent.name: path.parent for path in sorted(TWINS.glob("*/config.json"))}
-
-
-def _twin(source: str) -> Path | None:
-    """`twin/NAME`: a model that comes with Lesion."""
-    if not source.startswith("twin/"):
-        return None
-    name, known = source.removeprefix("twin/"), twins()
-    if name not in known:
-        there = f"There are {', '.join(known)}." if known else "None is installed."
-        raise LesionError(f"{source}: there is no twin of this name. {there}{hint(name, known)}")
-    return known[name]
-
-
-def _inside_package(source: str) -> Path | None:
-    """`python:PACKAGE/FOLDER`: a model that an installed Python package carries."""
-    if not source.startswith("python:"):
-        return None
-    package, _, inside = source.removeprefix("python:").partition("/")
-    found = importlib.util.find_spec(package)
-    if found is None or found.origin is None:
-        raise LesionError(
-            f"{source}: the Python package {package} is not installed. Install it with "
-            f"pip install {package.replace('_', '-')}."
-        )
-    return Path(found.origin).parent / inside
-
-
 def _commit(source: str, revision: str | None) -> str:
     """The commit that a revision stands for; from the local cache where the hub is out of reach."""
     try:
@@ -283,22 +252,3 @@ def _cached_commit(source: str, revision: str) -> str:
             "hold the model. Give a local folder, or run once with a network."
         )
     return Path(found).parent.name
-
-
-def _folder_digest(folder: Path) -> str:
-    """blake2b over configuration and weights: what decides the scores."""
-    if not (folder / "config.json").is_file():
-        raise LesionError(f"{folder}: is not a model folder: it has no config.json.")
-    names = sorted(
-        path.name
-        for path in folder.iterdir()
-        if path.suffix in (".safetensors", ".bin", ".json", ".txt", ".model") and path.is_file()
-    )
-    if not any(name.endswith((".safetensors", ".bin")) for name in names):
-        raise LesionError(f"{folder}: holds no weights ({', '.join(WEIGHTS[:3])}).")
-    digest = hashlib.blake2b(digest_size=16)
-    for name in names:
-        digest.update(name.encode() + b"\0")
-        with (folder / name).open("rb") as file:
-            digest.update(hashlib.file_digest(file, "blake2b").digest())
-    return digest.hexdigest()

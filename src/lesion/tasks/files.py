@@ -51,6 +51,11 @@ class OwnFiles:
             )
         self._path(self.default)
 
+    @property
+    def files(self) -> dict[str, Path]:
+        """File of each split."""
+        return self.paths
+
     @cached_property
     def classes(self) -> tuple[str, ...]:
         """Labels of the training file in order; without one, of the file that is evaluated."""

@@ -159,6 +159,12 @@ class GlueFolder:
         """Label names in order of index."""
         return self.task.classes
 
+    @property
+    def files(self) -> dict[str, Path]:
+        """File of each split that is there."""
+        found = ((split, self._file(split)) for split in SPLITS)
+        return {split: path for split, path in found if path is not None}
+
     def read(self, split: str) -> Split:
         """Reads train, dev or test; a split without public labels is an error."""
         table = self._table(split)
@@ -172,9 +178,12 @@ class GlueFolder:
         note = f"{self.name}: {broken} of {table.path} are left out." if broken else ""
         return Split(texts, labels, origin, note)
 
-    def _table(self, split: str) -> Table:
+    def _file(self, split: str) -> Path | None:
         names = self.task.files[SPLITS.index(split)]
-        path = next((path for name in names if (path := self.folder / name).is_file()), None)
+        return next((path for name in names if (path := self.folder / name).is_file()), None)
+
+    def _table(self, split: str) -> Table:
+        names, path = self.task.files[SPLITS.index(split)], self._file(split)
         if path is None and split == "test" and not self.task.test_labelled:
             raise unlabelled(self.name, str(self.folder))
         if path is None:
