@@ -2,11 +2,10 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from functools import cached_property
 from importlib.resources import files
-from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ from lesion.errors import LesionError
 from lesion.folderlock import locked
 from lesion.record import FILE, Record
 from lesion.schema import hint, plain
-from lesion.study import Study, pending, read_study
+from lesion.study import Study, Trial, pending, read_study
 from lesion.words import LOAD_DTYPES
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from lesion.analysis.dissociation import Dissociation
     from lesion.analysis.meta import Meta
     from lesion.analysis.summary import Analysis
+    from lesion.damage.lesion import Damage
     from lesion.engine.sweep import Watcher
     from lesion.engine.work import Measured, Patient
     from lesion.tasks.base import Task
@@ -237,7 +237,7 @@ def run(
     from lesion.engine.hiring import Hiring, crew
     from lesion.engine.precision import check_device, check_precision
     from lesion.engine.threads import one_thread
-    from lesion.engine.work import Setting
+    from lesion.engine.work import Patient, Setting
     from lesion.tasks.notes import task_files, task_notes
 
     study = study if isinstance(study, Study) else find_study(study)
@@ -251,14 +251,34 @@ def run(
     for note in task_notes(tasks):
         watcher.note(note)
     folder = Path(out) if out else Path("runs") / study.name
-    with locked(folder, watcher.note), closing(Record.open(folder, study)) as record:
-        tasks = record.as_begun(tasks)
-        record.hold(tasks, task_files(tasks))
-        setting = Setting(study, tasks, device, load_dtype=load_dtype, pinned=_pinned(record))
-        with one_thread(device), crew(setting, hiring) as staff:
-            needed = rounds.rounds(study, sweep.once)
-            sweep.run(study, record, tasks, watcher, staff, needed, load_dtype)
+    with ExitStack() as stack:
+        stack.enter_context(locked(folder, watcher.note))
+        record, pinned = None, dict[Patient, str]()
+        if (folder / FILE).is_file():
+            record = stack.enter_context(closing(Record.open(folder, study)))
+            tasks = record.as_begun(tasks)
+            record.hold(tasks, task_files(tasks))
+            pinned = _pinned(record)
+        setting = Setting(study, tasks, device, load_dtype=load_dtype, pinned=pinned)
+        stack.enter_context(one_thread(device))
+        staff = stack.enter_context(crew(setting, hiring))
+        if engine != "ray":  # whose workers may see other files
+            sweep.rehearse(_awaited(study, record), staff, watcher)
+        if record is None:  # what cannot run leaves no run behind
+            record = stack.enter_context(closing(Record.open(folder, study)))
+            record.hold(tasks, task_files(tasks))
+        needed = rounds.rounds(study, sweep.once)
+        sweep.run(study, record, tasks, watcher, staff, needed, load_dtype)
     return Run(folder)
+
+
+def _awaited(study: Study, record: Record | None) -> Iterable[Trial]:
+    """Trials that are not in the record; where they are added as needed, the next round's."""
+    if record is None:
+        return study.trials()
+    if rounds.adaptive(study):
+        return rounds.missing(study, record)
+    return pending(study, record.done())
 
 
 def _pinned(record: Record) -> "dict[Patient, str]":
@@ -305,19 +325,51 @@ def intact_line(study: Study, folder: str | Path) -> Callable[["Measured"], str]
 
 
 def load_tasks(study: Study, data: str | Path | None = None) -> "dict[str, Task]":
-    """The tasks of a study; mistakes in them come before any model is loaded."""
+    """The tasks of a study; mistakes in them come before any model is loaded.
+
+    Raises:
+        LesionError: with all of them, and with all lesions that do not suit a task.
+    """
+    problems: list[str] = []
+    tasks, _ = resolved(study, data, problems)
+    if problems:
+        raise LesionError("\n".join(problems))
+    return tasks
+
+
+def resolved(
+    study: Study, data: str | Path | None, problems: list[str]
+) -> "tuple[dict[str, Task], dict[str, Damage]]":
+    """The tasks and lesions of a study that can be had, by name.
+
+    Args:
+        problems: gets what is wrong with the others, and with lesions on tasks that do not suit
+            them; each once.
+    """
+    from lesion.damage.lesion import build
+    from lesion.engine.suits import all_unsuited
     from lesion.tasks import load
 
-    tasks: dict[str, Task] = {spec.name: load(spec, data) for spec in study.tasks}
-    for task in tasks.values():
-        len(task.labels)
-    retrained = [one.name for one in study.lesions if one.retrained]
-    if retrained:
-        from lesion.engine.recovery import check_trainable
+    tasks: dict[str, Task] = {}
+    damages: dict[str, Damage] = {}
+    for spec in study.tasks:
+        with _noted(problems):
+            task = load(spec, data)
+            len(task.labels)
+            tasks[spec.name] = task
+    for one in study.lesions:
+        with _noted(problems):
+            damages[one.name] = build(one, study.seed)
+    problems += all_unsuited(damages, tasks.values())
+    return tasks, damages
 
-        for task, name in product(tasks.values(), retrained):
-            check_trainable(name, task)
-    return tasks
+
+@contextmanager
+def _noted(problems: list[str]) -> Iterator[None]:
+    try:
+        yield
+    except LesionError as error:
+        problems.append(str(error))
 
 
 def find_study(name: str | Path) -> Study:

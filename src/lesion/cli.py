@@ -102,7 +102,10 @@ def check(
     models: Models = None,
     workers: Workers = None,
 ) -> None:
-    """Validate a study, and say what it would run, about how long and in how much memory."""
+    """Validate and try a study, and say what it would run, how long and in how much memory.
+
+    Exit code 2 if anything of it cannot run.
+    """
     from lesion.check import HEADINGS, plan
 
     report = plan(_study(study, quick, models, limit), data, workers)
@@ -114,6 +117,10 @@ def check(
     out.print(table)
     for line in report.lines:
         out.print(line, markup=False)
+    for problem in report.problems:
+        err.print(f"lesion: {problem}", style="red", markup=False, soft_wrap=True)
+    if report.problems:
+        raise typer.Exit(2)
 
 
 @app.command()

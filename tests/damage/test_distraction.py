@@ -507,18 +507,3 @@ def test_a_model_without_a_mask_token_cannot_be_masked():
         "mask: Gpt has no mask token. "
         "Choose a masked language model such as BERT or XLM, or take drop."
     )
-
-
-def test_a_task_without_labelled_texts_is_refused():
-    class Cloze:
-        name, kind = "holes", "cloze"
-
-    with (
-        pytest.raises(LesionError) as caught,
-        Distraction("drop").wounded(Cloze(), None, lambda task: None),
-    ):
-        pass
-    assert str(caught.value) == (
-        "drop: a distraction changes labelled texts (kind: classify). "
-        "Task 'holes' is of kind cloze. Leave one of them out."
-    )

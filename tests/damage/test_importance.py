@@ -112,17 +112,3 @@ def test_a_study_takes_the_examples_from_the_training_split(tmp_path, tiny_bert)
     damage = {one["lesion"]: one["damage"] for one in trials if one["dose"] == 0.3}
     assert damage["importance"] != damage["importance-descending"]
     assert {one["draw"] for one in trials} == {0}
-
-
-def test_pairs_have_no_training_examples(tmp_path, tiny_bert):
-    from lesion.damage.originals import COPIES
-    from lesion.engine.bench import Bench, opened
-    from lesion.tasks.agreement import agreement
-
-    bench = Bench(None, load_model(str(tiny_bert)), agreement("en"), None, COPIES)
-    with pytest.raises(LesionError) as caught:
-        opened(Lesion(order="fisher"), bench, 0)
-    assert str(caught.value) == (
-        "an order by importance needs a task of kind classify, which has training examples. "
-        "agreement-en is of kind pairs."
-    )

@@ -1,7 +1,7 @@
 import pytest
 
 from lesion.engine.hiring import Hiring, read_resources, wanted
-from lesion.engine.workers import cores
+from lesion.engine.machine import cores
 from lesion.errors import LesionError
 
 

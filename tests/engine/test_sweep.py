@@ -173,21 +173,6 @@ def test_rows_that_were_left_out_are_noted_in_a_run_and_in_check(small, tmp_path
     assert note in plan(study).lines
 
 
-def test_an_order_by_importance_needs_examples_of_several_classes(tmp_path, tiny_bert):
-    data = labs.write_pairs(tmp_path / "pairs.tsv", examples=384)
-    header, *lines = data.read_text().splitlines()
-    lines.sort(key=lambda line: line.endswith("yes"))
-    data.write_text("\n".join([header, *lines]) + "\n")
-    lesions = [{"units": "heads", "order": "importance"}]
-    study = parse_study(labs.study(tiny_bert, data, lesions=lesions))
-    with pytest.raises(LesionError) as caught:
-        lesion.run(study, tmp_path / "run")
-    assert str(caught.value) == (
-        "an order by importance reads the first 128 training examples, and those of pairs are all "
-        "'no': they are sorted by label. Shuffle the training file."
-    )
-
-
 def test_a_note_is_passed_on_once_however_many_rounds_there_are(tmp_path, tiny_bert):
     data = labs.write_pairs(tmp_path / "pairs.tsv")
     value = labs.study(tiny_bert, data, draws={"from": 3, "to": 5, "until": 1e-9})

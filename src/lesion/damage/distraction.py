@@ -128,13 +128,8 @@ class Distraction:
             draw: which random realisation.
 
         Raises:
-            LesionError: if the task is none of labelled texts, or as `opened`.
+            LesionError: as `opened`.
         """
-        if not isinstance(task, Classification):
-            raise LesionError(
-                f"{self.name}: a distraction changes labelled texts (kind: classify). "
-                f"Task {task.name!r} is of kind {task.kind}. Leave one of them out."
-            )
         if self.kind == "mask":
             unmasked([], tokenizer)
         wound = DistractionWound(

@@ -14,7 +14,7 @@ from lesion.damage.originals import Originals
 from lesion.engine.forward import Scorer
 from lesion.engine.heads import fitted, head_labels, head_notes
 from lesion.engine.recovery import retrained
-from lesion.errors import LesionError
+from lesion.engine.suits import EXAMPLES
 from lesion.models.finetune import finetuned
 from lesion.models.inputs import collate, language_of
 from lesion.models.load import (
@@ -32,7 +32,7 @@ from lesion.tasks.classify import Classification
 
 Progress = Callable[[int, int], None]
 Note = Callable[[str], None]
-EXAMPLES = 128  # of the training set, for orders by importance and effect mean
+SUITED = "asked before any model is loaded (lesion.engine.suits)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +93,7 @@ def find(
             checkpoint, tokenizer, task, recipe, seed, device, progress, note, pinned
         )
     elif task.head == "classification":
-        columns = _columns(spec, load_config(checkpoint), task)
+        columns = columns_of(spec, load_config(checkpoint), task)
     return replace(checkpoint, columns=columns, stored=format_of(checkpoint))
 
 
@@ -120,13 +120,18 @@ def lay(
 
     model: Any = load(device)
     notes = notes_on(spec, model, task)
-    columns = _columns(spec, model.config, task)
+    columns = columns_of(spec, model.config, task)
     score = Scorer(model, load_tokenizer(checkpoint), task, columns=columns)
     originals = Originals(model, lambda: load("cpu"))
     return Bench(checkpoint, model, task, score, originals, precision, columns, tuple(notes))
 
 
-def _columns(spec: ModelSpec, config: Any, task: Task) -> tuple[int, ...] | None:
+def columns_of(spec: ModelSpec, config: Any, task: Task) -> tuple[int, ...] | None:
+    """The head's output for each class of a task; None where they stand in the task's order.
+
+    Raises:
+        LesionError: if the names of the classes conflict.
+    """
     fit = fitted(spec.source, config, task) if task.head == "classification" else None
     return fit.columns if fit and fit.moved else None
 
@@ -151,15 +156,12 @@ def notes_on(spec: ModelSpec, model: Any, task: Task) -> list[str]:
 def opened(damage: Damage, bench: Bench, draw: int) -> AbstractContextManager[Any]:
     """A lesion of the model, or a distraction in what it reads; undone on leaving."""
     if isinstance(damage, Distraction):
-        if not isinstance(bench.task, Classification):
-            raise LesionError(
-                f"{damage.name}: a distraction needs a task of kind classify. "
-                f"{bench.task.name} is of kind {bench.task.kind}."
-            )
+        assert isinstance(bench.task, Classification), SUITED
         score = bench.score
         return damage.wounded(bench.task, score.tokenizer, score.read, draw)
     examples = _examples(bench, damage.needs_labels) if damage.needs_examples else ()
     if isinstance(damage, Recovering):
+        assert isinstance(bench.task, Classification), SUITED
         return retrained(
             damage, bench.model, bench.score.tokenizer, bench.task, draw, examples, bench.columns
         )
@@ -172,18 +174,11 @@ def _examples(bench: Bench, labelled: bool) -> list[dict[str, torch.Tensor]]:
     Where there are none and labels are not needed: as many of the evaluated rows, evenly spaced.
     """
     task, config = bench.task, cast(Any, bench.model.config)
-    if labelled and not isinstance(task, Classification):
-        raise LesionError(
-            f"an order by importance needs a task of kind classify, which has training examples. "
-            f"{task.name} is of kind {task.kind}."
-        )
     tokenizer = bench.score.tokenizer
     labels: list[int] = []
     if isinstance(task, Classification) and (labelled or task.trains):
         rows, found = task.encode_split("train", tokenizer, config, EXAMPLES)
         labels = head_labels(found, bench.columns).tolist()
-        if labelled:
-            _check_several(task, found.tolist())
     else:
         rows = task.encode(tokenizer, config).rows
         rows = rows[:: -(-len(rows) // EXAMPLES)]
@@ -192,16 +187,6 @@ def _examples(bench: Bench, labelled: bool) -> list[dict[str, torch.Tensor]]:
     for inputs, label in zip(examples, labels, strict=False):
         inputs["labels"] = torch.tensor([label], device=bench.device)
     return examples
-
-
-def _check_several(task: Classification, labels: list[int]) -> None:
-    """Refuse to rank units by examples of one class: the file is sorted."""
-    if len(set(labels)) == 1:
-        raise LesionError(
-            f"an order by importance reads the first {len(labels)} training examples, and those of "
-            f"{task.name} are all {task.classes[labels[0]]!r}: they are sorted by label. Shuffle "
-            "the training file."
-        )
 
 
 def train_head(

@@ -15,7 +15,7 @@ import torch
 import transformers
 
 import lesion
-from lesion.engine.work import Agenda, Event, Job, Lost, Measured, Tell
+from lesion.engine.work import Event, Job, Lost, Measured, Pieces, Tell
 from lesion.errors import LesionError
 from lesion.study import Trial
 
@@ -92,7 +92,7 @@ class Crew:
         self._busy: dict[Hand, tuple[Job, set[Trial]]] = {}
         self._deaths: Counter[Job | None] = Counter()
 
-    def work(self, agenda: Agenda, tell: Tell) -> None:
+    def work(self, agenda: Pieces, tell: Tell) -> None:
         """Do all of an agenda.
 
         Raises:
@@ -106,7 +106,7 @@ class Crew:
             for hand, signal in self._staff.hear([*self._starting, *self._busy]):
                 self._take_in(hand, signal, agenda, tell)
 
-    def _hand_out(self, agenda: Agenda) -> None:
+    def _hand_out(self, agenda: Pieces) -> None:
         while self._idle and (job := agenda.take()) is not None:
             hand = self._idle.pop()
             self._busy[hand] = (job, set())
@@ -117,7 +117,7 @@ class Crew:
         missing = min(self._wanted - there, len(agenda) - free)
         self._starting |= {self._staff.hire() for _ in range(missing)}
 
-    def _take_in(self, hand: Hand, signal: Signal, agenda: Agenda, tell: Tell) -> None:
+    def _take_in(self, hand: Hand, signal: Signal, agenda: Pieces, tell: Tell) -> None:
         match signal:
             case Ready(versions):
                 self._check(versions)
@@ -136,7 +136,7 @@ class Crew:
                 if isinstance(signal, Measured):
                     self._busy[hand][1].add(signal.trial)
 
-    def _bury(self, hand: Hand, cause: str, agenda: Agenda, tell: Tell) -> None:
+    def _bury(self, hand: Hand, cause: str, agenda: Pieces, tell: Tell) -> None:
         """What a dead worker left undone goes back; too many deaths on it are an error."""
         self._starting.discard(hand)
         job, seen = self._busy.pop(hand, (None, set()))

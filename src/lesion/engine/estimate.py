@@ -1,23 +1,24 @@
 """About what a study takes, in time and memory: a few timed batches before anything runs."""
 
-import contextlib
-import re
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
+import psutil
+import torch
 from torch import nn
 
 from lesion.cuts import Text
 from lesion.damage.distraction import Distraction, Told
-from lesion.damage.lesion import Damage, Recovering, Together
+from lesion.damage.lesion import Damage, Lesion, Recovering, Together
 from lesion.engine.forward import Scorer
+from lesion.engine.rehearsal import Patient, lesson
 from lesion.engine.workers import FORKS
 from lesion.models import anatomy
 from lesion.models.finetune import preserved_randomness
-from lesion.models.load import load_config, load_model, load_tokenizer, resolve
+from lesion.models.load import load_config, load_tokenizer, resolve
 from lesion.specs import Finetuning, ModelSpec
 from lesion.study import INTACT, Study
 from lesion.tasks.base import Task
@@ -25,7 +26,7 @@ from lesion.tasks.classify import Classification
 
 PROBES = 3
 CHECKED = 1000  # examples whose texts are damaged to see how many are cut
-BASE = 300_000_000  # bytes of a process with its libraries, where they cannot be measured
+LOOK = 0.002  # seconds between two looks at the memory of a process
 OWN = 50_000_000  # bytes of a worker beside libraries, weights and scoring: tokenizer, rows
 TRAINING = 3  # times the arithmetic of scoring: a backward pass is twice a forward pass
 STATES = 4  # times the weights: themselves, their gradients, and Adam's two averages
@@ -42,6 +43,7 @@ class Cost(NamedTuple):
         training: seconds of fine-tuning one head; 0 where there is none.
         slow: why it is scored by its own forward; "" where it is not.
         cut: share of the examples that are cut at the task's max_length.
+        activations: bytes that a step of training keeps of one example; 0 where there is none.
     """
 
     seconds: float
@@ -51,6 +53,7 @@ class Cost(NamedTuple):
     training: float = 0.0
     slow: str = ""
     cut: float = 0.0
+    activations: int = 0
 
     @property
     def weights(self) -> int:
@@ -61,53 +64,87 @@ class Cost(NamedTuple):
         """Bytes of all processes together; `damaged`: what a worker must have of its own."""
         if workers == 1:
             return self.weights + self.process + self.scoring + damaged
-        libraries = self.process * (1 + (1 if FORKS else workers))  # the driver's, the workers'
-        return self.weights + libraries + workers * (OWN + self.scoring + damaged)
+        return self.weights + self._libraries(workers) + workers * (OWN + self.scoring + damaged)
+
+    def training_machine(self, workers: int, batch: int) -> int:
+        """Bytes of all processes together while as many fine-tune a head, so many examples a step.
+
+        The pages of the weights' file are not counted: nothing reads them any more.
+        """
+        each = STATES * self.weights + batch * self.activations
+        if workers == 1:
+            return self.process + each
+        return self._libraries(workers) + workers * (OWN + each)
+
+    def _libraries(self, workers: int) -> int:
+        return self.process * (1 + (1 if FORKS else workers))  # the driver's, the workers'
 
 
-def cost(
-    spec: ModelSpec, task: Task, recipe: Finetuning | None = None, device: str = "cpu"
-) -> tuple[Cost, nn.Module]:
-    """Time a few batches, with an untrained head where one is to be trained; extrapolate by tokens.
+def cost(patient: Patient, recipe: Finetuning | None = None, learns: bool = False) -> Cost:
+    """Time a few batches of a model, with its head or a new one; extrapolate by tokens.
 
-    Returns what was measured, and the model that it was measured on.
+    Args:
+        recipe: how heads are trained; None where they are not.
+        learns: whether gradients are taken of the model, with or without steps.
 
     Raises:
-        LesionError: if the model cannot be had, or lacks the head that the task needs.
+        LesionError: if the model cannot read the task's examples.
     """
-    checkpoint = resolve(spec.source, spec.revision)
-    trained = recipe is not None and task.head == "classification"
-    settings: dict[str, Any] = {"num_labels": len(task.classes)} if trained else {}
-    with preserved_randomness():  # an untrained head is drawn from torch's global generator
-        model = load_model(
-            checkpoint, head=task.head, device=device, complete=not trained, **settings
-        )
-    tokenizer = load_tokenizer(checkpoint)
-    scorer = Scorer(model, tokenizer, task)
+    model, task = patient.model, patient.task
+    scorer = Scorer(model, patient.tokenizer, task, columns=patient.columns)
     tokens = scorer.tokens
     probes = sorted({round(share * (len(tokens) - 1) / (PROBES - 1)) for share in range(PROBES)})
-    process = _resident("RssAnon", BASE)
-    before = _fresh_peak()
-    scorer.forward(probes[0])  # the first batch also pays for warming up, and is the largest
+    process = _own()
+    # the first batch also pays for warming up, and is the largest
+    scoring = _grown(lambda: scorer.forward(probes[0]))
     start = time.perf_counter()
     for probe in probes:
         scorer.forward(probe)
     rate = (time.perf_counter() - start) / sum(tokens[probe] for probe in probes)
-    training = 0.0
-    if recipe and isinstance(task, Classification):
-        rows, _ = task.encode_split("train", tokenizer, model.config)
-        seen = sum(len(row["input_ids"]) for row in rows) * recipe.epochs
-        training = rate * seen * TRAINING
-    found = Cost(
+    taught = isinstance(task, Classification)
+    return Cost(
         rate * sum(tokens),
         sum(tensor.numel() for tensor in model.parameters()),
         process,
-        max(_resident("VmHWM", 0) - before, 0),
-        training,
+        scoring,
+        rate * _read_in_training(patient, recipe) * TRAINING if recipe and taught else 0.0,
         scorer.note,
         scorer.cut,
+        kept(patient) if learns and taught else 0,
     )
-    return found, model
+
+
+def _read_in_training(patient: Patient, recipe: Finetuning) -> float:
+    """Tokens of all epochs."""
+    task: Any = patient.task
+    rows, _ = task.encode_split("train", patient.tokenizer, patient.model.config)
+    return sum(len(row["input_ids"]) for row in rows) * recipe.epochs
+
+
+def kept(patient: Patient) -> int:
+    """Bytes of activations that a step of training keeps of one example, for its gradients.
+
+    Of the longest: batches of about one length are drawn, and one has the longest examples.
+    """
+    model, inputs = patient.model, lesson(patient)
+    weights = {tensor.untyped_storage().data_ptr() for tensor in model.parameters()}
+    found: dict[int, int] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            found[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    hooks = torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor)
+    with preserved_randomness(), torch.enable_grad(), hooks:
+        model.train()  # dropout keeps its masks
+        try:
+            loss = model(**inputs).loss  # while it is there, so is all that it keeps
+        finally:
+            model.eval()
+    del loss
+    return sum(found.values()) // len(inputs["labels"])
 
 
 def cut_shares(
@@ -138,16 +175,28 @@ def cut_shares(
     return found
 
 
-def damaged(damage: Damage, model: nn.Module) -> int:
+def damaged(damage: Damage, model: nn.Module, activations: int = 0) -> int:
     """Bytes of what a lesion may write to: a worker has its own copy of these.
 
     Gradients of all weights are counted where the order asks for them, and all that training
-    needs where it follows the damage.
+    needs where it follows the damage: what it changes is kept to be put back, and so is what the
+    lesion writes to.
+
+    Args:
+        activations: bytes that a step of training keeps of one example, see `kept`.
     """
     if isinstance(damage, Distraction):
         return 0
+    weights = sum(tensor.nbytes for tensor in model.parameters())
     if isinstance(damage, Recovering):
-        return STATES * sum(tensor.nbytes for tensor in model.parameters())
+        batch = damage.recipe.batch_size or Finetuning().batch_size
+        written = _written(damage.lesion, model)
+        return (STATES + 1) * weights + written + batch * activations
+    gradients = weights + activations if damage.needs_labels else 0
+    return _written(damage, model) + gradients
+
+
+def _written(damage: Lesion | Together, model: nn.Module) -> int:
     tensors = {
         id(tensor): tensor
         for lesion in (damage.lesions if isinstance(damage, Together) else (damage,))
@@ -155,31 +204,33 @@ def damaged(damage: Damage, model: nn.Module) -> int:
         for tensor in (getattr(site, name) for name in lesion.tensors)
         if tensor is not None
     }
-    own = sum(tensor.nbytes for tensor in tensors.values())
-    gradients = sum(tensor.nbytes for tensor in model.parameters()) if damage.needs_examples else 0
-    return own + gradients
+    return sum(tensor.nbytes for tensor in tensors.values())
 
 
-def free() -> int | None:
-    """Bytes that this machine has left; None where it does not say."""
-    return _read("/proc/meminfo", "MemAvailable")
+def _own() -> int:
+    """Bytes of this process that are no pages of files, such as libraries and mapped weights."""
+    process = psutil.Process()
+    memory = process.memory_info()
+    if hasattr(memory, "shared"):  # Linux
+        return int(memory.rss - memory.shared)
+    return int(process.memory_full_info().uss)
 
 
-def _resident(key: str, otherwise: int) -> int:
-    found = _read("/proc/self/status", key)
-    return otherwise if found is None else found
+def _grown(act: Callable[[], object]) -> int:
+    """Bytes by which this process grows, at most, while something is done."""
+    process, done = psutil.Process(), threading.Event()
+    before = most = process.memory_info().rss
 
+    def look() -> None:
+        nonlocal most
+        while not done.wait(LOOK):
+            most = max(most, process.memory_info().rss)
 
-def _fresh_peak() -> int:
-    """Forget the peak of the resident size, and return the size now (Linux; else 0)."""
-    with contextlib.suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
-    return _resident("VmRSS", 0)
-
-
-def _read(path: str, key: str) -> int | None:
-    """A line `key: 123 kB` of a file of Linux's."""
-    with contextlib.suppress(OSError):
-        found = re.search(rf"^{key}:\s+(\d+) kB$", Path(path).read_text(), re.MULTILINE)
-        return int(found[1]) * 1024 if found else None
-    return None
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    try:
+        act()
+    finally:
+        done.set()
+        thread.join()
+    return int(max(most, process.memory_info().rss) - before)

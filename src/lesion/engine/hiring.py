@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from lesion.engine.crew import at_work, versions
+from lesion.engine.machine import cores
 from lesion.engine.sweep import Crew
 from lesion.engine.work import Setting
-from lesion.engine.workers import Processes, cores
+from lesion.engine.workers import Processes
 from lesion.errors import LesionError
 from lesion.words import ENGINES
 

@@ -18,35 +18,15 @@ from lesion.damage.lesion import Recovering
 from lesion.damage.receipt import Receipt
 from lesion.damage.wound import Wound
 from lesion.engine.heads import head_labels
-from lesion.errors import LesionError
 from lesion.keys import Address, priorities
 from lesion.models.finetune import preserved_randomness
 from lesion.models.inputs import collate, language_of
 from lesion.specs import Finetuning, Recovery
-from lesion.tasks.base import Row, Task
+from lesion.tasks.base import Row
 from lesion.tasks.classify import Classification
 
 CLIP = 1.0  # largest norm of a step's gradient, as Hugging Face's Trainer
 Inputs = Mapping[str, torch.Tensor]
-
-
-def check_trainable(lesion: str, task: Task) -> Classification:
-    """The task, if there is something to train on.
-
-    Raises:
-        LesionError: if there is not.
-    """
-    if not isinstance(task, Classification):
-        raise LesionError(
-            f"{lesion}: recovery needs a task of kind classify, which has training examples. "
-            f"{task.name} is of kind {task.kind}."
-        )
-    if not task.trains:
-        raise LesionError(
-            f"{lesion}: recovery needs training examples, and {task.name} has none. "
-            "Give the task a train file, or leave recover out."
-        )
-    return task
 
 
 @contextmanager
@@ -54,7 +34,7 @@ def retrained(
     damage: Recovering,
     model: nn.Module,
     tokenizer: Any,
-    task: Task,
+    task: Classification,
     draw: int,
     examples: Sequence[Inputs] = (),
     columns: tuple[int, ...] | None = None,
@@ -65,11 +45,10 @@ def retrained(
         columns: the head's output for each class of the task, where their order differs.
 
     Raises:
-        LesionError: if the task has no training examples, or as `Lesion.opened`.
+        LesionError: as `Lesion.opened`.
     """
     config: Any = model.config
-    trainable = check_trainable(damage.lesion.name, task)
-    rows, found = trainable.encode_split("train", tokenizer, config)
+    rows, found = task.encode_split("train", tokenizer, config)
     labels = head_labels(found, columns)
     language = language_of(config, task.language)
     device = next(model.parameters()).device

@@ -12,14 +12,19 @@ from lesion.engine.work import (
     Cut,
     Event,
     Found,
+    Job,
     Lost,
     Measured,
     Noted,
     Patient,
+    Pieces,
+    Rehearsals,
     Slow,
     Tell,
     Trained,
+    Tried,
 )
+from lesion.errors import LesionError
 from lesion.models.load import Checkpoint
 from lesion.study import Study, Trial, pending
 from lesion.tasks.base import Task
@@ -68,8 +73,37 @@ class Watcher(Protocol):
 class Crew(Protocol):
     """Whoever does the work: this process, several, or a cluster (`lesion.engine.crew`)."""
 
-    def work(self, agenda: Agenda, tell: Tell) -> None:
+    def work(self, agenda: Pieces, tell: Tell) -> None:
         """Do all of an agenda; whatever happens is told in this process."""
+
+
+def rehearse(trials: Iterable[Trial], crew: Crew, watcher: Watcher) -> None:
+    """Try every model, task and lesion that trials need on two examples, before the first trial.
+
+    Raises:
+        LesionError: with all that cannot run.
+    """
+    found: dict[Patient, tuple[str, ...]] = {}
+
+    def tell(event: Event) -> None:
+        match event:
+            case Tried(patient, problems):
+                found[patient] = problems
+            case Lost(cause, job):
+                watcher.note(lost(cause, job))
+
+    agenda = Rehearsals(trials)
+    order = agenda.patients
+    crew.work(agenda, tell)
+    problems = dict.fromkeys(line for patient in order for line in found[patient])
+    if problems:
+        raise LesionError("\n".join(problems))
+
+
+def lost(cause: str, job: Job | None) -> str:
+    """A sentence on a worker that died."""
+    on = f" on {job}; it is done again" if job else ""
+    return f"A worker {cause}{on}."
 
 
 Rounds = Callable[[Study, Book], Iterator[Iterable[Trial]]]
@@ -138,7 +172,6 @@ def _clerk(
                 said.add(str(event))
                 watcher.note(str(event))
             case Lost(cause, job):
-                on = f" on {job}; it is done again" if job else ""
-                watcher.note(f"A worker {cause}{on}.")
+                watcher.note(lost(cause, job))
 
     return tell

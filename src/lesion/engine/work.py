@@ -8,7 +8,7 @@ fine-tune it; that is a piece of work as well.
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -62,6 +62,7 @@ class Job(NamedTuple):
         checkpoint: its weights; None if the job is to find them.
         lesion, draw: what is opened.
         trials: doses ascending; none if the job is to find weights.
+        tried: lesions to be tried out with the patient; None if that is not the job.
     """
 
     patient: Patient
@@ -69,8 +70,11 @@ class Job(NamedTuple):
     lesion: str = INTACT
     draw: int = 0
     trials: tuple[Trial, ...] = ()
+    tried: tuple[str, ...] | None = None
 
     def __str__(self) -> str:
+        if self.tried is not None:
+            return f"{self.patient.model} on {self.patient.task}, tried on two examples"
         where = f"{self.patient.model} (seed {self.patient.seed}) on {self.patient.task}"
         if not self.trials:
             return f"{where}, its weights"
@@ -89,6 +93,13 @@ class Trained(NamedTuple):
     patient: Patient
     step: int
     steps: int
+
+
+class Tried(NamedTuple):
+    """A patient was tried out; what cannot run, in sentences."""
+
+    patient: Patient
+    problems: tuple[str, ...]
 
 
 class Found(NamedTuple):
@@ -154,8 +165,60 @@ class Lost(NamedTuple):
     job: Job | None
 
 
-Event = Began | Trained | Found | Slow | Cut | Noted | Measured | Lost
+Event = Tried | Began | Trained | Found | Slow | Cut | Noted | Measured | Lost
 Tell = Callable[[Event], None]
+
+
+class Pieces(Protocol):
+    """Work in pieces: an `Agenda`, or `Rehearsals`."""
+
+    def __len__(self) -> int:
+        """Pieces that nobody has taken."""
+        ...
+
+    def take(self) -> Job | None:
+        """The next piece of work; None if there is none now."""
+        ...
+
+    def put_back(self, job: Job) -> None:
+        """Work that was taken and not finished."""
+        ...
+
+
+class Rehearsals:
+    """Every model and task of some trials, to be tried out with the lesions that await them.
+
+    Heads of several seeds are heads of one model, and are tried once.
+    """
+
+    def __init__(self, trials: Iterable[Trial]) -> None:
+        lesions: dict[tuple[str, str], dict[str, None]] = {}
+        seeds: dict[tuple[str, str], int] = {}
+        for trial in trials:
+            pair = trial.model, trial.task
+            seeds.setdefault(pair, trial.seed)
+            lesions.setdefault(pair, {}).update({trial.lesion: None})
+        self._waiting = deque(
+            Job(Patient(model, seeds[model, task], task), tried=tuple(filter(None, names)))
+            for (model, task), names in lesions.items()
+        )
+
+    @property
+    def patients(self) -> list[Patient]:
+        """Those that nobody has taken, in their order."""
+        return [job.patient for job in self._waiting]
+
+    def __len__(self) -> int:
+        """Models and tasks that nobody has taken."""
+        return len(self._waiting)
+
+    def take(self) -> Job | None:
+        """The next piece of work."""
+        return self._waiting.popleft() if self._waiting else None
+
+    def put_back(self, job: Job) -> None:
+        """Work that was taken and not finished: it is the next to be taken."""
+        self._waiting.appendleft(job)
 
 
 class Agenda:

@@ -17,8 +17,8 @@ from lesion.damage.lesion import Damage
 from lesion.engine.bench import Bench, find, lay, opened
 from lesion.engine.crew import Failed, Finished, Ready, versions
 from lesion.engine.precision import check_device, computing
+from lesion.engine.rehearsal import out_of_memory, rehearse
 from lesion.engine.work import (
-    Agenda,
     Began,
     Cut,
     Found,
@@ -26,17 +26,18 @@ from lesion.engine.work import (
     Measured,
     Noted,
     Patient,
+    Pieces,
     Setting,
     Slow,
     Tell,
     Trained,
+    Tried,
 )
 from lesion.errors import LesionError
 from lesion.models.load import Checkpoint, check_here
 from lesion.study import INTACT, Trial
 
 OUT_OF_MEMORY = 12  # exit code of a worker that could not get memory (ENOMEM)
-SAID_BY_TORCH = ("not enough memory", "can't allocate memory")  # of a CPU; no class of its own
 
 
 class Worker:
@@ -50,6 +51,9 @@ class Worker:
 
     def do(self, job: Job, tell: Tell) -> None:
         """Do a piece of work, and tell what it gives as soon as it is there."""
+        if job.tried is not None:
+            tell(Tried(job.patient, self._try_out(job.patient, job.tried)))
+            return
         if job.checkpoint is None:
             tell(Began(job.patient))
             tell(Found(job.patient, self._find(job.patient, tell)))
@@ -57,6 +61,17 @@ class Worker:
         bench = self._lay(job.patient, job.checkpoint, tell)
         for measured in measure(bench, self._lesions, job.trials):
             tell(measured)
+
+    def _try_out(self, patient: Patient, lesions: Iterable[str]) -> tuple[str, ...]:
+        self._patient = self._bench = None
+        setting, spec = self._setting, self._specs[patient.model]
+        damages = {name: self._lesions[name] for name in lesions}
+        return tuple(
+            rehearse(
+                spec, setting.tasks[patient.task], damages, setting.study.finetune,
+                device=setting.device, load_dtype=setting.load_dtype,
+            )
+        )  # fmt: skip
 
     def _find(self, patient: Patient, tell: Tell) -> Checkpoint:
         self._patient = self._bench = None  # training needs the memory
@@ -116,7 +131,7 @@ class Alone:
     def __init__(self, setting: Setting) -> None:
         self._worker = Worker(setting)
 
-    def work(self, agenda: Agenda, tell: Tell) -> None:
+    def work(self, agenda: Pieces, tell: Tell) -> None:
         """Do all of an agenda, in its order."""
         while (job := agenda.take()) is not None:
             self._worker.do(job, tell)
@@ -144,8 +159,7 @@ def _outcome(worker: Worker, job: Job, send: Tell) -> Finished | Failed:
     except LesionError as error:
         return Failed(str(error), by_user=True)
     except Exception as error:
-        full = isinstance(error, MemoryError | torch.OutOfMemoryError)
-        if full or any(said in str(error) for said in SAID_BY_TORCH):
+        if out_of_memory(error):
             os._exit(OUT_OF_MEMORY)
         return Failed(traceback.format_exc(), by_user=False)
     return Finished()

@@ -166,12 +166,3 @@ def cause(exitcode: int | None) -> str:
             name = signal.Signals(-exitcode).name
             return f"was killed ({name}" + (": memory?)" if name == "SIGKILL" else ")")
     return f"ended with exit code {exitcode}"
-
-
-def cores() -> int:
-    """How many cores this process may use: its affinity, and the quota of its container."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    with contextlib.suppress(OSError, ValueError):
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()  # "max" is no number
-        return max(1, min(usable or 1, int(quota) // int(period)))
-    return usable or 1
