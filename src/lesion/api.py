@@ -16,7 +16,7 @@ from lesion.errors import LesionError
 from lesion.folderlock import locked
 from lesion.record import FILE, Record
 from lesion.schema import hint, plain
-from lesion.study import Study, pending, read_study
+from lesion.study import Study, Trial, pending, read_study
 from lesion.words import LOAD_DTYPES
 
 if TYPE_CHECKING:
@@ -118,11 +118,11 @@ class Run:
         Raises:
             LesionError: if it is none of them.
         """
-        from lesion.analysis.frames import example_frame, trial_frame
+        from lesion.analysis.frames import example_frame
         from lesion.analysis.sites import site_frame
 
         makers: dict[str, Callable[[], pd.DataFrame]] = {
-            "trials": lambda: trial_frame(self.record),
+            "trials": self._trials,
             "curves": self.curves,
             "summary": self.summary,
             "examples": lambda: example_frame(self.record),
@@ -133,6 +133,14 @@ class Run:
                 f"table: must be one of {', '.join(TABLES)}. Got {what!r}.{hint(what, TABLES)}"
             )
         return makers[what]()
+
+    def _trials(self) -> "pd.DataFrame":
+        """With a column `versions`: of the libraries that made a trial; "" where not known."""
+        from lesion.analysis.frames import trial_frame
+
+        frame, made = trial_frame(self.record), self.record.made_with()
+        rows = frame[list(Trial._fields)].itertuples(index=False)
+        return frame.assign(versions=[made.get(Trial(*row), "") for row in rows])
 
     def as_json(self) -> dict[str, Any]:
         """Study, curves, summary, diagnoses and verdicts, for machines."""
@@ -243,6 +251,8 @@ def run(
     with locked(folder, watcher.note), closing(Record.open(folder, study)) as record:
         tasks = record.as_begun(tasks)
         record.hold(tasks, task_files(tasks))
+        for note in record.version_notes() if missing_trials(study, folder) else ():
+            watcher.note(note)
         setting = Setting(study, tasks, device, load_dtype=load_dtype, pinned=_pinned(record))
         with one_thread(device), crew(setting, hiring) as staff:
             needed = rounds.rounds(study, sweep.once)
