@@ -39,6 +39,7 @@ FLOORS = {
     "record": 6,
     "recordfile": 6,
     "recordpins": 6,
+    "recordversions": 6,
     "analysis": 7,
     "report": 8,
     "api": 9,

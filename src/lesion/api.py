@@ -126,11 +126,11 @@ class Run:
         Raises:
             LesionError: if it is none of them.
         """
-        from lesion.analysis.frames import example_frame, trial_frame
+        from lesion.analysis.frames import example_frame
         from lesion.analysis.sites import site_frame
 
         makers: dict[str, Callable[[], pd.DataFrame]] = {
-            "trials": lambda: trial_frame(self.record),
+            "trials": self._trials,
             "curves": self.curves,
             "summary": self.summary,
             "examples": lambda: example_frame(self.record),
@@ -141,6 +141,14 @@ class Run:
                 f"table: must be one of {', '.join(TABLES)}. Got {what!r}.{hint(what, TABLES)}"
             )
         return makers[what]()
+
+    def _trials(self) -> "pd.DataFrame":
+        """With a column `versions`: of the libraries that made a trial; "" where not known."""
+        from lesion.analysis.frames import trial_frame
+
+        frame, made = trial_frame(self.record), self.record.made_with()
+        rows = frame[list(Trial._fields)].itertuples(index=False)
+        return frame.assign(versions=[made.get(Trial(*row), "") for row in rows])
 
     def as_json(self) -> dict[str, Any]:
         """Study, curves, summary, diagnoses and verdicts, for machines."""
@@ -258,6 +266,8 @@ def run(
             record = stack.enter_context(closing(Record.open(folder, study)))
             tasks = record.as_begun(tasks)
             record.hold(tasks, task_files(tasks))
+            for note in record.version_notes() if missing_trials(study, folder) else ():
+                watcher.note(note)
             pinned = _pinned(record)
         setting = Setting(study, tasks, device, load_dtype=load_dtype, pinned=pinned)
         stack.enter_context(one_thread(device))

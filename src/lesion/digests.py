@@ -11,7 +11,8 @@ OF_MODEL = (*WEIGHTS, ".json", ".txt", ".model")  # what of a model's folder dec
 
 def of_file(path: Path) -> str:
     """Of a file's bytes."""
-    return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def of_model(folder: Path) -> str:

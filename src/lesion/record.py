@@ -10,12 +10,13 @@ import json
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lesion import cuts, pinning, recordfile, recordpins
+from lesion import cuts, pinning, recordfile, recordpins, recordversions
 from lesion.cuts import Cuts
 from lesion.errors import LesionError
 from lesion.identity import differences
@@ -23,7 +24,6 @@ from lesion.schema import hint, plain
 from lesion.study import Study, Trial, parse_study, write_study
 
 if TYPE_CHECKING:  # a record is read where torch is not wanted
-    from lesion.damage.receipt import Place
     from lesion.engine.work import Measured
     from lesion.tasks.base import Task
 
@@ -92,6 +92,7 @@ class Record:
         if record._version != recordfile.VERSION:
             recordfile.upgrade(record._base)
             record._version = recordfile.VERSION
+        record._base.executescript(recordversions.TABLES)
         recordpins.store(record._base, pins)
         if record.study != study:  # other comparisons of the same scores
             record._store(study)
@@ -117,7 +118,7 @@ class Record:
             LesionError: if trials were made with other examples, or heads with others.
         """
         for task in tasks.values():
-            self._check("tasks", ("task",), (task.name,), task.digest, f"{task.name}: its examples")
+            self._check("tasks", (task.name,), task.digest, f"{task.name}: its examples")
         now = pinning.pins(files)
         taught = {use: pin for use, pin in now.items() if use.startswith(pinning.TAUGHT)}
         recordpins.check(self.folder, recordpins.stored(self._base), taught)
@@ -150,7 +151,8 @@ class Record:
         outputs = np.ascontiguousarray(measured.outputs, dtype="<f4")
         with self._base:
             if places:
-                self._pin_places((trial.model, trial.task, trial.lesion), places)
+                key = (trial.model, trial.task, trial.lesion)
+                recordpins.hold_places(self._base, self.folder, key, places)
             self._base.execute(
                 "INSERT INTO trials VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                 (*trial, *proof, outputs.shape[1], outputs.tobytes(), by_site),
@@ -159,20 +161,7 @@ class Record:
                 "INSERT INTO timings VALUES (?,?,?,?,?,?,datetime('now'),?)",
                 (*trial, measured.seconds),
             )
-
-    def _pin_places(self, key: tuple[str, str, str], places: tuple["Place", ...]) -> None:
-        """Hold the places of a lesion to what they were at its first trial."""
-        now = json.dumps([place[:-1] for place in places], separators=(",", ":"))
-        row = self._base.execute(
-            "SELECT places FROM places WHERE model = ? AND task = ? AND lesion = ?", key
-        ).fetchone()
-        if row is None:
-            self._base.execute("INSERT INTO places VALUES (?,?,?,?)", (*key, now))
-        elif row[0] != now:
-            raise LesionError(
-                f"{self.folder}: the sites that {key[2]} reaches in {key[0]} on {key[1]} changed "
-                "since this run began. Give another folder with --out."
-            )
+            recordversions.add(self._base, trial, self._versions)
 
     def add_model(
         self, model: str, seed: int, task: str, source: str, revision: str | None, digest: str
@@ -184,8 +173,8 @@ class Record:
         """
         self._pin(
             "models",
-            ("model", "seed", "task"),
-            (model, seed, task, source, revision, digest),
+            (model, seed, task),
+            (source, revision, digest),
             f"{model} (seed {seed}) on {task}: its weights",
         )
 
@@ -197,10 +186,8 @@ class Record:
         """
         labels = np.ascontiguousarray(task.labels, dtype="<i8")
         classes, metrics = json.dumps(list(task.classes)), json.dumps(list(task.metrics))
-        values = (
-            task.name, task.kind, metrics, classes, labels.tobytes(), len(labels), task.digest,
-        )  # fmt: skip
-        self._pin("tasks", ("task",), values, f"{task.name}: its examples")
+        values = (task.kind, metrics, classes, labels.tobytes(), len(labels), task.digest)
+        self._pin("tasks", (task.name,), values, f"{task.name}: its examples")
 
     def as_begun(self, tasks: "Mapping[str, Task]") -> "dict[str, Task]":
         """The tasks with the examples that this run began with.
@@ -217,24 +204,24 @@ class Record:
         former: Task = replace(task, first=True)  # type: ignore[type-var]
         return former if former.digest == row[0] else task
 
-    def _pin(self, table: str, keys: tuple[str, ...], values: tuple, what: str) -> None:
-        if not self._check(table, keys, values[: len(keys)], values[-1], what):
-            marks = ",".join("?" * len(values))
-            with self._base:
-                self._base.execute(f"INSERT INTO {table} VALUES ({marks})", values)
+    def _pin(self, table: str, key: tuple, rest: tuple, what: str) -> None:
+        if not self._check(table, key, rest[-1], what):
+            recordpins.insert(self._base, table, (*key, *rest))
 
-    def _check(
-        self, table: str, keys: tuple[str, ...], values: tuple, digest: str, what: str
-    ) -> bool:
-        """Hold a digest to the one that is stored; whether there is one."""
-        where = " AND ".join(f"{key} = ?" for key in keys)
-        row = self._base.execute(f"SELECT digest FROM {table} WHERE {where}", values).fetchone()
-        if row is not None and row[0] != digest:
-            raise LesionError(
-                f"{self.folder}: {what} changed since this run began "
-                f"({row[0]} -> {digest}). Give another folder with --out."
-            )
-        return row is not None
+    def _check(self, table: str, key: tuple, digest: str, what: str) -> bool:
+        return recordpins.unchanged(self._base, self.folder, table, key, digest, what)
+
+    @cached_property
+    def _versions(self) -> str:
+        return json.dumps(dict(recordfile.versions()))
+
+    def made_with(self) -> dict[Trial, str]:
+        """Versions of Python and the libraries that made each trial, where they are known."""
+        return recordversions.made_with(self._base)
+
+    def version_notes(self) -> list[str]:
+        """A sentence where finished trials were made with other versions than those of now."""
+        return recordversions.notes(self._base)
 
     def add_cut(self, trial: Trial, share: float) -> None:
         """Store which share of the examples was cut at max_length in what a trial read.

@@ -1,9 +1,10 @@
-"""The sources of a run in its record: what they held when it began, and whether they still do."""
+"""What a run began with, in its record: sources, weights, examples, places; are they the same?"""
 
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lesion import pinning
 from lesion.errors import LesionError
@@ -11,6 +12,10 @@ from lesion.origins import folder_of
 from lesion.pinning import Pin
 from lesion.study import Study
 
+if TYPE_CHECKING:
+    from lesion.damage.receipt import Place
+
+KEYS = {"models": ("model", "seed", "task"), "tasks": ("task",)}  # of tables with digests
 KEY, FORMER = "sources", "files"  # of `meta`; the second held files of lesions, without paths
 
 
@@ -82,6 +87,54 @@ def changes(pins: Mapping[str, Pin]) -> Iterable[str]:
     for use, pin in pins.items():
         if pinning.has_changed(pin):
             yield f"{pin.path} ({use}) changed since it was scored; the results are of the former."
+
+
+def unchanged(
+    base: sqlite3.Connection, folder: Path, table: str, key: tuple, digest: str, what: str
+) -> bool:
+    """Hold a digest to the one that `models` or `tasks` has; False if they have none.
+
+    Raises:
+        LesionError: if it is another.
+    """
+    where = " AND ".join(f"{column} = ?" for column in KEYS[table])
+    row = base.execute(f"SELECT digest FROM {table} WHERE {where}", key).fetchone()
+    if row is not None and row[0] != digest:
+        raise LesionError(
+            f"{folder}: {what} changed since this run began "
+            f"({row[0]} -> {digest}). Give another folder with --out."
+        )
+    return row is not None
+
+
+def insert(base: sqlite3.Connection, table: str, values: tuple) -> None:
+    """A new row, in a transaction of its own."""
+    with base:
+        base.execute(f"INSERT INTO {table} VALUES ({','.join('?' * len(values))})", values)
+
+
+def hold_places(
+    base: sqlite3.Connection, folder: Path, key: tuple[str, str, str], places: "Iterable[Place]"
+) -> None:
+    """Hold the places of a lesion to what they were at its first trial.
+
+    Args:
+        key: model, task and lesion.
+
+    Raises:
+        LesionError: if they are others.
+    """
+    now = json.dumps([place[:-1] for place in places], separators=(",", ":"))
+    row = base.execute(
+        "SELECT places FROM places WHERE model = ? AND task = ? AND lesion = ?", key
+    ).fetchone()
+    if row is None:
+        base.execute("INSERT INTO places VALUES (?,?,?,?)", (*key, now))
+    elif row[0] != now:
+        raise LesionError(
+            f"{folder}: the sites that {key[2]} reaches in {key[0]} on {key[1]} changed "
+            "since this run began. Give another folder with --out."
+        )
 
 
 def _of_weights(base: sqlite3.Connection, study: Study) -> dict[str, Pin]:
