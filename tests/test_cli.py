@@ -359,7 +359,7 @@ def test_an_unknown_family(study, tmp_path, tiny_bert):
     from lesion.models.families import FAMILIES
 
     assert message == (
-        "weights in funnel: model_type 'funnel' is not a family that Lesion knows. Known: "
+        "funnel: model_type 'funnel' is not a family that Lesion knows. Known: "
         f"{', '.join(FAMILIES)}. Add its module paths to FAMILIES in lesion/models/families.py."
     )
 

@@ -260,9 +260,9 @@ def run(
         watcher.note(note)
     folder = Path(out) if out else Path("runs") / study.name
     with ExitStack() as stack:
-        stack.enter_context(locked(folder, watcher.note))
         record, pinned = None, dict[Patient, str]()
         if (folder / FILE).is_file():
+            stack.enter_context(locked(folder, watcher.note))
             record = stack.enter_context(closing(Record.open(folder, study)))
             tasks = record.as_begun(tasks)
             record.hold(tasks, task_files(tasks))
@@ -275,6 +275,7 @@ def run(
         if engine != "ray":  # whose workers may see other files
             sweep.rehearse(_awaited(study, record), staff, watcher)
         if record is None:  # what cannot run leaves no run behind
+            stack.enter_context(locked(folder, watcher.note))
             record = stack.enter_context(closing(Record.open(folder, study)))
             record.hold(tasks, task_files(tasks))
         needed = rounds.rounds(study, sweep.once)

@@ -29,6 +29,7 @@ CHECKED = 1000  # examples whose texts are damaged to see how many are cut
 LOOK = 0.002  # seconds between two looks at the memory of a process
 OWN = 50_000_000  # bytes of a worker beside libraries, weights and scoring: tokenizer, rows
 TRAINING = 3  # times the arithmetic of scoring: a backward pass is twice a forward pass
+HEAP = 1.2  # times what training holds: temporaries, and gaps that allocators leave (measured)
 STATES = 4  # times the weights: themselves, their gradients, and Adam's two averages
 
 
@@ -71,7 +72,7 @@ class Cost(NamedTuple):
 
         The pages of the weights' file are not counted: nothing reads them any more.
         """
-        each = STATES * self.weights + batch * self.activations
+        each = _stepping(self.weights, batch * self.activations)
         if workers == 1:
             return self.process + each
         return self._libraries(workers) + workers * (OWN + each)
@@ -191,9 +192,14 @@ def damaged(damage: Damage, model: nn.Module, activations: int = 0) -> int:
     if isinstance(damage, Recovering):
         batch = damage.recipe.batch_size or Finetuning().batch_size
         written = _written(damage.lesion, model)
-        return (STATES + 1) * weights + written + batch * activations
+        return _stepping(weights, batch * activations) + weights + written
     gradients = weights + activations if damage.needs_labels else 0
     return _written(damage, model) + gradients
+
+
+def _stepping(weights: int, activations: int) -> int:
+    """Bytes of a process that trains: weights in their states, activations of a batch."""
+    return round(HEAP * (STATES * weights + activations))
 
 
 def _written(damage: Lesion | Together, model: nn.Module) -> int:

@@ -16,6 +16,7 @@ from lesion.engine.forward import Scorer
 from lesion.engine.heads import head_labels
 from lesion.engine.suits import needs_gradients, unsuited
 from lesion.errors import LesionError
+from lesion.models import anatomy
 from lesion.models.finetune import preserved_randomness
 from lesion.models.inputs import collate, language_of
 from lesion.models.load import Checkpoint, load_model, load_tokenizer, resolve
@@ -104,8 +105,10 @@ def problems(patient: Patient, damages: Mapping[str, Damage]) -> list[str]:
     learns = patient.trained or any(map(needs_gradients, suited.values()))
     if not found and learns and isinstance(patient.task, Classification):
         found = tried(where, lambda: _learn(patient))
+    if not found and not all(isinstance(one, Distraction) for one in suited.values()):
+        found = tried(patient.spec.name, lambda: anatomy.sites(patient.model))
     if found:
-        return found  # the lesions cannot be better
+        return found  # no lesion can be better
     for name, damage in suited.items():
         place = f"{name} in {patient.spec.name}"
         found += [
