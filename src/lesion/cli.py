@@ -1,5 +1,6 @@
 """The command line: the only file that reads arguments or prints."""
 
+import io
 import json
 import sys
 from collections.abc import Iterator
@@ -11,24 +12,36 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
+from lesion import __version__
 from lesion.errors import LesionError
+from lesion.printing import print_answer, print_names, print_plan
 
 if TYPE_CHECKING:
-    from lesion.api import Run
     from lesion.study import Study
 
 app = typer.Typer(
     help="Damage language models on purpose, and measure what survives.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 err = Console(stderr=True, highlight=False)
+aside = Console(stderr=True, highlight=False)  # what goes on meanwhile; silent with --quiet
+
+
+def _hush(quiet: bool) -> bool:
+    aside.quiet = quiet
+    return quiet
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        out.print(f"lesion {__version__}")
+        raise typer.Exit
+
 
 StudyName = Annotated[str, typer.Argument(help="Study file, or name of a shipped study.")]
 RunFolder = Annotated[Path, typer.Argument(help="Folder of a run.")]
@@ -42,20 +55,37 @@ Workers = Annotated[
     int | None,
     typer.Option(min=1, help="Processes, one thread each [default: one a core; one for a GPU]."),
 ]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", help="Print errors and the answer alone.", callback=_hush)
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 Kind = StrEnum("Kind", ["models", "tasks", "lesions", "studies"])
-What = StrEnum("What", ["trials", "curves", "summary", "examples", "sites"])
+What = StrEnum(
+    "What",
+    ["trials", "curves", "summary", "examples", "sites", "verdicts", "diagnoses", "scores"],
+)
 Engine = StrEnum("Engine", ["local", "ray"])
 Precision = StrEnum("Precision", ["float32", "tf32", "bf16"])
 LoadDtype = StrEnum("LoadDtype", ["float32", "stored"])
 Format = StrEnum("Format", ["csv", "parquet", "json"])
 
 
+@app.callback()
+def lesion(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Damage language models on purpose, and measure what survives."""
+
+
 @app.command()
 def demo(
-    out_: Annotated[Path, typer.Option("--out")] = Path("runs/demo"), workers: Workers = None
+    out_: Annotated[Path, typer.Option("--out")] = Path("runs/demo"),
+    workers: Workers = None,
+    quiet: Quiet = False,
 ) -> None:
     """The main job on what comes with the package: no network, no data, a few minutes."""
     from lesion.api import find_study
@@ -82,6 +112,7 @@ def run(
     resources: Annotated[
         str, typer.Option(help="Of a cluster, for each worker: cpu=1,memory=8e9.")
     ] = "",
+    quiet: Quiet = False,
 ) -> None:
     """Run every trial that is not in the record yet; again to resume."""
     found = _study(study, quick, models, limit)
@@ -103,17 +134,9 @@ def check(
     workers: Workers = None,
 ) -> None:
     """Validate a study, and say what it would run, about how long and in how much memory."""
-    from lesion.check import HEADINGS, plan
+    from lesion.check import plan
 
-    report = plan(_study(study, quick, models, limit), data, workers)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in HEADINGS:
-        table.add_column(heading, justify="left" if heading in ("model", "task") else "right")
-    for row in report.rows:
-        table.add_row(*map(Text, row))
-    out.print(table)
-    for line in report.lines:
-        out.print(line, markup=False)
+    print_plan(out, plan(_study(study, quick, models, limit), data, workers))
 
 
 @app.command()
@@ -135,9 +158,9 @@ def show(run: RunFolder, as_json: AsJson = False) -> None:
 
     found = Run(run)
     if as_json:
-        sys.stdout.write(json.dumps(found.as_json(), indent=2) + "\n")
+        sys.stdout.write(json.dumps(found.as_json(), indent=2, allow_nan=False) + "\n")
     else:
-        _print_answer(found)
+        print_answer(out, found)
 
 
 @app.command()
@@ -161,21 +184,27 @@ def export(
     what: Annotated[What, typer.Option(help="Which table.")] = What.curves,
     as_: Annotated[Format, typer.Option("--format", help="The file's form.")] = Format.csv,
     to: Annotated[Path | None, typer.Option(help="File [default: standard output].")] = None,
+    data: Data = None,
 ) -> None:
     """A table of a run as CSV, Parquet or JSON."""
+    from lesion.analysis.frames import as_json, flat
     from lesion.api import Run
+    from lesion.outputs import writing
 
-    frame = Run(run).table(what.value)
+    if to is None and as_ is Format.parquet:
+        raise LesionError("--format parquet needs a file: add --to FILE.")
+    frame = Run(run).table(what.value, data=data, note=lambda line: err.print(line, markup=False))
     if as_ is Format.parquet:
-        if to is None:
-            raise LesionError("--format parquet needs a file: add --to FILE.")
-        frame.to_parquet(to, index=False)
+        with writing(to, "--to"):
+            flat(frame).to_parquet(to, index=False)
         return
-    text = frame.to_csv(index=False) if as_ is Format.csv else frame.to_json(orient="records")
-    if to is None:
-        sys.stdout.write(text)
-    else:
-        to.write_text(text, encoding="utf-8")
+    text = flat(frame).to_csv(index=False) if as_ is Format.csv else as_json(frame)
+    if to is not None:
+        with writing(to, "--to"):
+            to.write_text(text, encoding="utf-8")
+        return
+    _in_utf8()
+    sys.stdout.write(text)
 
 
 @app.command()
@@ -184,6 +213,7 @@ def finetune(
     to: Annotated[Path, typer.Option(help="Folder for the fine-tuned models.")],
     data: Data = None,
     device: Device = "cpu",
+    quiet: Quiet = False,
 ) -> None:
     """Train the heads of a study's models, and keep them as ordinary model folders."""
     from lesion.api import find_study
@@ -191,7 +221,7 @@ def finetune(
     from lesion.training import finetune_study
 
     again = f"lesion finetune {study} --to {to}" + (f" --data {data}" if data else "")
-    with _interruptible(again), Meter(err, 0) as meter:
+    with _interruptible(again), Meter(aside, 0) as meter:
         for path in finetune_study(find_study(study), to, data, device, meter):
             out.print(str(path), markup=False)
 
@@ -204,6 +234,7 @@ def pretrain(
     only: Annotated[list[str] | None, typer.Option(help="A twin's name; may be repeated.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes, one thread each.")] = 1,
     device: Device = "cpu",
+    quiet: Quiet = False,
 ) -> None:
     """Train a family of masked language models from text; again to resume."""
     from lesion.progress import Reading
@@ -211,7 +242,9 @@ def pretrain(
 
     again = f"lesion pretrain {config} --out {out_}" + (f" --texts {texts}" if texts else "")
     with _interruptible(again):
-        for path in pretrain_family(config, out_, texts, only or (), workers, device, Reading(err)):
+        for path in pretrain_family(
+            config, out_, texts, only or (), workers, device, Reading(aside)
+        ):
             out.print(str(path), markup=False)
 
 
@@ -220,12 +253,7 @@ def list_(kind: Kind) -> None:
     """The models, tasks, words of lesions, or studies that there are."""
     from lesion.catalogue import catalogue
 
-    for title, entries in catalogue(kind.value).items():
-        table = Table(box=None, pad_edge=False, show_header=False, title=title or None)
-        table.title_justify = "left"
-        for name, about in entries.items():
-            table.add_row(Text(name, style="bold"), Text(about))
-        out.print(table)
+    print_names(out, catalogue(kind.value))
 
 
 @app.command()
@@ -238,11 +266,29 @@ def schema() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point: a user's mistake is one message and exit code 2."""
+    _print_anything()
     try:
         app(arguments)
     except LesionError as error:
         err.print(f"lesion: {error}", style="red", markup=False, soft_wrap=True)
         sys.exit(2)
+
+
+def _print_anything() -> None:
+    """Where the locale lacks a letter, print a question mark instead of failing after the work.
+
+    Only a terminal is held to its encoding: files and pipes get UTF-8.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            encoding = stream.encoding if stream.isatty() else "utf-8"
+            stream.reconfigure(encoding=encoding, errors="replace")
+
+
+def _in_utf8() -> None:
+    """Data are never changed to fit an encoding, not even a terminal's."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="strict")
 
 
 def _study(name: str, quick: bool, models: str | None, limit: int | None) -> "Study":
@@ -262,15 +308,15 @@ def _run(study: "Study", folder: Path, **options: Any) -> None:
     from lesion.progress import Meter
 
     for note in study.notes():
-        err.print(note, markup=False)
+        aside.print(note, markup=False)
     missing = api.missing_trials(study, folder)
     again = f"lesion run {folder / 'study.yaml'} --out {folder}{_as_typed(options)}"
     options["resources"] = read_resources(options.get("resources", ""))
-    with _interruptible(again), Meter(err, missing, api.intact_line(study, folder)) as meter:
+    with _interruptible(again), Meter(aside, missing, api.intact_line(study, folder)) as meter:
         found = api.run(study, folder, watcher=meter, **options)
-    _print_answer(found)
+    print_answer(out, found)
     for path in found.write_report():
-        err.print(f"wrote {path}", markup=False)
+        aside.print(f"wrote {path}", markup=False)
 
 
 def _as_typed(options: dict[str, Any]) -> str:
@@ -278,26 +324,6 @@ def _as_typed(options: dict[str, Any]) -> str:
     silent = ("cpu", "local", "float32", "", None)
     said = {name.replace("_", "-"): of for name, of in options.items() if of not in silent}
     return "".join(f" --{name} {value}" for name, value in said.items())
-
-
-def _print_answer(found: "Run") -> None:
-    from lesion.report.tables import cut_texts, diagnoses, summary_tables
-    from lesion.report.verdicts import remarks, verdict_tables
-
-    if not found.analyses:
-        out.print("No draw is finished yet.")
-        return
-    tables = (summary_tables(found.analyses), verdict_tables(found.verdicts))
-    notes = [*diagnoses(found.analyses), *cut_texts(found.cuts, found.study)]
-    below = (notes, remarks(found.verdicts, found.dissociations))
-    for some, lines in zip(tables, below, strict=True):
-        for table in some:
-            out.print(table)
-            out.print()
-        for line in lines:
-            out.print(line)
-        if lines:
-            out.print()
 
 
 @contextmanager

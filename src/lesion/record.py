@@ -19,6 +19,7 @@ import numpy as np
 from lesion import cuts, recordfile
 from lesion.cuts import Cuts
 from lesion.errors import LesionError
+from lesion.outputs import make_folder, writing
 from lesion.schema import hint, plain
 from lesion.study import LESION_FILES, Study, Trial, differences, parse_study, write_study
 
@@ -308,15 +309,16 @@ class Record:
 
 
 def _create(folder: Path, study: Study) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / STUDY).write_text(write_study(study), encoding="utf-8")
+    make_folder(folder, "--out")
     meta = {
         "schema": str(recordfile.VERSION),
         "study": json.dumps(plain(study)),
         "fingerprint": study.fingerprint(),
         "versions": json.dumps(dict(recordfile.versions())),
     }
-    recordfile.create(folder / FILE, meta)
+    with writing(folder, "--out"):
+        (folder / STUDY).write_text(write_study(study), encoding="utf-8")
+        recordfile.create(folder / FILE, meta)
 
 
 def _files(study: Study) -> dict[str, tuple[str, str]]:

@@ -164,9 +164,19 @@ class Where:
         shape=shorthand.LAYERS_SHAPE,
     )
     parts: tuple[str, ...] | None = field(
-        "roles of tensors (default: what suits the units)", None, choices=PARTS
+        "roles of tensors (default: what suits the units)",
+        None,
+        choices=PARTS,
+        short=shorthand.words,
+        shape=shorthand.words_shape(PARTS, or_none=True),
     )
-    tensors: tuple[str, ...] = field("matrices, biases or both", tuple(TENSORS), choices=TENSORS)
+    tensors: tuple[str, ...] = field(
+        "matrices, biases or both",
+        tuple(TENSORS),
+        choices=TENSORS,
+        short=shorthand.words,
+        shape=shorthand.words_shape(TENSORS),
+    )
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from lesion.api import Quiet, load_tasks
 from lesion.errors import LesionError
+from lesion.outputs import make_folder, writing
 from lesion.study import Study, read_yaml
 
 if TYPE_CHECKING:
@@ -28,15 +29,17 @@ def finetune_study(
         LesionError: if the study does not fine-tune.
     """
     from lesion.engine.bench import train_head
-    from lesion.engine.precision import check_device
     from lesion.engine.threads import one_thread
+    from lesion.models.devices import check_device
     from lesion.models.load import load_tokenizer, resolve
 
     if study.finetune is None:
         raise LesionError(f"{study.name}: has no finetune section, so there is nothing to train.")
     watcher = watcher or Quiet()
     check_device(device)
-    for name, task in load_tasks(study, data).items():
+    tasks = load_tasks(study, data)
+    make_folder(to, "--to")
+    for name, task in tasks.items():
         for spec in study.models:
             base = resolve(spec.source, spec.revision)
             for seed in study.seeds:
@@ -47,7 +50,8 @@ def finetune_study(
                         partial(watcher.finetuning, spec.name, seed, name), watcher.note,
                     )  # fmt: skip
                 folder = Path(to) / f"{spec.name}-{name}-seed{seed}"
-                shutil.copytree(trained.path, folder, dirs_exist_ok=True)
+                with writing(folder, "--to"):
+                    shutil.copytree(trained.path, folder, dirs_exist_ok=True)
                 yield folder
 
 
@@ -70,8 +74,8 @@ def pretrain_family(
     Raises:
         LesionError: for a mistake in the config or its texts.
     """
-    from lesion.engine.precision import check_device
     from lesion.engine.threads import one_thread
+    from lesion.models.devices import check_device
     from lesion.pretraining.family import family
     from lesion.pretraining.learning import read_scores
     from lesion.pretraining.pretrain import pretrain
@@ -82,9 +86,11 @@ def pretrain_family(
     described = read_yaml(path)
     if not isinstance(described, dict):
         raise LesionError(f"{path}: must be a mapping of keys.")
+    config_ = family(described, path.name)
+    make_folder(folder, "--out")
     with one_thread(check_device(device)):
         made = pretrain(
-            family(described, path.name), folder, Path(texts) if texts else path.parent,
+            config_, folder, Path(texts) if texts else path.parent,
             only=only, workers=workers, device=device, progress=progress,
         )  # fmt: skip
     save(learning_figure(read_scores(folder / "learning.csv")), folder / "learning")
