@@ -102,6 +102,15 @@ class Run:
 
         return summary_frame(self.analyses)
 
+    @property
+    def load_dtype(self) -> str:
+        """What its weights were loaded as: a run is resumed with the same."""
+        from lesion.engine.pins import loaded_stored
+
+        names, rows = self.record.rows("models")
+        digests = [row[names.index("digest")] for row in rows]
+        return "stored" if any(map(loaded_stored, digests)) else "float32"
+
     def progress(self) -> tuple[int, int]:
         """Finished trials, and trials of the study (those that are known to be needed)."""
         done = self.record.done()

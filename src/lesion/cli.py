@@ -2,6 +2,7 @@
 
 import io
 import json
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -148,7 +149,8 @@ def status(run: RunFolder) -> None:
     done, total = found.progress()
     out.print(f"{found.study.name}: {done} of {total} trials are done.")
     if done < total:
-        out.print(f"Resume with: lesion run {run / 'study.yaml'} --out {run}", markup=False)
+        again = _again(run, {"load_dtype": found.load_dtype})
+        out.print(f"Resume with: {again}", markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -191,10 +193,10 @@ def export(
     from lesion.api import Run
     from lesion.outputs import writing
 
-    if to is None and as_ is Format.parquet:
+    if as_ is Format.parquet and to is None:
         raise LesionError("--format parquet needs a file: add --to FILE.")
     frame = Run(run).table(what.value, data=data, note=lambda line: err.print(line, markup=False))
-    if as_ is Format.parquet:
+    if as_ is Format.parquet and to is not None:
         with writing(to, "--to"):
             flat(frame).to_parquet(to, index=False)
         return
@@ -310,7 +312,7 @@ def _run(study: "Study", folder: Path, **options: Any) -> None:
     for note in study.notes():
         aside.print(note, markup=False)
     missing = api.missing_trials(study, folder)
-    again = f"lesion run {folder / 'study.yaml'} --out {folder}{_as_typed(options)}"
+    again = _again(folder, options)
     options["resources"] = read_resources(options.get("resources", ""))
     with _interruptible(again), Meter(aside, missing, api.intact_line(study, folder)) as meter:
         found = api.run(study, folder, watcher=meter, **options)
@@ -319,11 +321,12 @@ def _run(study: "Study", folder: Path, **options: Any) -> None:
         aside.print(f"wrote {path}", markup=False)
 
 
-def _as_typed(options: dict[str, Any]) -> str:
-    """Options as they were typed, without those that are at their defaults."""
+def _again(folder: Path, options: dict[str, Any]) -> str:
+    """The command that resumes a run, with the options that are not at their defaults."""
     silent = ("cpu", "local", "float32", "", None)
     said = {name.replace("_", "-"): of for name, of in options.items() if of not in silent}
-    return "".join(f" --{name} {value}" for name, value in said.items())
+    typed = [part for name, value in said.items() for part in (f"--{name}", str(value))]
+    return shlex.join(["lesion", "run", str(folder / "study.yaml"), "--out", str(folder), *typed])
 
 
 @contextmanager

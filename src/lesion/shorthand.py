@@ -114,14 +114,20 @@ BITS_SHAPE = {
         {"type": "null"},
     ]
 }
-DOSES_SHAPE = {
-    "anyOf": [
-        {"type": "array", "items": {"type": "number", "minimum": 0, "maximum": 1}, "minItems": 1},
-        {
-            "type": "object",
-            "properties": {key: {"type": "number"} for key in ("from", "to", "step")},
-            "required": ["from", "to", "step"],
-            "additionalProperties": False,
-        },
-    ]
+_STEPS = {
+    "type": "object",
+    "properties": {key: {"type": "number"} for key in ("from", "to", "step")},
+    "required": ["from", "to", "step"],
+    "additionalProperties": False,
 }
+
+
+def _doses_shape(**dose: Any) -> dict[str, Any]:
+    return {
+        "anyOf": [{"type": "array", "items": {"type": "number", **dose}, "minItems": 1}, _STEPS]
+    }
+
+
+DOSES_SHAPE = _doses_shape(minimum=0, maximum=1)
+# Those of a lesion alone: a strength may exceed 1, and most lesions have none of their own.
+OWN_DOSES_SHAPE = {"anyOf": [*_doses_shape(minimum=0)["anyOf"], {"type": "null"}]}

@@ -219,7 +219,7 @@ class LesionSpec:
         None,
         at_least=0,
         short=lambda value: None if value is None else shorthand.doses(value),
-        shape=shorthand.DOSES_SHAPE,
+        shape=shorthand.OWN_DOSES_SHAPE,
     )
     distraction: str | None = field(
         "damage to the texts, instead of units of the model", None, choices=DISTRACTIONS

@@ -14,6 +14,8 @@ from lesion.study import Study, read_yaml
 if TYPE_CHECKING:
     from lesion.engine.sweep import Watcher
     from lesion.pretraining.pretrain import Progress
+    from lesion.tasks.base import Task
+    from lesion.tasks.classify import Classification
 
 
 def finetune_study(
@@ -37,7 +39,7 @@ def finetune_study(
         raise LesionError(f"{study.name}: has no finetune section, so there is nothing to train.")
     watcher = watcher or Quiet()
     check_device(device)
-    tasks = load_tasks(study, data)
+    tasks = _with_heads(study, load_tasks(study, data), watcher)
     make_folder(to, "--to")
     for name, task in tasks.items():
         for spec in study.models:
@@ -53,6 +55,25 @@ def finetune_study(
                 with writing(folder, "--to"):
                     shutil.copytree(trained.path, folder, dirs_exist_ok=True)
                 yield folder
+
+
+def _with_heads(
+    study: Study, tasks: "dict[str, Task]", watcher: "Watcher"
+) -> "dict[str, Classification]":
+    """The tasks for which a head is trained; the others use the one of a language model."""
+    from lesion.tasks import Classification
+
+    found = {name: task for name, task in tasks.items() if isinstance(task, Classification)}
+    others = ", ".join(name for name in tasks if name not in found)
+    if not found:
+        raise LesionError(
+            f"{study.name}: has no task of kind classify, the only one for which a head is "
+            f"trained. It has {others}: choose checkpoints that were saved with their language "
+            "model, and run the study."
+        )
+    if others:
+        watcher.note(f"{others}: no head is trained; its models bring the one that it needs.")
+    return found
 
 
 def pretrain_family(

@@ -136,16 +136,26 @@ def flat(frame: pd.DataFrame) -> pd.DataFrame:
         nested = isinstance(value, Mapping | tuple | list | np.ndarray)
         return json.dumps(summary.jsonable(value), allow_nan=False) if nested else value
 
-    nested = frame.select_dtypes("object").columns
+    nested = [name for name in frame if frame[name].dtype == object]
     return frame.assign(**{name: frame[name].map(text) for name in nested})
 
 
 def as_json(frame: pd.DataFrame) -> str:
-    """A frame as a JSON list of rows; numbers that JSON lacks as of `summary.jsonable`."""
+    """A frame as a JSON list of rows, each on a line; numbers as of `summary.jsonable`.
+
+    A text that is missing is null.
+    """
     import pandas as pd
 
-    rows = [
-        {name: None if value is pd.NA else value for name, value in row.items()}
+    texts = {name for name in frame if not pd.api.types.is_numeric_dtype(frame[name])}
+
+    def plain(name: Any, value: Any) -> Any:
+        missing = value is pd.NA or (name in texts and isinstance(value, float) and value != value)
+        return None if missing else value
+
+    rows = (
+        {str(name): plain(name, value) for name, value in row.items()}
         for row in frame.to_dict("records")
-    ]
-    return json.dumps(summary.jsonable(rows), allow_nan=False) + "\n"
+    )
+    lines = (json.dumps(summary.jsonable(row), allow_nan=False) for row in rows)
+    return "[" + ",\n".join(lines) + "]\n"
