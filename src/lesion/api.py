@@ -194,10 +194,11 @@ class Run:
         table = self.folder / "curves.csv"
         axes = {lesion.name: f"dose: {lesion.dose_means}" for lesion in self.study.lesions}
         figures, shown = self.folder / "figures", metrics or self.study.figures.metrics
+        maps = site_maps(self.record)
         with writing(figures):
             curves.to_csv(table, index=False)
             drawn = write_figures(self.analyses, figures, axes, shown)
-            return [table, *drawn, *write_site_figures(site_maps(self.record), figures)]
+            return [table, *drawn, *write_site_figures(maps, figures)]
 
     def _check_metrics(self, metrics: Sequence[str]) -> None:
         known = dict.fromkeys(name for one in self.analyses for name in one.curves)
