@@ -129,6 +129,8 @@ def test_status_counts_and_says_how_to_resume(finished):
         ("summary", 2),
         ("examples", 10 * 24),
         ("sites", 3 * 18 * (2 * 2 + 1)),  # weights and biases in two draws, neurons in one
+        ("verdicts", 0),  # of one model
+        ("scores", 10),
     ],
 )
 def test_every_table_can_be_exported(finished, what, rows, tmp_path):
@@ -146,8 +148,8 @@ def test_a_table_that_is_not_there_is_refused_with_those_that_are(finished):
     with pytest.raises(LesionError) as caught:
         Run(finished).table("site")
     assert str(caught.value) == (
-        "table: must be one of trials, curves, summary, examples, sites. Got 'site'. "
-        "Did you mean 'sites'?"
+        "table: must be one of trials, curves, summary, examples, sites, verdicts, diagnoses, "
+        "scores. Got 'site'. Did you mean 'sites'?"
     )
     assert tuple(What) == TABLES
 
@@ -155,7 +157,7 @@ def test_a_table_that_is_not_there_is_refused_with_those_that_are(finished):
 def test_check_says_what_would_run(study):
     ran = lesion("check", study)
     assert ran.returncode == 0, ran.stderr
-    assert re.search(r"small: 10 trials, about \d+ s on one thread here, 0\.\d GB\.", ran.stdout)
+    assert re.search(r"small: 10 trials, about \d+ s on one thread here, \d\.\d GB\.", ran.stdout)
     two = lesion("check", study, "--workers", 2)
     assert re.search(r"small: 10 trials, about \d+ s with 2 workers here, \d\.\d GB\.", two.stdout)
     assert list(study.parent.glob("runs")) == []
@@ -389,7 +391,7 @@ def test_a_model_without_a_trained_head(study, tmp_path, tiny_bert):
     message = refused("run", path, "--out", tmp_path / "run")
     assert message == (
         f"{tmp_path / 'base'}: has no trained classification head (classifier.bias is missing). "
-        "Fine-tune it: give the study a finetune section, or run lesion finetune."
+        "Fine-tune it: give the study a finetune section."
     )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from lesion import schema
+from lesion.api import shipped_studies
 from lesion.errors import LesionError
 from lesion.identity import differences
 from lesion.specs import LesionSpec, Where
@@ -14,9 +15,11 @@ from lesion.study import (
     parse_study,
     pending,
     read_study,
+    read_yaml,
     study_schema,
     write_study,
 )
+from lesion.variants import limited, on_models, quick
 
 MINIMAL = {
     "name": "small",
@@ -256,6 +259,36 @@ def test_the_schema_accepts_what_the_reader_accepts():
     assert list(validator.iter_errors(MINIMAL)) == []
     assert list(validator.iter_errors({**MINIMAL, "lesions": [{"together": [{}]}]})) == []
     assert [e.json_path for e in validator.iter_errors({**MINIMAL, "doses": [2]})] == ["$.doses"]
+
+
+@pytest.mark.parametrize("name", shipped_studies())
+def test_the_schema_accepts_every_shipped_study_as_written_and_as_resolved(name, tmp_path):
+    jsonschema = pytest.importorskip("jsonschema")
+    validator = jsonschema.Draft202012Validator(study_schema())
+    path = shipped_studies()[name]
+    assert list(validator.iter_errors(read_yaml(path))) == []
+    whole = read_study(path)
+    for one in (whole, quick(whole), limited(whole, 10), on_models(whole, "twin/en-0")):
+        (tmp_path / "study.yaml").write_text(write_study(one), encoding="utf-8")
+        assert list(validator.iter_errors(read_yaml(tmp_path / "study.yaml"))) == []
+
+
+@pytest.mark.parametrize(
+    "lesion",
+    [
+        {"where": {"layers": -1, "parts": "query", "tensors": "weight"}},
+        {"where": {"layers": [0, -1]}},
+        {"effect": "noise", "dose_is": "strength", "doses": [0, 2.5]},
+        {"recover": {"steps": 3}, "control": "matched", "order": "magnitude"},
+    ],
+)
+def test_the_schema_accepts_shorthand_and_what_becomes_of_it(lesion, tmp_path):
+    jsonschema = pytest.importorskip("jsonschema")
+    validator = jsonschema.Draft202012Validator(study_schema())
+    value = {**MINIMAL, "models": ["twin/en-0"], "lesions": [lesion]}
+    assert list(validator.iter_errors(value)) == []
+    (tmp_path / "study.yaml").write_text(write_study(parse_study(value)), encoding="utf-8")
+    assert list(validator.iter_errors(read_yaml(tmp_path / "study.yaml"))) == []
 
 
 @pytest.mark.parametrize(

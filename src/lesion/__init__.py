@@ -21,6 +21,7 @@ _PUBLIC = {
     "Together": "lesion.damage.lesion",
     "find_study": "lesion.api",
     "load_model": "lesion.models.load",
+    "load_tokenizer": "lesion.models.load",
     "parse_study": "lesion.study",
     "read_study": "lesion.study",
     "run": "lesion.api",
@@ -33,3 +34,8 @@ def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module 'lesion' has no attribute {name!r}")
     return getattr(import_module(_PUBLIC[name]), name)
+
+
+def __dir__() -> list[str]:
+    """The public names, for people who press Tab."""
+    return sorted([*__all__, "__version__"])

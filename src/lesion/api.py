@@ -13,9 +13,10 @@ from lesion import cuts, rounds
 from lesion.analysis.from_record import responses
 from lesion.errors import LesionError
 from lesion.folderlock import locked
+from lesion.outputs import check_place, make_folder, writing
 from lesion.record import FILE, Record
-from lesion.schema import hint, plain
-from lesion.study import Study, Trial, pending, read_study
+from lesion.schema import hint, plain, show
+from lesion.study import Study, Trial, parse_study, pending, read_study
 from lesion.words import LOAD_DTYPES
 
 if TYPE_CHECKING:
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
     from lesion.engine.work import Measured, Patient
     from lesion.tasks.base import Task
 
-TABLES = ("trials", "curves", "summary", "examples", "sites")
+TABLES = (
+    "trials", "curves", "summary", "examples", "sites", "verdicts", "diagnoses", "scores",
+)  # fmt: skip
 
 
 class Quiet:
@@ -112,6 +115,15 @@ class Run:
         """A sentence for each source of the run that is at hand and has changed since."""
         return self.record.changes()
 
+    @property
+    def load_dtype(self) -> str:
+        """What its weights were loaded as: a run is resumed with the same."""
+        from lesion.engine.pins import loaded_stored
+
+        names, rows = self.record.rows("models")
+        digests = [row[names.index("digest")] for row in rows]
+        return "stored" if any(map(loaded_stored, digests)) else "float32"
+
     def progress(self) -> tuple[int, int]:
         """Finished trials, and trials of the study (those that are known to be needed)."""
         done = self.record.done()
@@ -120,21 +132,37 @@ class Run:
         wanted = set(self.study.trials())
         return len(wanted & done), len(wanted)
 
-    def table(self, what: str) -> "pd.DataFrame":
+    def table(
+        self,
+        what: str,
+        *,
+        data: str | Path | None = None,
+        note: Callable[[str], None] = lambda sentence: None,
+    ) -> "pd.DataFrame":
         """One of `TABLES` as a frame.
+
+        Args:
+            what: `examples` has texts where the source of a task is at hand and holds what was
+                scored.
+            data: of `examples`, folder with data in GLUE's own layout.
+            note: called with a sentence for each task whose texts are left out.
 
         Raises:
             LesionError: if it is none of them.
         """
-        from lesion.analysis.frames import example_frame
+        from lesion.analysis import frames
         from lesion.analysis.sites import site_frame
+        from lesion.texts import texts
 
         makers: dict[str, Callable[[], pd.DataFrame]] = {
             "trials": self._trials,
             "curves": self.curves,
             "summary": self.summary,
-            "examples": lambda: example_frame(self.record),
+            "examples": lambda: frames.example_frame(self.record, texts(self.record, data, note)),
             "sites": lambda: site_frame(self.record),
+            "verdicts": lambda: frames.verdict_frame(self.verdicts),
+            "diagnoses": lambda: frames.diagnosis_frame(self.analyses),
+            "scores": lambda: frames.score_frame(self.record),
         }
         if what not in makers:
             raise LesionError(
@@ -174,7 +202,8 @@ class Run:
             metrics: that the figures show. Default: the study's `figures`.
 
         Raises:
-            LesionError: for a metric that no task of the run has.
+            LesionError: for a metric that no task of the run has, or if the folder cannot be
+                written.
         """
         from lesion.analysis.sites import site_maps
         from lesion.report.figures import write_figures
@@ -186,12 +215,14 @@ class Run:
         if curves.empty:
             return []
         table = self.folder / "curves.csv"
-        curves.to_csv(table, index=False)
         axes = {lesion.name: f"dose: {lesion.dose_means}" for lesion in self.study.lesions}
         figures, shown = self.folder / "figures", metrics or self.study.figures.metrics
-        drawn = write_figures(self.analyses, figures, axes, shown)
-        drawn += write_site_figures(site_maps(self.record), figures)
-        return [table, *drawn, *write_forest(self.verdicts, self.meta, figures)]
+        maps = site_maps(self.record)
+        with writing(figures):
+            curves.to_csv(table, index=False)
+            drawn = write_figures(self.analyses, figures, axes, shown)
+            drawn += write_site_figures(maps, figures)
+            return [table, *drawn, *write_forest(self.verdicts, self.meta, figures)]
 
     def _check_metrics(self, metrics: Sequence[str]) -> None:
         known = dict.fromkeys(name for one in self.analyses for name in one.curves)
@@ -204,7 +235,7 @@ class Run:
 
 
 def run(
-    study: Study | str | Path,
+    study: Study | Mapping[str, Any] | str | Path,
     out: str | Path | None = None,
     *,
     data: str | Path | None = None,
@@ -216,11 +247,13 @@ def run(
     resources: Mapping[str, float] | None = None,
     load_dtype: str = "float32",
     watcher: "Watcher | None" = None,
+    progress: bool | None = None,
 ) -> Run:
     """Run every trial that the folder's record does not hold yet.
 
     Args:
-        study: a `Study`, the path of a study file, or the name of a shipped study.
+        study: a `Study`, a mapping with the keys of a study file, the path of one, or the name of
+            a shipped study.
         out: folder of the run; default: `runs/` and the study's name.
         data: folder with data in GLUE's own layout (default: `LESION_DATA`, then the hub).
         device: `cpu`, `cuda` or `cuda:1`.
@@ -233,53 +266,60 @@ def run(
         resources: that one worker of a cluster takes: `{"cpu": 1, "memory": 8e9}`.
         load_dtype: what weights are loaded as: `float32`, or `stored` for the format of each
             checkpoint.
+        watcher: is told how the run is going, instead of what `progress` would show.
+        progress: whether that is shown on standard error, as a bar or, where there can be none, as
+            plain lines. Default: in terminals and notebooks.
 
     Raises:
-        LesionError: for a mistake in the study, its data or models, if `out` holds the run of
-            another study, or if another process is running one there.
+        LesionError: for a mistake in the study, its data or models, if `out` cannot be written, if
+            it holds the run of another study, or if another process is running one there.
 
     Example:
         >>> lesion.run("quick.yaml", out="runs/quick").curves()
     """
     from lesion.engine import sweep
     from lesion.engine.hiring import Hiring, crew
-    from lesion.engine.precision import check_device, check_precision
+    from lesion.engine.precision import check_precision
     from lesion.engine.threads import one_thread
     from lesion.engine.work import Patient, Setting
+    from lesion.models.devices import check_device
     from lesion.tasks.notes import task_files, task_notes
 
-    study = study if isinstance(study, Study) else find_study(study)
+    study = _as_study(study)
     study = dataclasses.replace(study, precision=precision) if precision else study
     hiring = Hiring(workers, engine, address, resources or {})
     if load_dtype not in LOAD_DTYPES:
         known = ", ".join(LOAD_DTYPES)
         raise LesionError(f"--load-dtype: must be one of {known}. Got {load_dtype!r}.")
     check_precision(study.precision, device if engine == "ray" else check_device(device))
-    tasks, watcher = load_tasks(study, data), watcher or Quiet()
-    for note in task_notes(tasks):
-        watcher.note(note)
+    tasks = load_tasks(study, data)
     folder = Path(out) if out else Path("runs") / study.name
+    check_place(folder, "--out")
     with ExitStack() as stack:
+        watching = stack.enter_context(_watching(watcher, progress, study, folder))
+        for note in task_notes(tasks):
+            watching.note(note)
         record, pinned = None, dict[Patient, str]()
         if (folder / FILE).is_file():
-            stack.enter_context(locked(folder, watcher.note))
+            stack.enter_context(locked(folder, watching.note))
             record = stack.enter_context(closing(Record.open(folder, study)))
             tasks = record.as_begun(tasks)
             record.hold(tasks, task_files(tasks))
             for note in record.version_notes() if missing_trials(study, folder) else ():
-                watcher.note(note)
+                watching.note(note)
             pinned = _pinned(record)
         setting = Setting(study, tasks, device, load_dtype=load_dtype, pinned=pinned)
         stack.enter_context(one_thread(device))
         staff = stack.enter_context(crew(setting, hiring))
         if engine != "ray":  # whose workers may see other files
-            sweep.rehearse(_awaited(study, record), staff, watcher)
+            sweep.rehearse(_awaited(study, record), staff, watching)
         if record is None:  # what cannot run leaves no run behind
-            stack.enter_context(locked(folder, watcher.note))
+            make_folder(folder, "--out")
+            stack.enter_context(locked(folder, watching.note))
             record = stack.enter_context(closing(Record.open(folder, study)))
             record.hold(tasks, task_files(tasks))
         needed = rounds.rounds(study, sweep.once)
-        sweep.run(study, record, tasks, watcher, staff, needed, load_dtype)
+        sweep.run(study, record, tasks, watching, staff, needed, load_dtype)
     return Run(folder)
 
 
@@ -290,6 +330,34 @@ def _awaited(study: Study, record: Record | None) -> Iterable[Trial]:
     if rounds.adaptive(study):
         return rounds.missing(study, record)
     return pending(study, record.done())
+
+
+def _as_study(given: Study | Mapping[str, Any] | str | Path) -> Study:
+    if isinstance(given, Study):
+        return given
+    if isinstance(given, Mapping):
+        return parse_study(given)
+    if isinstance(given, str | Path):
+        return find_study(given)
+    raise LesionError(
+        "study: must be a Study, a mapping of its keys, a path, or the name of a shipped study. "
+        f"Got {show(given)}."
+    )
+
+
+@contextmanager
+def _watching(
+    watcher: "Watcher | None", progress: bool | None, study: Study, folder: Path
+) -> "Iterator[Watcher]":
+    """Whoever was given; else a meter where progress is wanted, else nobody."""
+    from lesion.progress import Meter, error_console, wanted
+
+    console = error_console()
+    if watcher is not None or not wanted(progress, console):
+        yield watcher or Quiet()
+        return
+    with Meter(console, missing_trials(study, folder), intact_line(study, folder)) as meter:
+        yield meter
 
 
 def _pinned(record: Record) -> "dict[Patient, str]":

@@ -1,6 +1,8 @@
 """The command line: the only file that reads arguments or prints."""
 
+import io
 import json
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,10 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
+from lesion import __version__
 from lesion.errors import LesionError
+from lesion.printing import print_answer, print_names, print_plan
 
 if TYPE_CHECKING:
     from lesion.api import Run
@@ -23,12 +25,25 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Damage language models on purpose, and measure what survives.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 err = Console(stderr=True, highlight=False)
+aside = Console(stderr=True, highlight=False)  # what goes on meanwhile; silent with --quiet
+
+
+def _hush(quiet: bool) -> bool:
+    aside.quiet = quiet
+    return quiet
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        out.print(f"lesion {__version__}")
+        raise typer.Exit
+
 
 StudyName = Annotated[str, typer.Argument(help="Study file, or name of a shipped study.")]
 RunFolder = Annotated[Path, typer.Argument(help="Folder of a run.")]
@@ -42,20 +57,37 @@ Workers = Annotated[
     int | None,
     typer.Option(min=1, help="Processes, one thread each [default: one a core; one for a GPU]."),
 ]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", help="Print errors and the answer alone.", callback=_hush)
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 Kind = StrEnum("Kind", ["models", "tasks", "lesions", "studies"])
-What = StrEnum("What", ["trials", "curves", "summary", "examples", "sites"])
+What = StrEnum(
+    "What",
+    ["trials", "curves", "summary", "examples", "sites", "verdicts", "diagnoses", "scores"],
+)
 Engine = StrEnum("Engine", ["local", "ray"])
 Precision = StrEnum("Precision", ["float32", "tf32", "bf16"])
 LoadDtype = StrEnum("LoadDtype", ["float32", "stored"])
 Format = StrEnum("Format", ["csv", "parquet", "json"])
 
 
+@app.callback()
+def lesion(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Damage language models on purpose, and measure what survives."""
+
+
 @app.command()
 def demo(
-    out_: Annotated[Path, typer.Option("--out")] = Path("runs/demo"), workers: Workers = None
+    out_: Annotated[Path, typer.Option("--out")] = Path("runs/demo"),
+    workers: Workers = None,
+    quiet: Quiet = False,
 ) -> None:
     """The main job on what comes with the package: no network, no data, a few minutes."""
     from lesion.api import find_study
@@ -82,6 +114,7 @@ def run(
     resources: Annotated[
         str, typer.Option(help="Of a cluster, for each worker: cpu=1,memory=8e9.")
     ] = "",
+    quiet: Quiet = False,
 ) -> None:
     """Run every trial that is not in the record yet; again to resume."""
     found = _study(study, quick, models, limit)
@@ -106,17 +139,10 @@ def check(
 
     Exit code 2 if anything of it cannot run.
     """
-    from lesion.check import HEADINGS, plan
+    from lesion.check import plan
 
     report = plan(_study(study, quick, models, limit), data, workers)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in HEADINGS:
-        table.add_column(heading, justify="left" if heading in ("model", "task") else "right")
-    for row in report.rows:
-        table.add_row(*map(Text, row))
-    out.print(table)
-    for line in report.lines:
-        out.print(line, markup=False)
+    print_plan(out, report)
     for problem in report.problems:
         err.print(f"lesion: {problem}", style="red", markup=False, soft_wrap=True)
     if report.problems:
@@ -132,7 +158,8 @@ def status(run: RunFolder) -> None:
     done, total = found.progress()
     out.print(f"{found.study.name}: {done} of {total} trials are done.")
     if done < total:
-        out.print(f"Resume with: lesion run {run / 'study.yaml'} --out {run}", markup=False)
+        again = _again(run, {"load_dtype": found.load_dtype})
+        out.print(f"Resume with: {again}", markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -143,9 +170,9 @@ def show(run: RunFolder, as_json: AsJson = False) -> None:
     found = Run(run)
     _warn(found)
     if as_json:
-        sys.stdout.write(json.dumps(found.as_json(), indent=2) + "\n")
+        sys.stdout.write(json.dumps(found.as_json(), indent=2, allow_nan=False) + "\n")
     else:
-        _print_answer(found)
+        print_answer(out, found)
 
 
 @app.command()
@@ -171,21 +198,27 @@ def export(
     what: Annotated[What, typer.Option(help="Which table.")] = What.curves,
     as_: Annotated[Format, typer.Option("--format", help="The file's form.")] = Format.csv,
     to: Annotated[Path | None, typer.Option(help="File [default: standard output].")] = None,
+    data: Data = None,
 ) -> None:
     """A table of a run as CSV, Parquet or JSON."""
+    from lesion.analysis.frames import as_json, flat
     from lesion.api import Run
+    from lesion.outputs import writing
 
-    frame = Run(run).table(what.value)
-    if as_ is Format.parquet:
-        if to is None:
-            raise LesionError("--format parquet needs a file: add --to FILE.")
-        frame.to_parquet(to, index=False)
+    if as_ is Format.parquet and to is None:
+        raise LesionError("--format parquet needs a file: add --to FILE.")
+    frame = Run(run).table(what.value, data=data, note=lambda line: err.print(line, markup=False))
+    if as_ is Format.parquet and to is not None:
+        with writing(to, "--to"):
+            flat(frame).to_parquet(to, index=False)
         return
-    text = frame.to_csv(index=False) if as_ is Format.csv else frame.to_json(orient="records")
-    if to is None:
-        sys.stdout.write(text)
-    else:
-        to.write_text(text, encoding="utf-8")
+    text = flat(frame).to_csv(index=False) if as_ is Format.csv else as_json(frame)
+    if to is not None:
+        with writing(to, "--to"):
+            to.write_text(text, encoding="utf-8")
+        return
+    _in_utf8()
+    sys.stdout.write(text)
 
 
 @app.command()
@@ -194,6 +227,7 @@ def finetune(
     to: Annotated[Path, typer.Option(help="Folder for the fine-tuned models.")],
     data: Data = None,
     device: Device = "cpu",
+    quiet: Quiet = False,
 ) -> None:
     """Train the heads of a study's models, and keep them as ordinary model folders."""
     from lesion.api import find_study
@@ -201,7 +235,7 @@ def finetune(
     from lesion.training import finetune_study
 
     again = f"lesion finetune {study} --to {to}" + (f" --data {data}" if data else "")
-    with _interruptible(again), Meter(err, 0) as meter:
+    with _interruptible(again), Meter(aside, 0) as meter:
         for path in finetune_study(find_study(study), to, data, device, meter):
             out.print(str(path), markup=False)
 
@@ -214,6 +248,7 @@ def pretrain(
     only: Annotated[list[str] | None, typer.Option(help="A twin's name; may be repeated.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes, one thread each.")] = 1,
     device: Device = "cpu",
+    quiet: Quiet = False,
 ) -> None:
     """Train a family of masked language models from text; again to resume."""
     from lesion.progress import Reading
@@ -221,7 +256,9 @@ def pretrain(
 
     again = f"lesion pretrain {config} --out {out_}" + (f" --texts {texts}" if texts else "")
     with _interruptible(again):
-        for path in pretrain_family(config, out_, texts, only or (), workers, device, Reading(err)):
+        for path in pretrain_family(
+            config, out_, texts, only or (), workers, device, Reading(aside)
+        ):
             out.print(str(path), markup=False)
 
 
@@ -230,12 +267,7 @@ def list_(kind: Kind) -> None:
     """The models, tasks, words of lesions, or studies that there are."""
     from lesion.catalogue import catalogue
 
-    for title, entries in catalogue(kind.value).items():
-        table = Table(box=None, pad_edge=False, show_header=False, title=title or None)
-        table.title_justify = "left"
-        for name, about in entries.items():
-            table.add_row(Text(name, style="bold"), Text(about))
-        out.print(table)
+    print_names(out, catalogue(kind.value))
 
 
 @app.command()
@@ -248,11 +280,29 @@ def schema() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point: a user's mistake is one message and exit code 2."""
+    _print_anything()
     try:
         app(arguments)
     except LesionError as error:
         err.print(f"lesion: {error}", style="red", markup=False, soft_wrap=True)
         sys.exit(2)
+
+
+def _print_anything() -> None:
+    """Where the locale lacks a letter, print a question mark instead of failing after the work.
+
+    Only a terminal is held to its encoding: files and pipes get UTF-8.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            encoding = stream.encoding if stream.isatty() else "utf-8"
+            stream.reconfigure(encoding=encoding, errors="replace")
+
+
+def _in_utf8() -> None:
+    """Data are never changed to fit an encoding, not even a terminal's."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="strict")
 
 
 def _study(name: str, quick: bool, models: str | None, limit: int | None) -> "Study":
@@ -272,49 +322,29 @@ def _run(study: "Study", folder: Path, **options: Any) -> None:
     from lesion.progress import Meter
 
     for note in study.notes():
-        err.print(note, markup=False)
+        aside.print(note, markup=False)
     missing = api.missing_trials(study, folder)
-    again = f"lesion run {folder / 'study.yaml'} --out {folder}{_as_typed(options)}"
+    again = _again(folder, options)
     options["resources"] = read_resources(options.get("resources", ""))
-    with _interruptible(again), Meter(err, missing, api.intact_line(study, folder)) as meter:
+    with _interruptible(again), Meter(aside, missing, api.intact_line(study, folder)) as meter:
         found = api.run(study, folder, watcher=meter, **options)
-    _print_answer(found)
+    print_answer(out, found)
     for path in found.write_report():
-        err.print(f"wrote {path}", markup=False)
+        aside.print(f"wrote {path}", markup=False)
 
 
-def _as_typed(options: dict[str, Any]) -> str:
-    """Options as they were typed, without those that are at their defaults."""
+def _again(folder: Path, options: dict[str, Any]) -> str:
+    """The command that resumes a run, with the options that are not at their defaults."""
     silent = ("cpu", "local", "float32", "", None)
     said = {name.replace("_", "-"): of for name, of in options.items() if of not in silent}
-    return "".join(f" --{name} {value}" for name, value in said.items())
+    typed = [part for name, value in said.items() for part in (f"--{name}", str(value))]
+    return shlex.join(["lesion", "run", str(folder / "study.yaml"), "--out", str(folder), *typed])
 
 
 def _warn(found: "Run") -> None:
     """Of sources that have changed since they were scored."""
     for line in found.changes():
         err.print(f"Warning: {line}", markup=False, soft_wrap=True)
-
-
-def _print_answer(found: "Run") -> None:
-    from lesion.report.tables import cut_texts, diagnoses, summary_tables
-    from lesion.report.verdicts import over_all, remarks, verdict_tables
-
-    if not found.analyses:
-        out.print("No draw is finished yet.")
-        return
-    compared = verdict_tables(found.verdicts, found.study.compare.also)
-    said = [*over_all(found.meta), *remarks(found.verdicts, found.dissociations)]
-    notes = [*diagnoses(found.analyses), *cut_texts(found.cuts, found.study)]
-    tables, below = (summary_tables(found.analyses), compared), (notes, said)
-    for some, lines in zip(tables, below, strict=True):
-        for table in some:
-            out.print(table)
-            out.print()
-        for line in lines:
-            out.print(line)
-        if lines:
-            out.print()
 
 
 @contextmanager

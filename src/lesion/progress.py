@@ -1,5 +1,6 @@
 """How far a long run is: a bar on a terminal, plain lines elsewhere."""
 
+import importlib.util
 import signal
 import threading
 import time
@@ -68,7 +69,7 @@ class Meter:
         self._console, self._total, self._on_intact = console, total, on_intact
         self._done, self._said, self._start = 0, 0.0, 0.0
         self._bar: Progress | None = None
-        if console.is_terminal:
+        if console.is_terminal or _in_notebook(console):
             self._bar = Progress(
                 TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"),
                 TimeRemainingColumn(), console=console, transient=True,
@@ -124,6 +125,21 @@ class Meter:
             self._said = time.monotonic()
             line = f"{what}: {state}" if state else what
             self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def error_console() -> Console:
+    """Standard error: a terminal, a notebook's output, or a file."""
+    return Console(stderr=True, highlight=False)
+
+
+def wanted(progress: bool | None, console: Console) -> bool:
+    """Whether progress is shown: in terminals and notebooks, unless somebody decided."""
+    return (console.is_terminal or console.is_jupyter) if progress is None else progress
+
+
+def _in_notebook(console: Console) -> bool:
+    """Whether this is a notebook that can show a bar; without ipywidgets it shows lines."""
+    return console.is_jupyter and importlib.util.find_spec("ipywidgets") is not None
 
 
 class Reading:

@@ -20,6 +20,7 @@ from lesion import cuts, pinning, recordfile, recordpins, recordversions
 from lesion.cuts import Cuts
 from lesion.errors import LesionError
 from lesion.identity import differences
+from lesion.outputs import make_folder, writing
 from lesion.schema import hint, plain
 from lesion.study import Study, Trial, parse_study, write_study
 
@@ -304,12 +305,13 @@ class Record:
 
 
 def _create(folder: Path, study: Study) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / STUDY).write_text(write_study(study), encoding="utf-8")
+    make_folder(folder, "--out")
     meta = {
         "schema": str(recordfile.VERSION),
         "study": json.dumps(plain(study)),
         "fingerprint": study.fingerprint(),
         "versions": json.dumps(dict(recordfile.versions())),
     }
-    recordfile.create(folder / FILE, meta)
+    with writing(folder, "--out"):
+        (folder / STUDY).write_text(write_study(study), encoding="utf-8")
+        recordfile.create(folder / FILE, meta)

@@ -87,6 +87,7 @@ def read(cls: type, value: Any, path: str, problems: list[str]) -> Any:
 
 
 def _value(value: Any, hint_: Any, rules: Mapping, path: str, problems: list[str]) -> Any:
+    value = python(value)
     if rules.get("short"):
         try:
             value = rules["short"](value)
@@ -155,6 +156,18 @@ def _range(low: float | None, high: float | None) -> str:
     if low is not None and high is not None:
         return f"between {low:g} and {high:g}"
     return f"at least {low:g}" if low is not None else f"at most {high:g}"
+
+
+def python(value: Any) -> Any:
+    """Numbers and arrays of numpy (whatever has `tolist`) as Python's, in lists too.
+
+    Example:
+        >>> python([np.float64(0.5), np.int64(1)])
+        [0.5, 1]
+    """
+    if isinstance(value, list | tuple):
+        return [python(item) for item in value]
+    return value.tolist() if hasattr(value, "tolist") else value
 
 
 def show(value: Any) -> str:

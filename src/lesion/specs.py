@@ -165,9 +165,19 @@ class Where:
         shape=shorthand.LAYERS_SHAPE,
     )
     parts: tuple[str, ...] | None = field(
-        "roles of tensors (default: what suits the units)", None, choices=PARTS
+        "roles of tensors (default: what suits the units)",
+        None,
+        choices=PARTS,
+        short=shorthand.words,
+        shape=shorthand.words_shape(PARTS, or_none=True),
     )
-    tensors: tuple[str, ...] = field("matrices, biases or both", tuple(TENSORS), choices=TENSORS)
+    tensors: tuple[str, ...] = field(
+        "matrices, biases or both",
+        tuple(TENSORS),
+        choices=TENSORS,
+        short=shorthand.words,
+        shape=shorthand.words_shape(TENSORS),
+    )
 
 
 @dataclass(frozen=True)
@@ -210,7 +220,7 @@ class LesionSpec:
         None,
         at_least=0,
         short=lambda value: None if value is None else shorthand.doses(value),
-        shape=shorthand.DOSES_SHAPE,
+        shape=shorthand.OWN_DOSES_SHAPE,
     )
     distraction: str | None = field(
         "damage to the texts, instead of units of the model", None, choices=DISTRACTIONS

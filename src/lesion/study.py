@@ -8,6 +8,7 @@ import dataclasses
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,20 +45,22 @@ class Trial(NamedTuple):
     draw: int
 
 
+def _named(key: str, value: Any) -> Any:
+    """A list in which whatever is no mapping stands for one with this key."""
+    if not isinstance(value, list | tuple):
+        return value
+    return [item if isinstance(item, Mapping) else {key: item} for item in value]
+
+
 @dataclass(frozen=True)
 class Study:
     """Models x tasks x lesions x doses x draws."""
 
     name: str = field("name of the study")
-    models: tuple[ModelSpec, ...] = field("checkpoints")
-    tasks: tuple[TaskSpec, ...] = field(
-        "tasks: names or mappings",
-        short=lambda value: (
-            [item if isinstance(item, Mapping) else {"name": item} for item in value]
-            if isinstance(value, list | tuple)
-            else value
-        ),
+    models: tuple[ModelSpec, ...] = field(
+        "checkpoints: sources or mappings", short=partial(_named, "source")
     )
+    tasks: tuple[TaskSpec, ...] = field("tasks: names or mappings", short=partial(_named, "name"))
     lesions: tuple[LesionSpec, ...] = field("kinds of damage")
     doses: tuple[float, ...] = field(
         "fractions destroyed",
@@ -237,9 +240,9 @@ def study_schema() -> dict[str, Any]:
     lesion = schema.json_schema(LesionSpec)
     shape = schema.json_schema(Study)
     shape["properties"]["lesions"]["items"] = {"$ref": "#/$defs/lesion"}
-    shape["properties"]["tasks"]["items"] = {
-        "anyOf": [{"type": "string"}, shape["properties"]["tasks"]["items"]]
-    }
+    for kind in ("models", "tasks"):
+        items = shape["properties"][kind]["items"]
+        shape["properties"][kind]["items"] = {"anyOf": [{"type": "string"}, items]}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A Lesion study",

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 
 from lesion.api import Quiet, load_tasks
 from lesion.errors import LesionError
+from lesion.outputs import make_folder, writing
 from lesion.study import Study, read_yaml
 
 if TYPE_CHECKING:
     from lesion.engine.sweep import Watcher
     from lesion.pretraining.pretrain import Progress
+    from lesion.tasks.base import Task
+    from lesion.tasks.classify import Classification
 
 
 def finetune_study(
@@ -28,15 +31,17 @@ def finetune_study(
         LesionError: if the study does not fine-tune.
     """
     from lesion.engine.bench import train_head
-    from lesion.engine.precision import check_device
     from lesion.engine.threads import one_thread
+    from lesion.models.devices import check_device
     from lesion.models.load import load_tokenizer, resolve
 
     if study.finetune is None:
         raise LesionError(f"{study.name}: has no finetune section, so there is nothing to train.")
     watcher = watcher or Quiet()
     check_device(device)
-    for name, task in load_tasks(study, data).items():
+    tasks = _with_heads(study, load_tasks(study, data), watcher)
+    make_folder(to, "--to")
+    for name, task in tasks.items():
         for spec in study.models:
             base = resolve(spec.source, spec.revision)
             for seed in study.seeds:
@@ -47,8 +52,28 @@ def finetune_study(
                         partial(watcher.finetuning, spec.name, seed, name), watcher.note,
                     )  # fmt: skip
                 folder = Path(to) / f"{spec.name}-{name}-seed{seed}"
-                shutil.copytree(trained.path, folder, dirs_exist_ok=True)
+                with writing(folder, "--to"):
+                    shutil.copytree(trained.path, folder, dirs_exist_ok=True)
                 yield folder
+
+
+def _with_heads(
+    study: Study, tasks: "dict[str, Task]", watcher: "Watcher"
+) -> "dict[str, Classification]":
+    """The tasks for which a head is trained; the others use the one of a language model."""
+    from lesion.tasks import Classification
+
+    found = {name: task for name, task in tasks.items() if isinstance(task, Classification)}
+    others = ", ".join(name for name in tasks if name not in found)
+    if not found:
+        raise LesionError(
+            f"{study.name}: has no task of kind classify, the only one for which a head is "
+            f"trained. It has {others}: choose checkpoints that were saved with their language "
+            "model, and run the study."
+        )
+    if others:
+        watcher.note(f"{others}: no head is trained; its models bring the one that it needs.")
+    return found
 
 
 def pretrain_family(
@@ -70,8 +95,8 @@ def pretrain_family(
     Raises:
         LesionError: for a mistake in the config or its texts.
     """
-    from lesion.engine.precision import check_device
     from lesion.engine.threads import one_thread
+    from lesion.models.devices import check_device
     from lesion.pretraining.family import family
     from lesion.pretraining.learning import read_scores
     from lesion.pretraining.pretrain import pretrain
@@ -82,9 +107,11 @@ def pretrain_family(
     described = read_yaml(path)
     if not isinstance(described, dict):
         raise LesionError(f"{path}: must be a mapping of keys.")
+    config_ = family(described, path.name)
+    make_folder(folder, "--out")
     with one_thread(check_device(device)):
         made = pretrain(
-            family(described, path.name), folder, Path(texts) if texts else path.parent,
+            config_, folder, Path(texts) if texts else path.parent,
             only=only, workers=workers, device=device, progress=progress,
         )  # fmt: skip
     save(learning_figure(read_scores(folder / "learning.csv")), folder / "learning")

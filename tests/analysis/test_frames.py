@@ -48,12 +48,14 @@ class TwoTrials:
         return np.array([[1.0, 2.0], [3.0, 4.0]], np.float32) + np.float32(trial.dose)
 
     def task(self, name):
-        return {"labels": np.array([1, 0]), "classes": ("different", "same")}
+        return {"labels": np.array([1, 0]), "classes": ("different", "same"), "kind": "classify"}
 
 
 def test_examples_have_a_row_per_trial_and_example_with_outputs_named_by_class():
     frame = frames.example_frame(TwoTrials())
     assert frame["dose"].tolist() == [0, 0, 0.5, 0.5]
     assert frame["example"].tolist() == [0, 1, 0, 1]
-    assert frame["label"].tolist() == [1, 0, 1, 0]
+    assert frame["label"].tolist() == ["same", "different"] * 2
+    assert frame["prediction"].tolist() == ["same"] * 4
+    assert frame["correct"].tolist() == [1, 0, 1, 0]
     assert frame["output_same"].tolist() == [2, 4, 2.5, 4.5]

@@ -103,7 +103,8 @@ def test_rows_hold_every_metric_with_its_interval_and_chance(one):
 def test_rows_become_strict_json_with_not_reached_spelled_out():
     value = {"d50": np.inf, "lo": np.float64("nan"), "a": [np.array([1.5, -np.inf]), (True, "x")]}
     plain = summary.jsonable(value)
-    assert plain == {"d50": "inf", "lo": None, "a": [[1.5, "-inf"], [True, "x"]]}
+    assert plain == {"d50": "not reached", "lo": "nan", "a": [[1.5, "-inf"], [True, "x"]]}
+    assert np.isnan(float(plain["lo"])) and float(plain["a"][0][1]) == -np.inf
     named = summary.jsonable({"area": summary.Estimate(0.5, 0.25, np.inf)})
     assert named == {"area": {"value": 0.5, "lo": 0.25, "hi": "inf"}}
     json.dumps(plain, allow_nan=False)

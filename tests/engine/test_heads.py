@@ -170,5 +170,5 @@ def test_a_plan_names_a_head_that_is_missing(tmp_path, tiny_bert):
     made = study(tmp_path, encoder, LESIONS[:1])
     assert (
         f"{encoder}: has no trained classification head (classifier.bias is missing). Fine-tune "
-        "it: give the study a finetune section, or run lesion finetune."
+        "it: give the study a finetune section."
     ) in plan(made).problems

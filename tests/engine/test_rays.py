@@ -1,6 +1,8 @@
 """A cluster of several nodes on this machine, by Ray's own utility; one of them is lost."""
 
 import time
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +11,8 @@ from lesion.api import Quiet
 from lesion.errors import LesionError
 from lesion.study import parse_study
 from tests import labs
+
+PROJECT = Path(__file__).parents[2] / "pyproject.toml"
 
 
 @pytest.fixture
@@ -22,8 +26,10 @@ def test_without_ray_a_user_is_told_what_to_install(small, tmp_path, monkeypatch
     with pytest.raises(LesionError) as caught:
         lesion.run(small, tmp_path / "run", engine="ray")
     assert str(caught.value) == (
-        "--engine: ray is not installed. Install it with pip install 'lesion[ray]'."
+        '--engine: ray is not installed. Install it with pip install "ray>=2.40".'
     )
+    extras = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    assert extras["ray"] == ["ray>=2.40"]
 
 
 @pytest.fixture

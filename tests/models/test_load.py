@@ -148,7 +148,7 @@ def test_a_missing_head_is_an_error_unless_it_is_to_be_trained(folder, tmp_path)
     encoder = labs.without(folder, tmp_path / "encoder", "classifier.")
     assert refused(str(encoder)) == (
         f"{encoder}: has no trained classification head (classifier.bias is missing). Fine-tune "
-        "it: give the study a finetune section, or run lesion finetune."
+        "it: give the study a finetune section."
     )
 
 
@@ -175,7 +175,7 @@ def test_a_classifier_that_reads_a_pooler_needs_it(folder, tmp_path):
     encoder = labs.without(folder, tmp_path / "encoder", "bert.pooler.")
     assert refused(str(encoder)) == (
         f"{encoder}: has no trained classification head (bert.pooler.dense.bias is missing). "
-        "Fine-tune it: give the study a finetune section, or run lesion finetune."
+        "Fine-tune it: give the study a finetune section."
     )
 
 

@@ -38,6 +38,8 @@ def test_a_sparkline_spans_its_bounds():
     ("estimate", "shown"),
     [
         (Estimate(0.371, 0.21, 0.449), "0.37 [.21, .45]"),
+        (Estimate(5.04e-8, 3.96e-8, 0.00123), "5e-08 [4e-08, .0012]"),
+        (Estimate(10.25, 10.04, 20.5), "10.25 [10.04, 20.50]"),
         (Estimate(-0.5, -1.25, 0.0), "-0.50 [-1.25, .00]"),
         (Estimate(0.6, 0.4, np.inf), "0.60 [.40, -]"),
         (Estimate(np.inf, np.inf, np.inf), "not reached"),

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from lesion.analysis.compare import verdicts
+from lesion.analysis.curves import Crossover
 from lesion.analysis.dissociation import Dissociation
 from lesion.analysis.meta import Meta, Pooled
 from lesion.analysis.summary import Estimate, analyse
@@ -77,6 +78,31 @@ def test_a_comparison_with_a_model_that_never_learned_has_its_reason_below_and_n
     text = printed(*remarks(found), width=400)
     assert "A and dead: cannot tell. dead has no healthy model left" in text
     assert "Left out: dead: never learned." in text
+
+
+def test_a_reason_that_several_comparisons_share_is_said_once():
+    dead = [
+        classified(np.ones((1, 5, 11, 120), int), LABELS, model="dead", lesion=lesion)
+        for lesion in ("one", "two", "three", "four")
+    ]
+    alive = [
+        falling_curve(np.random.default_rng(0), LABELS, model="A", draws=5, lesion=one.lesion)
+        for one in dead
+    ]
+    found = verdicts(analyse([*alive, *dead], replicates=200), "model")
+    assert len({v.settle for v in found}) == 1
+    text = printed(*remarks(found), width=400)
+    assert text.count("dead has no healthy model left") == 1
+    assert (
+        "mrpc, one, A and dead; mrpc, two, A and dead; and 2 more comparisons: cannot tell." in text
+    )
+
+
+def test_curves_that_cross_at_an_error_rate_have_a_dose_that_can_be_read():
+    one = study(("one",))[0]
+    crossed = one._replace(crossovers=(Crossover(5.04e-8, 1e-8, 2e-7, 1),))
+    text = printed(*remarks([crossed]), width=400)
+    assert "the curves cross at dose 5e-08 [1e-08, 2e-07]" in text
 
 
 def test_what_is_asked_at_one_dose_has_a_table_of_its_own():

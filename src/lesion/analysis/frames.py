@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from lesion.analysis import summary
+import numpy as np
+
+from lesion.analysis import kinds, scores, summary
 from lesion.analysis.compare import Verdict
 from lesion.analysis.summary import Analysis
 
@@ -61,21 +64,98 @@ def trial_frame(record: Record) -> pd.DataFrame:
     return frame.drop(columns=["outputs", "by_site"], errors="ignore")  # bytes
 
 
-def example_frame(record: Record) -> pd.DataFrame:
-    """One row per finished trial and example: its label, and every column of outputs.
+def score_frame(record: Record) -> pd.DataFrame:
+    """One row per finished trial: its address, and every metric of its task.
 
-    Outputs are named output_<class>, or output_<n> where the task has no classes.
+    A metric that a task does not have is nan there.
+    """
+    import pandas as pd
+
+    rows = []
+    for trial in sorted(record.done()):
+        about = record.task(trial.task)
+        assert about is not None, "a task is recorded before its first trial"
+        outputs, labels, kind = record.outputs(trial), about["labels"], about["kind"]
+        found = {
+            name: float(scores.score(name, outputs, labels, kind=kind)) for name in about["metrics"]
+        }
+        rows.append(trial._asdict() | found)
+    return pd.DataFrame(rows)
+
+
+def example_frame(
+    record: Record, texts: Mapping[str, Mapping[str, Sequence[str]]] | None = None
+) -> pd.DataFrame:
+    """One row per finished trial and example: texts, label, answer and every column of outputs.
+
+    Labels are names where the task has classes (of a pair, its paradigm). `prediction` is the
+    class that was answered, if any; `correct` is 1 for a right answer, 0 for a wrong one and a half
+    for a tie. A column that a task does not have is left empty there. Outputs are named
+    output_<class>, or output_<n> where the task has no classes.
+
+    Args:
+        texts: task -> columns of texts, a text an example.
     """
     import pandas as pd
 
     frames = []
     for trial in sorted(record.done()):
         outputs, about = record.outputs(trial), record.task(trial.task)
-        labels, classes = (about["labels"], about["classes"]) if about else (None, ())
+        assert about is not None, "a task is recorded before its first trial"
+        classes = about["classes"]
         names = classes if len(classes) == outputs.shape[1] else range(outputs.shape[1])
         columns = {f"output_{name}": outputs[:, k] for k, name in enumerate(names)}
         frames.append(
-            pd.DataFrame(trial._asdict() | {"example": range(len(outputs)), "label": labels})
-            .assign(**columns)
+            pd.DataFrame(trial._asdict() | {"example": range(len(outputs))})
+            .assign(**(texts or {}).get(trial.task, {}), **_answers(outputs, about), **columns)
         )  # fmt: skip
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+def _answers(outputs: np.ndarray, about: Mapping[str, Any]) -> dict[str, Any]:
+    """Label, prediction and correctness of each example."""
+    labels, classes, kind = about["labels"], about["classes"], kinds.KINDS[about["kind"]]
+    cells = outputs.T[:, :, None]
+    found: dict[str, Any] = {"label": [classes[k] for k in labels] if classes else labels}
+    if kind.answer:
+        answers = kind.answer(cells)[:, 0]
+        found["prediction"] = [classes[k] if k >= 0 else None for k in answers]
+    elif about["kind"] == "pairs":
+        finite = np.isfinite(outputs).all(1)
+        named = np.select([outputs[:, 0] > outputs[:, 1], outputs[:, 0] < outputs[:, 1]], [1, 2], 0)
+        found["prediction"] = [(None, "good", "bad")[k] for k in np.where(finite, named, 0)]
+    if kind.correct:
+        found["correct"] = kind.correct(cells, labels)[:, 0]
+    return found
+
+
+def flat(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with mappings and lists as JSON text, for files that have only numbers and text."""
+
+    def text(value: Any) -> Any:
+        nested = isinstance(value, Mapping | tuple | list | np.ndarray)
+        return json.dumps(summary.jsonable(value), allow_nan=False) if nested else value
+
+    nested = [name for name in frame if frame[name].dtype == object]
+    return frame.assign(**{name: frame[name].map(text) for name in nested})
+
+
+def as_json(frame: pd.DataFrame) -> str:
+    """A frame as a JSON list of rows, each on a line; numbers as of `summary.jsonable`.
+
+    A text that is missing is null.
+    """
+    import pandas as pd
+
+    texts = {name for name in frame if not pd.api.types.is_numeric_dtype(frame[name])}
+
+    def plain(name: Any, value: Any) -> Any:
+        missing = value is pd.NA or (name in texts and isinstance(value, float) and value != value)
+        return None if missing else value
+
+    rows = (
+        {str(name): plain(name, value) for name, value in row.items()}
+        for row in frame.to_dict("records")
+    )
+    lines = (json.dumps(summary.jsonable(row), allow_nan=False) for row in rows)
+    return "[" + ",\n".join(lines) + "]\n"

@@ -21,6 +21,7 @@ from lesion.analysis.sampled import (
 )
 
 Array = np.ndarray
+D50S = ("d50", "d50_lo", "d50_hi")  # columns in which infinity means that it was not reached
 
 
 class Estimate(NamedTuple):
@@ -215,18 +216,23 @@ def _counts(a: Analysis) -> dict:
 
 
 def jsonable(value: object) -> object:
-    """The same value with what JSON lacks replaced: nan -> None, inf -> "inf", -inf -> "-inf".
+    """The same value with what JSON lacks replaced by words: "nan", "inf", "-inf".
 
-    Named tuples become mappings.
+    Python's `float` and pandas read them back. In D50 and the ends of its interval, infinity is
+    "not reached". Named tuples become mappings.
     """
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
         value = value._asdict()
     if isinstance(value, dict):
-        return {str(k): jsonable(v) for k, v in value.items()}
+        return {str(k): _not_reached(str(k), v) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [jsonable(v) for v in value]
     if isinstance(value, np.ndarray | np.generic):
         return jsonable(value.tolist())
     if isinstance(value, float) and not np.isfinite(value):
-        return None if np.isnan(value) else str(value)
+        return str(value)
     return value
+
+
+def _not_reached(key: str, value: object) -> object:
+    return "not reached" if key in D50S and value == np.inf else jsonable(value)

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from lesion.damage import wordlists
+from lesion.damage.arguments import plain_dose, whole_draw
 from lesion.damage.edits import DISTRACTIONS, MASK, Edit, Means, render
 from lesion.damage.keyboard import LAYOUTS
 from lesion.damage.receipt import Receipt
@@ -109,7 +110,8 @@ class Distraction:
                 f"{self.name}: columns must be of the {len(split.texts)} that the texts have, "
                 f"counted from 0. Got {missing[0]}."
             )
-        return Distracted(self, split.texts, columns, draw, self._means(self.language or language))
+        means = self._means(self.language or language)
+        return Distracted(self, split.texts, columns, whole_draw(draw), means)
 
     @contextmanager
     def wounded(
@@ -206,8 +208,7 @@ class Distracted:
         Raises:
             LesionError: if the dose is not a number in [0, 1].
         """
-        if not _is_dose(dose):
-            raise LesionError(f"dose must be a float in [0, 1]. Got {dose!r}.")
+        dose = plain_dose(dose)
         found = [list(column) for column in self.texts]
         whole, destroyed, sites = hashlib.blake2b(digest_size=16), 0, 0
         for (column, example), edits in self._edits.items():
@@ -297,10 +298,6 @@ def _check_words(distraction: Distraction) -> None:
         raise LesionError(f"per: belongs to insert. Got {kind}.")
     if kind == "code-switch" and distraction.words is None:
         raise LesionError("words: code-switch needs another language. Set words, to fr for French.")
-
-
-def _is_dose(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
 
 
 def _plain(edit: Edit) -> list:

@@ -16,6 +16,7 @@ from typing import Any
 from torch import nn
 
 from lesion.choices import Bits, check, default_effect, default_scope, is_random
+from lesion.damage.arguments import SPELLED, spelled, whole_draw
 from lesion.damage.distraction import Distraction
 from lesion.damage.effects import EFFECTS, Settings, check_partners
 from lesion.damage.importance import importances
@@ -32,6 +33,7 @@ from lesion.damage.wound import Cut, Recipe, Wound
 from lesion.errors import LesionError
 from lesion.models import anatomy
 from lesion.models.anatomy import Site
+from lesion.models.places import family_of
 from lesion.models.stored import memory_format
 from lesion.schema import hint
 from lesion.specs import LesionSpec, Recovery
@@ -45,8 +47,9 @@ class Lesion:
     Args:
         units, order, scope, effect: words of `lesion.words`. By default the scope is site, of
             order listed model; the effect is zero, of bits flip.
-        layers: `all`, `first`, `middle`, `last`, a number or a sequence of numbers.
-        parts: what of a layer it may reach; default: what suits the units.
+        layers: as in a study: `all`, `first`, `middle`, `last`, a number, a list of numbers or a
+            range such as "6-9"; -1 is the last.
+        parts: a word or words, what of a layer it may reach; default: what suits the units.
         tensors: weight, bias or both.
         dose_is: `fraction` of the units or, with every unit hit, `strength` of the effect.
         strength, bit, format: of the effect, see `lesion.damage.effects.Settings`. Bits are those
@@ -87,6 +90,8 @@ class Lesion:
             object.__setattr__(self, "effect", default_effect(self.units))
         if not self.scope:
             object.__setattr__(self, "scope", default_scope(self.order))
+        for key in SPELLED:
+            object.__setattr__(self, key, spelled(key, getattr(self, key)))
         for key, table in (("units", UNITS), ("order", ORDERS), ("effect", EFFECTS)):
             _known(key, [getattr(self, key)], table)
         _known("scope", [self.scope], SCOPES)
@@ -251,6 +256,8 @@ def _opened(
     examples: Sequence[Inputs],
     originals: Originals,
 ) -> Iterator[Wound]:
+    family_of(model)  # before anything is asked of it
+    draw = whole_draw(draw)
     with standing(model) as place:
         wound = Wound([_cut(lesion, model, draw, examples) for lesion in lesions], originals)
         place.fill(wound.tensors, wound.leave)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from lesion.damage import live
+from lesion.damage.arguments import plain_dose
 from lesion.damage.effects import Effect, Key, Settings
 from lesion.damage.memory import Memory
 from lesion.damage.orders import ORDERS, Aids, Order, counts
@@ -16,13 +17,8 @@ from lesion.damage.originals import COPIES, Originals
 from lesion.damage.ranking import Matched, Ordering, look_ahead, share_room
 from lesion.damage.receipt import Place, Receipt
 from lesion.damage.units import Address, Population, Span
-from lesion.errors import LesionError
 
 CHUNK = 1 << 22  # units written at once: an ordering of bits is never whole in memory
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True)
@@ -78,16 +74,14 @@ class Cut:
         self._addresses = [str(one.address) for one in populations]
         self.units = sum(group.units for group in self._groups)
 
-    def check(self, dose: float) -> None:
-        """Refuse a dose that is none.
+    def plain(self, dose: float) -> float:
+        """A dose as Python's number.
 
         Raises:
             LesionError: if it is no fraction or, where it is a strength, out of the effect's range.
         """
         strength = self._recipe.effect.strength if self._recipe.by_strength else None
-        low, high = strength or (0.0, 1.0)
-        if not (_is_number(dose) and (low <= dose <= high or dose == 0)):
-            raise LesionError(f"dose must be a float in [{low:g}, {high:g}]. Got {dose!r}.")
+        return plain_dose(dose, *(strength or (0.0, 1.0)))
 
     def goal(self, dose: float) -> tuple[int, list[int]]:
         """Units asked for at a dose, and the number to be dead in each population."""
@@ -215,8 +209,7 @@ class Wound:
             LesionError: if the dose is out of its range, if the lesion was left or another one
                 was opened on it, or if the model no longer reads what would be written.
         """
-        for cut in self._cuts:
-            cut.check(dose)
+        dose, *_ = [cut.plain(dose) for cut in self._cuts]  # within the range of each
         self.may_write()
         live.check_current(self._live.values())
         goals = [cut.goal(dose) for cut in self._cuts]

@@ -27,6 +27,11 @@ def pin(checkpoint: Checkpoint, study: Study, load_dtype: str) -> str:
     return checkpoint.digest + (READ + ", ".join(read) if read else "")
 
 
+def loaded_stored(pinned: str) -> bool:
+    """Whether weights were loaded in the format of their checkpoint, and that is not the usual."""
+    return any(part.startswith("loaded ") for part in pinned.partition(READ)[2].split(", "))
+
+
 def _parts(study: Study) -> Iterator[LesionSpec]:
     for lesion in study.lesions:
         yield from lesion.together or (lesion,)

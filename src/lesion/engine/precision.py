@@ -42,19 +42,3 @@ def check_precision(precision: str, device: str) -> None:
             f"--precision: tf32 is a mode of CUDA devices. Got --device {device}; "
             "choose float32 or bf16, or --device cuda."
         )
-
-
-def check_device(device: str) -> str:
-    """`cpu`, `cuda`, `cuda:1` or `mps`, if it is there.
-
-    Raises:
-        LesionError: if it is not.
-    """
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError):
-        raise LesionError(
-            f"--device: {device!r} is not available here. Use cpu"
-            + (" or cuda." if torch.cuda.is_available() else ".")
-        ) from None
-    return device

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lesion.engine.crew import Hand, Signal
     from lesion.engine.work import Job, Setting
 
+REQUIRED = "ray>=2.40"  # as in pyproject.toml
 NAMES = {"cpu": "num_cpus", "gpu": "num_gpus", "memory": "memory"}  # others are a cluster's own
 
 
@@ -171,6 +172,6 @@ def _ray() -> Any:
         import ray.exceptions
     except ImportError:
         raise LesionError(
-            "--engine: ray is not installed. Install it with pip install 'lesion[ray]'."
+            f'--engine: ray is not installed. Install it with pip install "{REQUIRED}".'
         ) from None
     return ray

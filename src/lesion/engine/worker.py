@@ -16,7 +16,7 @@ import torch
 from lesion.damage.lesion import Damage
 from lesion.engine.bench import Bench, find, lay, opened
 from lesion.engine.crew import Failed, Finished, Ready, versions
-from lesion.engine.precision import check_device, computing
+from lesion.engine.precision import computing
 from lesion.engine.rehearsal import out_of_memory, rehearse
 from lesion.engine.work import (
     Began,
@@ -34,6 +34,7 @@ from lesion.engine.work import (
     Tried,
 )
 from lesion.errors import LesionError
+from lesion.models.devices import check_device
 from lesion.models.load import Checkpoint, check_here
 from lesion.study import INTACT, Trial
 

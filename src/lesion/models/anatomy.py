@@ -164,7 +164,7 @@ def select(model: nn.Module, layers: Any, parts: Sequence[str]) -> list[Site]:
 
 
 def layer_numbers(layers: Any, count: int) -> frozenset[int]:
-    """Words, a number or a list of numbers to zero-based layers.
+    """Words, a number or a list of numbers to zero-based layers; -1 is the last.
 
     `middle` is the third of the layers that follows the lower half: 6-9 of 12.
 
@@ -180,12 +180,12 @@ def layer_numbers(layers: Any, count: int) -> frozenset[int]:
             "last": frozenset({count - 1}),
         }[layers]
     numbers = frozenset({layers} if isinstance(layers, int) else layers)
-    absent = sorted(number for number in numbers if not 0 <= number < count)
+    absent = sorted(number for number in numbers if not -count <= number < count)
     if absent:
         raise LesionError(
             f"where.layers: the model has layers 0-{count - 1}. Got {', '.join(map(str, absent))}."
         )
-    return numbers
+    return frozenset(number % count for number in numbers)
 
 
 def _check_shared(model: nn.Module, layers: Any) -> None:

@@ -21,11 +21,14 @@ from torch import nn
 
 from lesion import digests
 from lesion.errors import LesionError
+from lesion.models.devices import check_device
 from lesion.models.families import FAMILIES
+from lesion.models.hush import hush_tokenizers
 from lesion.models.inputs import padding_id
 from lesion.models.missing import check_missing, generator_kept
 from lesion.models.stored import LOADED, Loaded, name_of, number_of, stored_format
 from lesion.origins import folder_of
+from lesion.schema import hint
 
 HEADS = {
     "classification": "AutoModelForSequenceClassification",
@@ -101,9 +104,14 @@ def load_model(
         config: changes to the configuration, such as `num_labels`.
 
     Raises:
-        LesionError: if the source cannot be found or holds no such model, or if a causal
-            classifier and its tokenizer disagree on the padding.
+        LesionError: if the source cannot be found or holds no such model, if there is no such head
+            or device, or if a causal classifier and its tokenizer disagree on the padding.
     """
+    if head not in HEADS:
+        raise LesionError(
+            f"head: must be one of {', '.join(HEADS)}. Got {head!r}.{hint(head, HEADS)}"
+        )
+    check_device(device)
     checkpoint = source if isinstance(source, Checkpoint) else resolve(source, revision)
     if head == "causal":
         _check_causal(checkpoint)
@@ -164,8 +172,10 @@ def load_config(checkpoint: Checkpoint) -> Any:
         )
 
 
-def load_tokenizer(checkpoint: Checkpoint) -> Any:
-    """The tokenizer that belongs to a checkpoint."""
+def load_tokenizer(source: str | Checkpoint, *, revision: str | None = None) -> Any:
+    """The tokenizer that belongs to a model; arguments as of `load_model`."""
+    checkpoint = source if isinstance(source, Checkpoint) else resolve(source, revision)
+    hush_tokenizers()
     with _explained(checkpoint.source):
         return transformers.AutoTokenizer.from_pretrained(
             checkpoint.path, revision=checkpoint.revision or "main", trust_remote_code=False

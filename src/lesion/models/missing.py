@@ -10,7 +10,7 @@ from lesion.errors import LesionError
 from lesion.models.families import FAMILIES
 
 REMEDIES = {
-    "classification": "Fine-tune it: give the study a finetune section, or run lesion finetune.",
+    "classification": "Fine-tune it: give the study a finetune section.",
     "mlm": "Choose a checkpoint that was saved with its masked language model.",
     "causal": "Choose a checkpoint that was saved with its language model.",
 }

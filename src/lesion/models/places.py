@@ -20,8 +20,13 @@ def family_of(model: nn.Module) -> Family:
     """The table entry of a model.
 
     Raises:
-        LesionError: for a model whose family is not in the table.
+        LesionError: for what is no model, or one whose family is not in the table.
     """
+    if getattr(model, "config", None) is None:
+        raise LesionError(
+            f"model: must be a Hugging Face model of a known family ({', '.join(FAMILIES)}). Got "
+            f"{type(model).__name__}, which has no config that names one."
+        )
     config: Any = getattr(model, "config", None)
     kind = getattr(config, "model_type", None)
     if kind not in FAMILIES:
@@ -34,7 +39,8 @@ def family_of(model: nn.Module) -> Family:
 
 def depth(model: nn.Module) -> int:
     """Number of layers with weights of their own."""
-    return int(getattr(model.config, family_of(model).layers))
+    family = family_of(model)
+    return int(getattr(model.config, family.layers))
 
 
 def paths(model: nn.Module) -> Iterator[tuple[nn.Module, str, Sequence[str]]]:

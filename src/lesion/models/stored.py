@@ -91,7 +91,7 @@ def _files(path: str, revision: str | None) -> list[str]:
     for name in WEIGHTS:
         found = _file(path, revision, name)
         if found and name in (SAFE_PARTS, TORCH_PARTS):
-            parts = set(json.loads(Path(found).read_text())["weight_map"].values())
+            parts = set(json.loads(Path(found).read_text(encoding="utf-8"))["weight_map"].values())
             there: list[Any] = [_file(path, revision, part) for part in sorted(parts)]
             return [part for part in there if part]
         if found:

@@ -6,6 +6,7 @@ saved without dates or random ids: the same frame gives the same bytes.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -83,7 +84,11 @@ def save(figure: Figure, path: Path | str, formats: Sequence[str] = ("png", "svg
 
 
 def file_name(words: str) -> str:
-    """Words as the name of a file, without suffix."""
+    """Words as the name of a file, without suffix; of letters that file names here can have."""
+    try:
+        os.fsencode(words)
+    except UnicodeEncodeError:  # a POSIX locale
+        words = words.encode("ascii", "replace").decode()
     return re.sub(r"[^\w.-]+", "-", words).strip("-.") or "task"
 
 

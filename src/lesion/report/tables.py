@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lesion.cuts import Cuts, sentences
+from lesion.report.numbers import bare, short
 
 if TYPE_CHECKING:
     from lesion.analysis.summary import Analysis, Estimate
@@ -91,8 +92,8 @@ def _estimate(estimate: "Estimate") -> str:
     """`0.37 [.21, .45]`; `-` stands for an end that is not reached."""
     if np.isnan(estimate.value):
         return "undefined"
-    value, low, high = (f"{x:.2f}" if np.isfinite(x) else "-" for x in estimate)
+    value, low, high = map(short, estimate)
     if value == low == high:
         return "not reached" if value == "-" else value
-    low, high = (end.replace("0.", ".", 1) for end in (low, high))
+    low, high = bare(low), bare(high)
     return f"{'not reached' if value == '-' else value} [{low}, {high}]"

@@ -1,11 +1,13 @@
 """What the terminal shows of comparisons: a row each, and below the table what holds for many."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.table import Table
 from rich.text import Text
+
+from lesion.report.numbers import short
 
 if TYPE_CHECKING:
     from lesion.analysis.compare import Verdict
@@ -20,6 +22,8 @@ OFFERS = (
     "7 models: about 7 models a group would settle it; ×5: five times as many of every source "
     "would."
 )
+
+NAMED = 2  # comparisons that are named where one sentence holds for more
 
 
 def verdict_tables(verdicts: "Sequence[Verdict]", also: Sequence[str] = ()) -> list[Table]:
@@ -154,7 +158,7 @@ def remarks(
     verdicts: "Sequence[Verdict]", dissociations: "Sequence[Dissociation]" = ()
 ) -> list[Text]:
     """What is said below the tables, each sentence once."""
-    said = [f"{_who(v)}: cannot tell. {v.settle}" for v in verdicts if not np.isfinite(v.delta)]
+    said = list(_unknown([v for v in verdicts if not np.isfinite(v.delta)]))
     said += [f"Left out: {name}." for v in verdicts for name in v.left_out]
     said += [
         f"{_who(v)}: alone it would be a difference (p = {v.p:.3f}), among {v.comparisons} "
@@ -171,6 +175,14 @@ def remarks(
     return lines + [Text(scope, style="dim") for scope in scopes]
 
 
+def _unknown(verdicts: "Sequence[Verdict]") -> Iterator[str]:
+    """Why nothing is known of comparisons; a reason that several share is said once."""
+    for reason in dict.fromkeys(v.settle for v in verdicts):
+        who = [_who(v) for v in verdicts if v.settle == reason]
+        more = f"; and {len(who) - NAMED} more comparisons" if len(who) > NAMED else ""
+        yield f"{'; '.join(who[:NAMED])}{more}: cannot tell. {reason}"
+
+
 def _who(v: "Verdict") -> str:
     return f"{v.task}, {v.lesion}, {v.a} and {v.b}"
 
@@ -179,7 +191,7 @@ def _crossings(v: "Verdict") -> str:
     parts = [f"{_who(v)}:"]
     for crossing in v.crossovers:
         above = v.b if crossing.before > 0 else v.a
-        where = f"{crossing.dose:.2f} [{crossing.lo:.2f}, {crossing.hi:.2f}]"
+        where = f"{short(crossing.dose)} [{short(crossing.lo)}, {short(crossing.hi)}]"
         parts.append(f"the curves cross at dose {where}; below it {above} keeps more.")
     return " ".join(parts)
 

@@ -105,6 +105,13 @@ class Classification:
         return self.evaluated.labels
 
     @property
+    def texts(self) -> dict[str, tuple[str, ...]]:
+        """Of the evaluated examples, by the name of the column: text, or text_1 and text_2."""
+        columns = self.evaluated.texts
+        numbered = [f"text_{number}" for number in range(1, len(columns) + 1)]
+        return dict(zip(numbered if len(columns) > 1 else ["text"], columns, strict=True))
+
+    @property
     def digest(self) -> str:
         """32 hexadecimal digits: equal where every score must be equal."""
         of = self.evaluated.digest

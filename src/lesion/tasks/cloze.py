@@ -87,6 +87,11 @@ class Cloze:
         return np.array([index[passage.word] for passage in self.evaluated], dtype=np.int64)
 
     @property
+    def texts(self) -> dict[str, tuple[str, ...]]:
+        """The passages, their hidden words in place."""
+        return {"text": tuple(passage.text for passage in self.evaluated)}
+
+    @property
     def digest(self) -> str:
         """32 hexadecimal digits: equal where every score must be equal."""
         text = json.dumps(self.evaluated)

@@ -110,6 +110,11 @@ class CausalLoss:
         return np.array([window.bytes for window in self.evaluated], dtype=np.int64)
 
     @property
+    def texts(self) -> dict[str, tuple[str, ...]]:
+        """What is predicted in each window."""
+        return {"text": tuple(window.text[window.start :] for window in self.evaluated)}
+
+    @property
     def digest(self) -> str:
         """32 hexadecimal digits: equal where every score must be equal."""
         text = json.dumps(self.evaluated)

@@ -137,6 +137,11 @@ class Pairs:
         return self.evaluated.labels
 
     @property
+    def texts(self) -> dict[str, tuple[str, ...]]:
+        """The two sentences of each pair."""
+        return {"good": self.evaluated.good, "bad": self.evaluated.bad}
+
+    @property
     def digest(self) -> str:
         """32 hexadecimal digits: equal where every score must be equal."""
         pairs = self.evaluated

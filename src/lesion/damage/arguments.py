@@ -1,0 +1,77 @@
+"""What may be written from Python for the arguments of a lesion: shorthand, numbers of numpy."""
+
+from collections.abc import Callable
+from typing import Any
+
+from lesion import shorthand
+from lesion.errors import LesionError
+from lesion.schema import python, show
+
+
+def spelled(key: str, value: Any) -> Any:
+    """The value of an argument of `Lesion` as a study would hold it.
+
+    Raises:
+        LesionError: if it is nothing of the kind.
+    """
+    try:
+        return SPELLED[key](value)
+    except ValueError as error:
+        raise LesionError(f"{key}: {error}") from None
+
+
+def whole_draw(draw: Any) -> int:
+    """The number of a draw as Python's.
+
+    Raises:
+        LesionError: if it is no whole number from 0 on.
+    """
+    try:
+        return _whole(draw)
+    except ValueError as error:
+        raise LesionError(f"draw: {error}") from None
+
+
+def plain_dose(dose: Any, low: float = 0.0, high: float = 1.0) -> float:
+    """A dose as Python's number: 0, or one between two bounds.
+
+    Raises:
+        LesionError: if it is no number, or out of bounds.
+    """
+    number = python(dose)
+    real = isinstance(number, int | float) and not isinstance(number, bool)
+    if not (real and (low <= number <= high or number == 0)):
+        raise LesionError(f"dose must be a float in [{low:g}, {high:g}]. Got {dose!r}.")
+    return number
+
+
+def _whole(value: Any) -> int:
+    number = python(value)
+    if not isinstance(number, int) or isinstance(number, bool) or number < 0:
+        raise ValueError(f"must be a whole number of at least 0. Got {show(value)}.")
+    return number
+
+
+def _number(value: Any) -> float | None:
+    number = python(value)
+    if number is not None and (isinstance(number, bool) or not isinstance(number, int | float)):
+        raise ValueError(f"must be a number. Got {show(value)}.")
+    return number
+
+
+def _words(value: Any) -> tuple[str, ...] | None:
+    words = shorthand.words(value)
+    if words is not None and not isinstance(words, list):
+        raise ValueError(f"must be a word or a list of words. Got {show(value)}.")
+    return None if words is None else tuple(words)
+
+
+SPELLED: dict[str, Callable[[Any], Any]] = {
+    "layers": shorthand.layers,
+    "parts": _words,
+    "tensors": _words,
+    "bits": shorthand.bits,
+    "strength": _number,
+    "bit": lambda value: None if value is None else _whole(value),
+    "seed": _whole,
+}

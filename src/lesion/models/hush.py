@@ -1,0 +1,18 @@
+"""Warnings of slow tokenizers, one for every row, that a reader cannot use."""
+
+import logging
+
+LOGGERS = ("transformers.models.xlm.tokenization_xlm", "transformers.tokenization_python")
+# XLM's tokenizer splits words as English where a checkpoint does not list it; what a task cuts is
+# counted and said by `lesion.cuts`.
+USELESS = ("Supplied language code not found in lang2id", "Be aware, overflowing tokens are not")
+
+
+def hush_tokenizers() -> None:
+    """Drop these two messages, and no other."""
+    for name in LOGGERS:
+        logging.getLogger(name).addFilter(_useful)  # once: it is the same function
+
+
+def _useful(record: logging.LogRecord) -> bool:
+    return not str(record.msg).startswith(USELESS)

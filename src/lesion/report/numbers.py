@@ -1,0 +1,24 @@
+"""Numbers as tables and sentences show them."""
+
+import re
+
+import numpy as np
+
+SMALL = 0.01  # what is smaller keeps significant digits: an error rate of 5e-08 is not 0.00
+
+
+def short(value: float) -> str:
+    """Two decimals or, of small numbers, two significant digits; `-` for what is not finite.
+
+    Example:
+        >>> short(0.256), short(5.04e-8), short(0.0)
+        ('0.26', '5e-08', '0.00')
+    """
+    if not np.isfinite(value):
+        return "-"
+    return f"{value:.2g}" if 0 < abs(value) < SMALL else f"{value:.2f}"
+
+
+def bare(number: str) -> str:
+    """A number without the zero before its point, as it stands in an interval: .26, 10.25."""
+    return re.sub(r"^([+-]?)0\.", r"\1.", number)
