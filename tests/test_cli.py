@@ -16,10 +16,10 @@ from typing import NamedTuple
 import pytest
 
 from lesion import cli
-from lesion.api import TABLES, Run
 from lesion.cli import What
 from lesion.errors import LesionError
 from lesion.record import Record
+from lesion.results import TABLES, Run
 from tests import labs
 
 

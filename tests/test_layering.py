@@ -50,6 +50,8 @@ FLOORS = {
     "cli": 9,
     "printing": 9,
     "progress": 9,
+    "resolve": 9,
+    "results": 9,
     "rounds": 9,
     "texts": 9,
     "training": 9,

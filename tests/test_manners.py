@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 import lesion
-from lesion import __version__, api, cli, progress
+from lesion import __version__, api, cli, progress, results
 from lesion.analysis.frames import as_json
 from lesion.analysis.scores import score
 from lesion.errors import LesionError
@@ -211,7 +211,7 @@ def test_completion_knows_the_commands():
 
 
 def test_scores_are_every_metric_of_every_trial(lab):
-    frame = api.Run(lab / "run").table("scores")
+    frame = results.Run(lab / "run").table("scores")
     record = Record(lab / "run")
     labels = record.task("tâche")["labels"]
     assert len(frame) == 10
@@ -273,11 +273,11 @@ def test_of_pairs_the_two_sentences_are_shown(tmp_path):
     assert (frame["prediction"] == right)[told].all()
 
 
-@pytest.mark.parametrize("what", api.TABLES)
+@pytest.mark.parametrize("what", results.TABLES)
 def test_every_table_is_strict_json_in_which_no_number_became_null(lab, what):
     ran = command("export", lab / "run", "--what", what, "--format", "json")
     rows = json.loads(ran.stdout, parse_constant=lambda word: pytest.fail(word))
-    frame = api.Run(lab / "run").table(what)
+    frame = results.Run(lab / "run").table(what)
     assert len(rows) == len(frame)
     infinite = {"not reached": np.inf}
     for name in frame.select_dtypes("float"):

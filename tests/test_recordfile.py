@@ -12,9 +12,9 @@ import pytest
 
 import lesion
 from lesion import recordfile
-from lesion.api import Run
 from lesion.errors import LesionError
 from lesion.record import Record
+from lesion.results import Run
 from lesion.study import INTACT
 
 OLD = Path(__file__).parent / "data" / "record-1"  # made by Lesion as it was before version 2

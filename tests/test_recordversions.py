@@ -7,8 +7,8 @@ import pytest
 
 import lesion
 from lesion import recordfile
-from lesion.api import Run
 from lesion.record import Record
+from lesion.results import Run
 from lesion.study import parse_study
 from tests import labs
 from tests.test_cli import lesion as command

@@ -17,7 +17,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "Lesion": "lesion.damage.lesion",
     "LesionError": "lesion.errors",
-    "Run": "lesion.api",
+    "Run": "lesion.results",
     "Together": "lesion.damage.lesion",
     "find_study": "lesion.api",
     "load_model": "lesion.models.load",

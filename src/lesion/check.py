@@ -65,9 +65,9 @@ def plan(study: Study, data: str | Path | None = None, workers: int | None = Non
     Args:
         workers: as of `lesion.run`.
     """
-    from lesion.api import resolved
     from lesion.engine.hiring import Hiring, wanted
     from lesion.engine.threads import one_thread
+    from lesion.resolve import resolved
     from lesion.tasks.notes import task_notes
 
     problems: list[str] = []

@@ -19,7 +19,7 @@ from lesion.errors import LesionError
 from lesion.printing import print_answer, print_names, print_plan
 
 if TYPE_CHECKING:
-    from lesion.api import Run
+    from lesion.results import Run
     from lesion.study import Study
 
 app = typer.Typer(
@@ -152,7 +152,7 @@ def check(
 @app.command()
 def status(run: RunFolder) -> None:
     """How far a run is."""
-    from lesion.api import Run
+    from lesion.results import Run
 
     found = Run(run)
     done, total = found.progress()
@@ -165,7 +165,7 @@ def status(run: RunFolder) -> None:
 @app.command()
 def show(run: RunFolder, as_json: AsJson = False) -> None:
     """Curves, summary and verdicts of a run."""
-    from lesion.api import Run
+    from lesion.results import Run
 
     found = Run(run)
     _warn(found)
@@ -184,7 +184,7 @@ def report(
     ] = None,
 ) -> None:
     """Write the figures and `curves.csv` of a run again."""
-    from lesion.api import Run
+    from lesion.results import Run
 
     found = Run(run)
     _warn(found)
@@ -202,8 +202,8 @@ def export(
 ) -> None:
     """A table of a run as CSV, Parquet or JSON."""
     from lesion.analysis.frames import as_json, flat
-    from lesion.api import Run
     from lesion.outputs import writing
+    from lesion.results import Run
 
     if as_ is Format.parquet and to is None:
         raise LesionError("--format parquet needs a file: add --to FILE.")

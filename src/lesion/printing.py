@@ -8,8 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from lesion.api import Run
     from lesion.check import Plan
+    from lesion.results import Run
 
 
 def print_answer(out: Console, found: "Run") -> None:

@@ -6,9 +6,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lesion.api import Quiet, load_tasks
+from lesion.api import Quiet
 from lesion.errors import LesionError
 from lesion.outputs import make_folder, writing
+from lesion.resolve import load_tasks
 from lesion.study import Study, read_yaml
 
 if TYPE_CHECKING:

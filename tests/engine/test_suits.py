@@ -1,8 +1,8 @@
 import pytest
 
 import lesion
-from lesion.api import load_tasks
 from lesion.errors import LesionError
+from lesion.resolve import load_tasks
 from lesion.study import parse_study
 from tests import labs
 

@@ -1,0 +1,208 @@
+"""A run that was made: its curves, verdicts and tables, analysed when first asked."""
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lesion import cuts, rounds
+from lesion.analysis.from_record import responses
+from lesion.errors import LesionError
+from lesion.outputs import writing
+from lesion.record import Record
+from lesion.schema import hint, plain
+from lesion.study import Trial
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lesion.analysis.compare import Verdict
+    from lesion.analysis.dissociation import Dissociation
+    from lesion.analysis.meta import Meta
+    from lesion.analysis.summary import Analysis
+
+TABLES = (
+    "trials", "curves", "summary", "examples", "sites", "verdicts", "diagnoses", "scores",
+)  # fmt: skip
+
+
+class Run:
+    """A run's folder and what can be said of it; analysed when first asked."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        self.record = Record(folder)
+        self.study = self.record.study
+
+    @cached_property
+    def analyses(self) -> "list[Analysis]":
+        """One element per model, task and lesion, see `lesion.analysis.summary`."""
+        from lesion.analysis.summary import analyse
+
+        return analyse(responses(self.record), seed=self.study.seed)
+
+    @cached_property
+    def verdicts(self) -> "list[Verdict]":
+        """Every comparison that the study asks for."""
+        from lesion.analysis.compare import verdicts
+
+        compare = self.study.compare
+        return verdicts(
+            self.analyses, compare.between, compare.margin, self.study.seed, compare.dose
+        )
+
+    @cached_property
+    def meta(self) -> "list[Meta]":
+        """A summary over tasks and lesions for each pair that has two comparisons or more."""
+        from lesion.analysis.meta import summaries
+
+        return summaries(self.analyses, self.verdicts, self.study.compare.between)
+
+    @cached_property
+    def dissociations(self) -> "list[Dissociation]":
+        """Lesion x task interactions, where the study has two of each."""
+        from lesion.analysis.dissociation import dissociations
+
+        return dissociations(self.analyses)
+
+    @cached_property
+    def cuts(self) -> cuts.Cuts:
+        """(model, task, lesion) -> dose -> share of the examples cut at the task's max_length.
+
+        The lesion "" has the intact texts; only distractions have shares of their own.
+        """
+        return self.record.cuts()
+
+    def curves(self) -> "pd.DataFrame":
+        """One row per model, task, lesion and dose: every metric with its interval."""
+        from lesion.analysis.frames import curve_frame
+
+        return curve_frame(self.analyses)
+
+    def summary(self) -> "pd.DataFrame":
+        """One row per model, task and lesion: intact score, retained area, D50, diagnoses."""
+        from lesion.analysis.frames import summary_frame
+
+        return summary_frame(self.analyses)
+
+    def changes(self) -> list[str]:
+        """A sentence for each source of the run that is at hand and has changed since."""
+        return self.record.changes()
+
+    @property
+    def load_dtype(self) -> str:
+        """What its weights were loaded as: a run is resumed with the same."""
+        from lesion.engine.pins import loaded_stored
+
+        names, rows = self.record.rows("models")
+        digests = [row[names.index("digest")] for row in rows]
+        return "stored" if any(map(loaded_stored, digests)) else "float32"
+
+    def progress(self) -> tuple[int, int]:
+        """Finished trials, and trials of the study (those that are known to be needed)."""
+        done = self.record.done()
+        if rounds.adaptive(self.study):
+            return len(done), len(done) + len(rounds.missing(self.study, self.record))
+        wanted = set(self.study.trials())
+        return len(wanted & done), len(wanted)
+
+    def table(
+        self,
+        what: str,
+        *,
+        data: str | Path | None = None,
+        note: Callable[[str], None] = lambda sentence: None,
+    ) -> "pd.DataFrame":
+        """One of `TABLES` as a frame.
+
+        Args:
+            what: `examples` has texts where the source of a task is at hand and holds what was
+                scored.
+            data: of `examples`, folder with data in GLUE's own layout.
+            note: called with a sentence for each task whose texts are left out.
+
+        Raises:
+            LesionError: if it is none of them.
+        """
+        from lesion.analysis import frames
+        from lesion.analysis.sites import site_frame
+        from lesion.texts import texts
+
+        makers: dict[str, Callable[[], pd.DataFrame]] = {
+            "trials": self._trials,
+            "curves": self.curves,
+            "summary": self.summary,
+            "examples": lambda: frames.example_frame(self.record, texts(self.record, data, note)),
+            "sites": lambda: site_frame(self.record),
+            "verdicts": lambda: frames.verdict_frame(self.verdicts),
+            "diagnoses": lambda: frames.diagnosis_frame(self.analyses),
+            "scores": lambda: frames.score_frame(self.record),
+        }
+        if what not in makers:
+            raise LesionError(
+                f"table: must be one of {', '.join(TABLES)}. Got {what!r}.{hint(what, TABLES)}"
+            )
+        return makers[what]()
+
+    def _trials(self) -> "pd.DataFrame":
+        """With a column `versions`: of the libraries that made a trial; "" where not known."""
+        from lesion.analysis.frames import trial_frame
+
+        frame, made = trial_frame(self.record), self.record.made_with()
+        rows = frame[list(Trial._fields)].itertuples(index=False)
+        return frame.assign(versions=[made.get(Trial(*row), "") for row in rows])
+
+    def as_json(self) -> dict[str, Any]:
+        """Study, curves, summary, diagnoses and verdicts, for machines."""
+        from lesion.analysis.summary import curve_rows, jsonable, summary_row
+
+        return jsonable({
+            "study": plain(self.study),
+            "fingerprint": self.record.meta("fingerprint"),
+            "progress": dict(zip(("done", "total"), self.progress(), strict=True)),
+            "curves": [row for one in self.analyses for row in curve_rows(one)],
+            "summary": [summary_row(one) for one in self.analyses],
+            "diagnoses": [d._asdict() for one in self.analyses for d in one.diagnoses],
+            "verdicts": [verdict._asdict() for verdict in self.verdicts],
+            "meta": [one._asdict() for one in self.meta],
+            "dissociations": [one._asdict() for one in self.dissociations],
+            "cut": cuts.rows(self.cuts),
+        })  # type: ignore[return-value]  # fmt: skip
+
+    def write_report(self, metrics: Sequence[str] = ()) -> list[Path]:
+        """Write `curves.csv` and `figures/`; returns the paths.
+
+        Args:
+            metrics: that the figures show. Default: the study's `figures`.
+
+        Raises:
+            LesionError: for a metric that no task of the run has, or if the folder cannot be
+                written.
+        """
+        from lesion.analysis.sites import site_maps
+        from lesion.report.figures import write_figures
+        from lesion.report.forest import write_forest
+        from lesion.report.sites import write_site_figures
+
+        self._check_metrics(metrics)
+        curves = self.curves()
+        if curves.empty:
+            return []
+        table = self.folder / "curves.csv"
+        axes = {lesion.name: f"dose: {lesion.dose_means}" for lesion in self.study.lesions}
+        figures, shown = self.folder / "figures", metrics or self.study.figures.metrics
+        maps = site_maps(self.record)
+        with writing(figures):
+            curves.to_csv(table, index=False)
+            drawn = write_figures(self.analyses, figures, axes, shown)
+            drawn += write_site_figures(maps, figures)
+            return [table, *drawn, *write_forest(self.verdicts, self.meta, figures)]
+
+    def _check_metrics(self, metrics: Sequence[str]) -> None:
+        known = dict.fromkeys(name for one in self.analyses for name in one.curves)
+        for name in metrics if known else ():
+            if name not in known:
+                raise LesionError(
+                    f"metric: must be one of {', '.join(known)}, which the tasks of this run "
+                    f"have. Got {name!r}.{hint(name, known)}"
+                )
