@@ -9,7 +9,8 @@ from lesion.catalogue import LESION_WORDS, TASK_SNIPPETS, catalogue, snippet
 from lesion.damage.lesion import build
 from lesion.errors import LesionError
 from lesion.models.families import FAMILIES
-from lesion.specs import LesionSpec, Recovery, TaskSpec
+from lesion.recipes import Recovery
+from lesion.specs import LesionSpec, TaskSpec
 from lesion.study import parse, read_study
 from lesion.tasks import TASKS, load
 

@@ -30,6 +30,8 @@ FLOORS = {
     "cuts": 1,
     "identity": 1,
     "pinning": 1,
+    "comparison": 1,
+    "recipes": 1,
     "specs": 1,
     "study": 1,
     "models": 2,

@@ -4,8 +4,8 @@ import pytest
 
 import lesion
 from lesion import rounds
+from lesion.comparison import Draws
 from lesion.errors import LesionError
-from lesion.specs import Draws
 from lesion.study import parse_study
 from tests import labs
 

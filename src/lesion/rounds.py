@@ -11,8 +11,9 @@ from typing import Any
 
 from lesion.analysis.from_record import table
 from lesion.analysis.plan import Aim, Plan, first_plan, next_plan
+from lesion.comparison import Draws
 from lesion.record import Record
-from lesion.specs import Draws, LesionSpec
+from lesion.specs import LesionSpec
 from lesion.study import INTACT, Study, Trial, pending
 
 Rounds = Callable[[Study, Any], Iterator[Any]]

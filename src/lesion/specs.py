@@ -1,4 +1,4 @@
-"""The parts of a study: models, tasks, fine-tuning, lesions, comparison.
+"""The parts of a study: models, tasks and lesions.
 
 Frozen dataclasses whose fields say what they accept (`lesion.schema`); nothing is loaded here.
 """
@@ -11,16 +11,15 @@ from typing import Any
 from lesion import shorthand
 from lesion.choices import check, default_effect, default_scope, is_random
 from lesion.errors import LesionError
+from lesion.recipes import RECOVERED, Recovery
 from lesion.schema import field
 from lesion.words import (
-    BESIDE,
     CONTROLS,
     DISTRACTIONS,
     DOSE_IS,
     EFFECTS,
     FORMATS,
     KINDS,
-    METRICS,
     ORDERS,
     PARTS,
     PER,
@@ -107,51 +106,6 @@ class TaskSpec:
             raise ValueError(
                 f"missing: belongs to files of rows (kind classify or pairs). Got {self.missing}."
             )
-
-
-@dataclass(frozen=True)
-class Finetuning:
-    """How a task head is trained before the damage."""
-
-    seeds: tuple[int, ...] = field("one fine-tuned model each", (0,), at_least=0)
-    epochs: float = field("passes over the training set", 3.0, at_least=0)
-    learning_rate: float = field("peak of a linear schedule", 2e-5, at_least=0, at_most=1)
-    batch_size: int = field("examples a step", 32, at_least=1)
-    warmup: float = field("share of the steps that warm up", 0.1, at_least=0, at_most=1)
-    weight_decay: float = field("AdamW's weight decay", 0.01, at_least=0, at_most=1)
-
-    def __post_init__(self) -> None:
-        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
-            raise ValueError(f"seeds must be different numbers. Got {list(self.seeds)}.")
-
-
-RECOVERED = " + recovery"  # after the name of the lesion whose damage it is
-
-
-@dataclass(frozen=True)
-class Recovery:
-    """How a damaged model is trained again, its destroyed units held as they are."""
-
-    steps: int = field("optimiser steps on the training set", at_least=1)
-    learning_rate: float | None = field(
-        "peak of a linear schedule (default: as finetune)", None, at_least=0, at_most=1
-    )
-    batch_size: int | None = field("examples a step (default: as finetune)", None, at_least=1)
-    warmup: float | None = field(
-        "share of the steps that warm up (default: as finetune)", None, at_least=0, at_most=1
-    )
-    weight_decay: float | None = field(
-        "AdamW's weight decay (default: as finetune)", None, at_least=0, at_most=1
-    )
-
-    def filled(self, usual: Finetuning) -> "Recovery":
-        """With what is not said taken from how heads are trained."""
-        silent = {
-            part.name: getattr(usual, part.name)
-            for part in dataclasses.fields(self)
-            if getattr(self, part.name) is None
-        }
-        return dataclasses.replace(self, **silent)
 
 
 @dataclass(frozen=True)
@@ -330,46 +284,3 @@ class LesionSpec:
         if self.together:
             return any(part.random for part in self.together)
         return bool(self.distraction) or self.size_matched or is_random(self)
-
-
-@dataclass(frozen=True)
-class Draws:
-    """Draws and doses added where the uncertainty is, until comparisons are narrow enough."""
-
-    start: int = field("draws to begin with", key="from", at_least=3)
-    most: int = field("draws at most", key="to", at_most=10_000)
-    until: float = field("half-width of the 95% interval of each difference of retained areas")
-
-    def __post_init__(self) -> None:
-        if not self.start <= self.most:
-            raise ValueError(f"needs from <= to. Got {self.start} and {self.most}.")
-        if not self.until > 0:
-            raise ValueError(f"until must be above 0. Got {self.until:g}.")
-
-
-@dataclass(frozen=True)
-class Compare:
-    """Which curves are held against each other."""
-
-    between: str = field("models or groups", "model", choices=("model", "group"))
-    metric: str | None = field(
-        "metric of the comparison (default: the task's first)", None, choices=METRICS
-    )
-    margin: float = field("smallest difference of retained area that matters", 0.02, at_least=0)
-    dose: float | None = field("a dose at which curves are compared as well", None, at_least=0)
-    also: tuple[str, ...] = field("what tables compare beside area", (), choices=BESIDE)
-
-
-@dataclass(frozen=True)
-class Figures:
-    """What the figures of a run show."""
-
-    metrics: tuple[str, ...] = field(
-        "a row of panels each (default: the metric of the comparison, and mcc)",
-        (),
-        choices=METRICS,
-    )
-
-    def __post_init__(self) -> None:
-        if len(set(self.metrics)) < len(self.metrics):
-            raise ValueError(f"metrics must be different. Got {', '.join(self.metrics)}.")

@@ -16,19 +16,12 @@ import yaml
 
 from lesion import schema, shorthand
 from lesion.anchoring import anchored
+from lesion.comparison import Compare, Draws, Figures
 from lesion.errors import LesionError
 from lesion.identity import fingerprint
+from lesion.recipes import RECOVERED, Finetuning
 from lesion.schema import field
-from lesion.specs import (
-    RECOVERED,
-    Compare,
-    Draws,
-    Figures,
-    Finetuning,
-    LesionSpec,
-    ModelSpec,
-    TaskSpec,
-)
+from lesion.specs import LesionSpec, ModelSpec, TaskSpec
 from lesion.words import PRECISIONS
 
 INTACT = ""  # the lesion of a trial at dose 0

@@ -14,7 +14,8 @@ from safetensors.torch import load_file, save_file
 
 import lesion
 from lesion.api import find_study
-from lesion.specs import Finetuning, ModelSpec
+from lesion.recipes import Finetuning
+from lesion.specs import ModelSpec
 from lesion.training import finetune_study
 
 pytestmark = [

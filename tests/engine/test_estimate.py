@@ -7,7 +7,8 @@ from lesion.engine import estimate
 from lesion.engine.estimate import Cost, cost, damaged, kept
 from lesion.engine.rehearsal import admit
 from lesion.models.load import load_model
-from lesion.specs import Finetuning, ModelSpec, Recovery
+from lesion.recipes import Finetuning, Recovery
+from lesion.specs import ModelSpec
 from lesion.study import parse_study
 from lesion.tasks import load
 from tests import labs

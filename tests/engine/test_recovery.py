@@ -12,7 +12,7 @@ from lesion.damage.lesion import Lesion, Recovering, Together, build
 from lesion.engine.recovery import retrained, slope, train
 from lesion.errors import LesionError
 from lesion.models.load import load_model
-from lesion.specs import Recovery
+from lesion.recipes import Recovery
 from lesion.study import parse_study, read_study, write_study
 from lesion.tasks import load
 from tests import labs

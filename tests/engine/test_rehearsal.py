@@ -9,7 +9,7 @@ from lesion.engine import rehearsal, sweep, worker
 from lesion.engine.work import Rehearsals
 from lesion.errors import LesionError
 from lesion.models.load import load_model
-from lesion.specs import Finetuning
+from lesion.recipes import Finetuning
 from lesion.study import parse_study
 from tests import labs
 

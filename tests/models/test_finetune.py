@@ -12,7 +12,7 @@ import lesion
 from lesion.errors import LesionError
 from lesion.models import finetune
 from lesion.models.load import load_model, resolve
-from lesion.specs import Finetuning
+from lesion.recipes import Finetuning
 from lesion.study import parse_study
 
 RECIPE = {"seeds": [0, 1], "epochs": 2, "learning_rate": 1e-3, "batch_size": 8}

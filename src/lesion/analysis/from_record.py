@@ -7,10 +7,11 @@ from itertools import product
 import numpy as np
 
 from lesion.analysis.responses import Responses
+from lesion.comparison import Draws
 from lesion.errors import LesionError
 from lesion.record import Record
 from lesion.schema import hint
-from lesion.specs import Draws, LesionSpec, ModelSpec
+from lesion.specs import LesionSpec, ModelSpec
 from lesion.study import INTACT, Trial
 
 

@@ -35,8 +35,9 @@ from lesion.models import anatomy
 from lesion.models.anatomy import Site
 from lesion.models.places import family_of
 from lesion.models.stored import memory_format
+from lesion.recipes import Recovery
 from lesion.schema import hint
-from lesion.specs import LesionSpec, Recovery
+from lesion.specs import LesionSpec
 from lesion.words import DEFAULT_PARTS, DOSE_IS, PARTS, SIX_MATRICES, TENSORS
 
 

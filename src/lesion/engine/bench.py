@@ -26,7 +26,8 @@ from lesion.models.load import (
     resolve,
 )
 from lesion.models.stored import LOADED, Loaded
-from lesion.specs import Finetuning, ModelSpec
+from lesion.recipes import Finetuning
+from lesion.specs import ModelSpec
 from lesion.tasks.base import Task
 from lesion.tasks.classify import Classification
 

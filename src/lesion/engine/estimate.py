@@ -19,7 +19,8 @@ from lesion.engine.workers import FORKS
 from lesion.models import anatomy
 from lesion.models.finetune import preserved_randomness
 from lesion.models.load import load_config, load_tokenizer, resolve
-from lesion.specs import Finetuning, ModelSpec
+from lesion.recipes import Finetuning
+from lesion.specs import ModelSpec
 from lesion.study import INTACT, Study
 from lesion.tasks.base import Task
 from lesion.tasks.classify import Classification

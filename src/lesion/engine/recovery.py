@@ -21,7 +21,7 @@ from lesion.engine.heads import head_labels
 from lesion.keys import Address, priorities
 from lesion.models.finetune import preserved_randomness
 from lesion.models.inputs import collate, language_of
-from lesion.specs import Finetuning, Recovery
+from lesion.recipes import Finetuning, Recovery
 from lesion.tasks.base import Row
 from lesion.tasks.classify import Classification
 

@@ -21,7 +21,8 @@ from lesion.models.finetune import preserved_randomness
 from lesion.models.inputs import collate, language_of
 from lesion.models.load import Checkpoint, load_model, load_tokenizer, resolve
 from lesion.models.stored import LOADED
-from lesion.specs import Finetuning, ModelSpec
+from lesion.recipes import Finetuning
+from lesion.specs import ModelSpec
 from lesion.tasks.base import Split, Task
 from lesion.tasks.classify import Classification, encode
 
