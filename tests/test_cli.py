@@ -99,6 +99,17 @@ def test_a_task_of_few_examples_is_said_beforehand_to_bear_no_verdict(study, tmp
     assert sentence in ran.stderr
 
 
+def test_an_unfinished_run_is_shown_as_one(study, tmp_path):
+    import lesion as package
+
+    with contextlib.suppress(KeyboardInterrupt):
+        package.run(study, tmp_path / "run", watcher=labs.crash_after(5), workers=1)
+    shown = lesion("show", tmp_path / "run").stdout
+    assert shown.startswith("small is not finished: 5 of 10 trials are done.")
+    package.run(study, tmp_path / "run", workers=1)
+    assert "not finished" not in lesion("show", tmp_path / "run").stdout
+
+
 def test_plain_lines_are_written_where_there_is_no_terminal(study, tmp_path):
     ran = lesion("run", study, "--out", tmp_path / "run")
     assert ran.returncode == 0

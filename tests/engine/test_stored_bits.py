@@ -139,3 +139,17 @@ def test_a_word_that_is_none_is_refused_before_anything_is_made(tmp_path, folder
         lesion.run(made, tmp_path / "run", load_dtype="bf16")
     assert str(caught.value) == "--load-dtype: must be one of float32, stored. Got 'bf16'."
     assert not (tmp_path / "run").exists()
+
+
+def test_twins_are_noted_together_once(tmp_path):
+    value = {
+        "name": "two", "models": ["twin/en-0", "twin/en-1"], "tasks": [
+            {"name": "agreement-en", "examples": 8}
+        ], "lesions": [{"units": "heads"}], "doses": [0, 1], "draws": 1,
+    }  # fmt: skip
+    watcher = labs.Watcher()
+    lesion.run(parse_study(value), tmp_path / "run", watcher=watcher, workers=1)
+    assert watcher.notes == [
+        "Built-in twins: their weights are stored as float16 and loaded as float32; lesions of "
+        "bits damage float16 unless they give a format."
+    ]

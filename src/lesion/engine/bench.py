@@ -26,6 +26,7 @@ from lesion.models.load import (
     resolve,
 )
 from lesion.models.stored import LOADED, Loaded
+from lesion.origins import TWIN
 from lesion.recipes import Finetuning
 from lesion.specs import ModelSpec
 from lesion.tasks.base import Task
@@ -147,10 +148,12 @@ def notes_on(spec: ModelSpec, model: Any, task: Task) -> list[str]:
     notes = head_notes(spec, model.config, task) if task.head == "classification" else []
     if loaded.stored == loaded.dtype:
         return notes
+    twin = spec.source.startswith(TWIN)  # nine of them would be nine equal sentences
+    whose = "Built-in twins: their" if twin else f"{spec.name}: its"
     return [
         *notes,
-        f"{spec.name}: its weights are stored as {loaded.stored} and loaded as {loaded.dtype}; "
-        f"lesions of bits damage {loaded.stored} unless they give a format.",
+        f"{whose} weights are stored as {loaded.stored} and loaded as {loaded.dtype}; lesions of "
+        f"bits damage {loaded.stored} unless they give a format.",
     ]
 
 
