@@ -154,7 +154,7 @@ def test_a_table_that_is_not_there_is_refused_with_those_that_are(finished):
 def test_check_says_what_would_run(study):
     ran = lesion("check", study)
     assert ran.returncode == 0, ran.stderr
-    assert re.search(r"small: 10 trials, about \d+ s on one thread here, 0\.\d GB\.", ran.stdout)
+    assert re.search(r"small: 10 trials, about \d+ s on one thread here, \d\.\d GB\.", ran.stdout)
     two = lesion("check", study, "--workers", 2)
     assert re.search(r"small: 10 trials, about \d+ s with 2 workers here, \d\.\d GB\.", two.stdout)
     assert list(study.parent.glob("runs")) == []
