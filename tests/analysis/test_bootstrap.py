@@ -89,7 +89,7 @@ def test_with_one_seed_and_one_draw_only_examples_vary_as_in_scipy():
     right = (responses.outputs[0, 0, 0].argmax(-1) == labels).astype(float)
     theirs = stats.bootstrap(
         (right,), np.mean, n_resamples=20_000, method="percentile",
-        rng=np.random.default_rng(0),
+        random_state=np.random.default_rng(0),
     )  # fmt: skip
     lo, hi = bootstrap.interval(found.value[0], found.joint[:, 0])
     assert found.joint[:, 0].std() == pytest.approx(theirs.standard_error, rel=0.02)

@@ -36,7 +36,7 @@ def test_many_examples_are_flipped_at_random_as_scipy_does():
     a = rng.integers(0, 11, 60) / 10
     b = np.clip(a + rng.integers(-3, 5, 60) / 10, 0, 1)
     wanted = stats.permutation_test(
-        (b - a,), np.mean, permutation_type="samples", n_resamples=9999, rng=1
+        (b - a,), np.mean, permutation_type="samples", n_resamples=9999, random_state=1
     )
     assert at_dose(0.1, a, b).p == pytest.approx(wanted.pvalue, abs=0.015)
     assert at_dose(0.1, a, b, seed=3) == at_dose(0.1, a, b, seed=3)

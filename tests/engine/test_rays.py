@@ -78,8 +78,7 @@ def test_a_lost_node_costs_only_its_unfinished_draws(cluster, small, tmp_path):
     alone = lesion.run(small, tmp_path / "alone", workers=1)
     for table in ("trials", "models", "tasks", "places"):
         assert run.record.rows(table) == alone.record.rows(table)
-    assert len(watcher.notes) == 1
-    assert watcher.notes[0].startswith("A worker was lost with its node, or killed there")
+    assert sum(note.startswith("A worker was lost with its node") for note in watcher.notes) == 1
     assert not nodes
     assert watcher.seen == run.progress()[1]  # what was told before was not done again
 
