@@ -71,12 +71,23 @@ def module_name(path: Path) -> str:
 
 
 TREES = {module_name(path): ast.parse(path.read_text(encoding="utf-8"), path) for path in FILES}
+PARTS = {name.split(".")[1] for name in TREES if name not in ("lesion", "lesion.__main__")}
 PACKAGES = {module_name(path) for path in FILES if path.name == "__init__.py"}
 
 
 def test_every_part_of_the_package_has_a_floor():
     parts = {name.split(".")[1] for name in TREES if name != "lesion"}
     assert parts <= set(FLOORS), f"give a floor to {sorted(parts - set(FLOORS))}"
+
+
+def test_the_floors_of_the_contributors_page_are_these():
+    text = (PACKAGE.parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = [line.split("|") for line in text.splitlines() if line.startswith("| ")]
+    shown = {
+        part.strip("`"): int(row[1])
+        for row in rows if row[1].strip().isdigit() for part in row[2].split()
+    }  # fmt: skip
+    assert shown == {part: floor for part, floor in FLOORS.items() if part in PARTS}
 
 
 @pytest.mark.parametrize("module", [name for name in TREES if name != "lesion"])
