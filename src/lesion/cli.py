@@ -51,7 +51,9 @@ Out = Annotated[Path | None, typer.Option(help="Folder of the run [default: runs
 Data = Annotated[Path | None, typer.Option(help="Folder with data in GLUE's own layout.")]
 Quick = Annotated[bool, typer.Option("--quick", help="A coarse grid with few draws.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Score at most so many of each task.")]
-Models = Annotated[str | None, typer.Option(help="Model or folder of models to stand in.")]
+Models = Annotated[
+    str | None, typer.Option(help="Model, or folder of models, to use instead of the study's.")
+]
 Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:1.")]
 Workers = Annotated[
     int | None,
@@ -89,7 +91,7 @@ def demo(
     workers: Workers = None,
     quiet: Quiet = False,
 ) -> None:
-    """The main job on what comes with the package: no network, no data, a few minutes."""
+    """Run a small study on built-in models (no network, two minutes)."""
     from lesion.api import find_study
 
     _run(find_study("demo"), out_, workers=workers)
@@ -116,7 +118,7 @@ def run(
     ] = "",
     quiet: Quiet = False,
 ) -> None:
-    """Run every trial that is not in the record yet; again to resume."""
+    """Run a study. Run it again to resume."""
     found = _study(study, quick, models, limit)
     if precision:
         found = replace(found, precision=precision.value)
@@ -135,7 +137,7 @@ def check(
     models: Models = None,
     workers: Workers = None,
 ) -> None:
-    """Validate and try a study, and say what it would run, how long and in how much memory.
+    """Validate and try a study: what it would run, how long, in how much memory.
 
     Exit code 2 if anything of it cannot run.
     """
@@ -264,7 +266,7 @@ def pretrain(
 
 @app.command("list")
 def list_(kind: Kind) -> None:
-    """The models, tasks, words of lesions, or studies that there are."""
+    """List models, tasks, lesions or studies."""
     from lesion.catalogue import catalogue
 
     print_names(out, catalogue(kind.value))
