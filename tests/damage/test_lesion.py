@@ -304,3 +304,15 @@ def test_no_targets_is_an_error(bert):
         "nothing: has no targets: BertForSequenceClassification has no weights with bias in "
         "embeddings."
     )
+
+
+def test_a_stroke_over_the_model_goes_along_one_part_in_neighbouring_layers(tiny_bert):
+    """Part after part, each from the first layer to the last: the line that the order documents."""
+    model = load_model(str(tiny_bert), head="base")
+    with Lesion(units="neurons", order="focal", scope="model").applied(model, 0.1) as receipt:
+        places = receipt.places
+    hit = [n for n, place in enumerate(places) if place.destroyed]
+    parts = [place.part for place in places]
+    assert hit == list(range(hit[0], hit[-1] + 1)), "neighbours in the line"
+    assert parts == [part for part in SIX_MATRICES for _ in range(3)]
+    assert [place.layer for place in places] == [0, 1, 2] * 6

@@ -79,8 +79,8 @@ def focal(group: Sequence[Population], seed: int, address: tuple, aids: Aids) ->
     """Contiguous around a random centre: a stroke, where `random` is a diffuse disease.
 
     A population on its own is a line or, single weights, a rectangle, and the distance to the
-    centre is the larger of the two in shares of its sides. Several populations are one line, from
-    the first layer to the last.
+    centre is the larger of the two in shares of its sides. Several populations are one line: part
+    after part (query, key, ...), each from the first layer to the last.
     """
     if len(group) == 1:
         return [rank(_around(group[0].shape, seed, (*address, *group[0].address)))]
