@@ -50,6 +50,7 @@ FLOORS = {
     "catalogue": 9,
     "check": 9,
     "cli": 9,
+    "options": 9,
     "printing": 9,
     "progress": 9,
     "resolve": 9,
@@ -131,7 +132,7 @@ def test_only_study_reads_yaml():
 
 def test_only_the_command_line_prints_or_reads_arguments():
     speakers = {module: said for module, tree in TREES.items() if (said := speech(tree))}
-    assert set(speakers) <= {"lesion.cli", "lesion.__main__"}, speakers
+    assert set(speakers) <= {"lesion.cli", "lesion.options", "lesion.__main__"}, speakers
 
 
 def test_the_layering_test_itself_sees_every_form_of_import():

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +15,24 @@ from rich.console import Console
 
 from lesion import __version__
 from lesion.errors import LesionError
+from lesion.options import (
+    AsJson,
+    Data,
+    Device,
+    Engine,
+    Format,
+    Kind,
+    Limit,
+    LoadDtype,
+    Models,
+    Out,
+    Precision,
+    Quick,
+    RunFolder,
+    StudyName,
+    What,
+    Workers,
+)  # fmt: skip
 from lesion.printing import print_answer, print_names, print_plan
 
 if TYPE_CHECKING:
@@ -45,35 +62,9 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
-StudyName = Annotated[str, typer.Argument(help="Study file, or name of a shipped study.")]
-RunFolder = Annotated[Path, typer.Argument(help="Folder of a run.")]
-Out = Annotated[Path | None, typer.Option(help="Folder of the run [default: runs/NAME].")]
-Data = Annotated[Path | None, typer.Option(help="Folder with data in GLUE's own layout.")]
-Quick = Annotated[bool, typer.Option("--quick", help="A coarse grid with few draws.")]
-Limit = Annotated[int | None, typer.Option(min=1, help="Score at most so many of each task.")]
-Models = Annotated[
-    str | None, typer.Option(help="Model, or folder of models, to use instead of the study's.")
-]
-Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:1.")]
-Workers = Annotated[
-    int | None,
-    typer.Option(min=1, help="Processes, one thread each [default: one a core; one for a GPU]."),
-]
 Quiet = Annotated[
     bool, typer.Option("--quiet", help="Print errors and the answer alone.", callback=_hush)
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-
-Kind = StrEnum("Kind", ["models", "tasks", "lesions", "studies"])
-What = StrEnum(
-    "What",
-    ["trials", "curves", "summary", "examples", "sites", "verdicts", "diagnoses", "scores"],
-)
-Engine = StrEnum("Engine", ["local", "ray"])
-Precision = StrEnum("Precision", ["float32", "tf32", "bf16"])
-LoadDtype = StrEnum("LoadDtype", ["float32", "stored"])
-Format = StrEnum("Format", ["csv", "parquet", "json"])
 
 
 @app.callback()
