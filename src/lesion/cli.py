@@ -32,7 +32,7 @@ from lesion.options import (
     StudyName,
     What,
     Workers,
-)  # fmt: skip
+)
 from lesion.printing import print_answer, print_names, print_plan
 
 if TYPE_CHECKING:
