@@ -26,10 +26,10 @@ def test_without_ray_a_user_is_told_what_to_install(small, tmp_path, monkeypatch
     with pytest.raises(LesionError) as caught:
         lesion.run(small, tmp_path / "run", engine="ray")
     assert str(caught.value) == (
-        '--engine: ray is not installed. Install it with pip install "ray>=2.40".'
+        '--engine: ray is not installed. Install it with pip install "ray>=2.50".'
     )
     extras = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]["optional-dependencies"]
-    assert extras["ray"] == ["ray>=2.40"]
+    assert extras["ray"] == ["ray>=2.50"]
 
 
 @pytest.fixture

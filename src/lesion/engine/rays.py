@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lesion.engine.crew import Hand, Signal
     from lesion.engine.work import Job, Setting
 
-REQUIRED = "ray>=2.40"  # as in pyproject.toml
+REQUIRED = "ray>=2.50"  # as in pyproject.toml
 NAMES = {"cpu": "num_cpus", "gpu": "num_gpus", "memory": "memory"}  # others are a cluster's own
 
 
