@@ -1,4 +1,4 @@
-"""The command line: the only file that reads arguments or prints."""
+"""The commands: the only file that prints and, with `options.py`, that reads arguments."""
 
 import io
 import json
