@@ -160,3 +160,14 @@ def _bytes() -> Any:
         pad_token=special[0],
         eos_token=special[1],
     )
+
+
+def state(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """A copy of everything that a model holds."""
+    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+
+
+def same(before: dict[str, torch.Tensor], model: torch.nn.Module) -> bool:
+    """Whether a model holds the numbers that it held."""
+    after = model.state_dict()
+    return all(torch.equal(tensor, after[name]) for name, tensor in before.items())

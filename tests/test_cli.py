@@ -99,6 +99,21 @@ def test_a_task_of_few_examples_is_said_beforehand_to_bear_no_verdict(study, tmp
     assert sentence in ran.stderr
 
 
+def test_a_run_that_is_stopped_before_it_has_begun_names_no_file_that_is_not_there(
+    study, tmp_path, monkeypatch
+):
+    from lesion.engine import sweep
+
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sweep, "rehearse", stopped)
+    ran = lesion("run", study, "--out", tmp_path / "run")
+    assert ran.returncode == 130 and "study.yaml" not in ran.stderr
+    assert "Stopped before the first trial. Give the same command again." in ran.stderr
+    assert not (tmp_path / "run").exists()
+
+
 def test_an_unfinished_run_is_shown_as_one(study, tmp_path):
     import lesion as package
 

@@ -313,13 +313,15 @@ def _run(study: "Study", folder: Path, **options: Any) -> None:
     from lesion import api
     from lesion.engine.hiring import read_resources
     from lesion.progress import Meter
+    from lesion.record import FILE
 
     for note in study.notes():
         aside.print(note, markup=False)
     missing = api.missing_trials(study, folder)
     again = _again(folder, options)
     options["resources"] = read_resources(options.get("resources", ""))
-    with _interruptible(again), Meter(aside, missing, api.intact_line(study, folder)) as meter:
+    meter = Meter(aside, missing, api.intact_line(study, folder))
+    with _interruptible(again, folder / FILE), meter:
         found = api.run(study, folder, watcher=meter, **options)
     print_answer(out, found)
     for path in found.write_report():
@@ -341,13 +343,17 @@ def _warn(found: "Run") -> None:
 
 
 @contextmanager
-def _interruptible(again: str) -> Iterator[None]:
+def _interruptible(again: str, begun: Path | None = None) -> Iterator[None]:
+    """Ctrl-C ends a command with how to go on; `begun` is there once there is something to keep."""
     from lesion.progress import Stop
 
     try:
         with Stop.on_ctrl_c():
             yield
     except KeyboardInterrupt:
+        if begun is not None and not begun.is_file():
+            err.print("\nStopped before the first trial. Give the same command again.")
+            sys.exit(130)
         err.print("\nStopped. Everything finished is kept. Resume with:", markup=False)
         err.print(f"  {again}", markup=False, soft_wrap=True)
         sys.exit(130)

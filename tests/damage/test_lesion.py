@@ -10,6 +10,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from tests.families import state
 from torch import nn
 from torch.nn.utils import prune
 
@@ -41,10 +42,6 @@ def bert(tiny_bert):
 def lesion(request):
     units, order, scope, effect = request.param
     return Lesion(units=units, order=order, scope=scope, effect=effect)
-
-
-def state(model: nn.Module) -> dict[str, torch.Tensor]:
-    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
 
 
 def changed(before: dict, after: dict) -> set[str]:

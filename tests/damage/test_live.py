@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 from tests import families
+from tests.families import same, state
 from torch import nn
 
 from lesion.damage.lesion import Lesion
@@ -18,15 +19,6 @@ FUSED = {"bert": "encoder.layer.0.attention.self.query", "gpt2": "h.0.attn.c_att
 @pytest.fixture(params=FUSED)
 def model(request, tmp_path):
     return load_model(str(families.build(request.param, tmp_path)))
-
-
-def state(model) -> dict[str, torch.Tensor]:
-    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
-
-
-def same(before, model) -> bool:
-    after = model.state_dict()
-    return all(torch.equal(tensor, after[name]) for name, tensor in before.items())
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])

@@ -4,8 +4,8 @@ import threading
 from contextlib import ExitStack
 
 import pytest
-import torch
 from tests import families
+from tests.families import same, state
 
 from lesion.damage.lesion import Lesion
 from lesion.errors import LesionError
@@ -22,15 +22,6 @@ ORDER = (
 @pytest.fixture(params=["bert", "gpt2"])
 def model(request, tmp_path):
     return load_model(str(families.build(request.param, tmp_path)))
-
-
-def state(model) -> dict[str, torch.Tensor]:
-    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
-
-
-def same(before, model) -> bool:
-    after = model.state_dict()
-    return all(torch.equal(tensor, after[name]) for name, tensor in before.items())
 
 
 def test_nested_in_order_each_gives_back_what_it_found(model):

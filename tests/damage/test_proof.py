@@ -6,6 +6,7 @@ import warnings
 import pytest
 import torch
 from tests import families
+from tests.families import state
 from torch import nn
 from torch.nn.utils import parametrizations, parametrize, prune
 
@@ -24,10 +25,6 @@ def bert(tiny_bert):
 
 def attention(model) -> nn.Module:
     return model.bert.encoder.layer[1].attention.self
-
-
-def state(model) -> dict[str, torch.Tensor]:
-    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
 
 
 def refusal(model, lesion: Lesion | None = None) -> str:

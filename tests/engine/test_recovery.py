@@ -16,6 +16,7 @@ from lesion.recipes import Recovery
 from lesion.study import parse_study, read_study, write_study
 from lesion.tasks import load
 from tests import labs
+from tests.families import state
 
 RECIPE = Recovery(steps=3, learning_rate=0.01, batch_size=4, warmup=0.0, weight_decay=0.01)
 HEADS = {"name": "heads", "units": "heads", "recover": {"steps": 2, "learning_rate": 0.01}}
@@ -38,10 +39,6 @@ def patient(tmp_path, tiny_bert):
     study = written(tmp_path, tiny_bert)
     tokenizer = AutoTokenizer.from_pretrained(tiny_bert)
     return load_model(str(tiny_bert)), tokenizer, load(study.tasks[0])
-
-
-def state(model) -> dict[str, torch.Tensor]:
-    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
 
 
 def test_recovery_runs_beside_the_lesion_from_the_same_damage(tmp_path, tiny_bert):
