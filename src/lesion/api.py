@@ -111,7 +111,8 @@ def run(
             record = stack.enter_context(closing(Record.open(folder, study)))
             tasks = record.as_begun(tasks)
             record.hold(tasks, task_files(tasks))
-            for note in record.version_notes() if missing_trials(study, folder) else ():
+            others = record.version_notes()
+            for note in others if others and missing_trials(study, folder) else ():
                 watching.note(note)
             pinned = _pinned(record)
         setting = Setting(study, tasks, device, load_dtype=load_dtype, pinned=pinned)
