@@ -87,7 +87,8 @@ def measured(model: nn.Module, listed: Path, units: str) -> dict[str, list[Any]]
 def state(model: nn.Module, rounded: bool) -> str:
     """Digest of all weights or, rounded, their sum of magnitudes."""
     if rounded:
-        return f"{sum(tensor.detach().double().abs().sum().item() for tensor in model.parameters()):.6g}"
+        total = sum(tensor.detach().double().abs().sum().item() for tensor in model.parameters())
+        return f"{total:.6g}"
     digest = hashlib.blake2b(digest_size=8)
     for tensor in model.parameters():
         digest.update(tensor.detach().contiguous().numpy().tobytes())
