@@ -37,9 +37,9 @@ from torch import nn
 from torch.nn.utils import prune
 
 from lesion.damage.lesion import Lesion
-from lesion.engine.forward import Scorer
 from lesion.models.anatomy import select
 from lesion.models.inputs import collate
+from lesion.scoring.scorer import Scorer
 from lesion.words import SIX_MATRICES
 
 LENGTH, BATCH = 128, 32

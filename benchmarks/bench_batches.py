@@ -17,7 +17,7 @@ import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from lesion.damage.lesion import Lesion
-from lesion.engine.forward import BATCH_TOKENS, Scorer
+from lesion.scoring.scorer import BATCH_TOKENS, Scorer
 
 SIZES = (256, 512, BATCH_TOKENS, 2048, 4096)
 

@@ -21,9 +21,8 @@ import numpy as np
 import torch
 
 from lesion.damage.lesion import Lesion
-from lesion.engine.forward import Scorer
-from lesion.engine.precision import computing
-from lesion.engine.threads import one_thread
+from lesion.scoring.device import computing, one_thread
+from lesion.scoring.scorer import Scorer
 from lesion.words import PRECISIONS
 
 DOSES = tuple(n / 20 for n in range(1, 21))

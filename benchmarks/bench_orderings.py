@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from lesion.damage.ranking import Ranking
+from lesion.damage.orderings import Ranking
 from lesion.keys import priorities
 
 UNITS = 768 * 3072  # a feed-forward matrix of BERT-base

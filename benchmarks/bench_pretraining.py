@@ -17,7 +17,7 @@ from lesion.keys import generator, priorities
 from lesion.pretraining import corpus
 from lesion.pretraining.family import Pretraining
 from lesion.pretraining.forward import masked_logits
-from lesion.pretraining.newborn import newborn
+from lesion.pretraining.initial import newborn
 
 ROUNDS, STEPS = 7, 12
 

@@ -25,8 +25,8 @@ from pathlib import Path
 os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
 
 import lesion
-from lesion.api import Quiet
-from lesion.record import Record
+from lesion.record.record import Record
+from lesion.running.watcher import Quiet
 
 WORDS = [f"word{number}" for number in range(40)]
 

@@ -19,7 +19,7 @@ from made import cpu_seconds as seconds
 from torch import nn
 
 from lesion.damage.lesion import Lesion
-from lesion.engine.forward import Scorer
+from lesion.scoring.scorer import Scorer
 
 FINE = tuple(n / 20 for n in range(1, 21))  # the article's
 COARSE = (1 / 6, 1 / 2, 5 / 6)

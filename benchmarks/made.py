@@ -16,10 +16,10 @@ from torch import nn
 from torch.nn.functional import linear
 from transformers import BertConfig, BertForMaskedLM, BertForSequenceClassification
 
-from lesion.engine.forward import Scorer
-from lesion.specs import TaskSpec
-from lesion.tasks import load
+from lesion.scoring.scorer import Scorer
 from lesion.tasks.base import Encoded, Row
+from lesion.tasks.load import load
+from lesion.tasks.spec import TaskSpec
 
 MRPC = NormalDist(53.2, 12.6)  # tokens of MRPC's 408 dev examples in BERT's vocabulary
 SHORT = NormalDist(9.0, 2.0)  # sentences of the built-in agreement pairs

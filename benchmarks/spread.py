@@ -17,7 +17,8 @@ import numpy as np
 
 import lesion
 from lesion.analysis.curves import retained_area
-from lesion.study import Trial, parse_study
+from lesion.study.files import parse_study
+from lesion.study.trials import Trial
 
 DRAWS, DOSES, TIMES = 50, 100, 2000
 MODEL, TASK, DELETION = "en-0", "agreement-en", "neuron deletion"

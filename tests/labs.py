@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from lesion.api import Quiet
+from lesion.running.watcher import Quiet
 
 WORDS = ("cat", "dog", "sailor", "book", "bird", "town", "house", "friend")
 

@@ -7,9 +7,9 @@ import pytest
 
 import lesion
 from lesion import words
-from lesion.api import find_study
 from lesion.models.finetune import cache_folder
-from lesion.variants import on_models, quick
+from lesion.study.files import find_study
+from lesion.study.variants import on_models, quick
 from tests import labs
 
 STUDY = "mrpc-all-lesions"

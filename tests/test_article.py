@@ -4,10 +4,11 @@ from collections import Counter
 
 import pytest
 
-from lesion.api import find_study, shipped_studies
 from lesion.errors import LesionError
-from lesion.specs import LesionSpec, Where
-from lesion.variants import on_models, quick
+from lesion.models.parts import Where
+from lesion.study.files import find_study, shipped_studies
+from lesion.study.specs import LesionSpec
+from lesion.study.variants import on_models, quick
 from tests import labs
 
 FIGURES = "ABCDEFGHIJKLMNOPQ"

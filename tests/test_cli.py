@@ -18,7 +18,7 @@ import pytest
 from lesion import cli
 from lesion.cli import What
 from lesion.errors import LesionError
-from lesion.record import Record
+from lesion.record.record import Record
 from lesion.results import TABLES, Run
 from tests import labs
 
@@ -102,7 +102,7 @@ def test_a_task_of_few_examples_is_said_beforehand_to_bear_no_verdict(study, tmp
 def test_a_run_that_is_stopped_before_it_has_begun_names_no_file_that_is_not_there(
     study, tmp_path, monkeypatch
 ):
-    from lesion.engine import sweep
+    from lesion.running import sweep
 
     def stopped(*_):
         raise KeyboardInterrupt

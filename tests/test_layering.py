@@ -1,8 +1,8 @@
-"""The floors of the house: which part of the package may import which.
+"""Imports go down the list of docs/architecture.md.
 
-A file imports only from its own floor or from a lower number. The check reads the source, so it
-sees imports inside functions as well. What stands under `if TYPE_CHECKING` only names a type for
-an argument that is passed down, and loads nothing: it may point up.
+A file imports only what stands above it there. The check reads the source, so it sees imports
+inside functions as well. What stands under `if TYPE_CHECKING` only names a type for an argument
+that is passed down, and loads nothing: it may point up.
 """
 
 import ast
@@ -14,53 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.test_architecture import tree
+
 PACKAGE = Path(__file__).parent.parent / "src" / "lesion"
-FLOORS = {
-    "choices": 0,
-    "digests": 0,
-    "errors": 0,
-    "folderlock": 0,
-    "keys": 0,
-    "origins": 0,
-    "outputs": 0,
-    "schema": 0,
-    "shorthand": 0,
-    "words": 0,
-    "anchoring": 1,
-    "cuts": 1,
-    "identity": 1,
-    "pinning": 1,
-    "comparison": 1,
-    "recipes": 1,
-    "specs": 1,
-    "study": 1,
-    "models": 2,
-    "pretraining": 2,
-    "tasks": 3,
-    "damage": 4,
-    "engine": 5,
-    "record": 6,
-    "recordfile": 6,
-    "recordpins": 6,
-    "recordversions": 6,
-    "analysis": 7,
-    "report": 8,
-    "api": 9,
-    "app": 9,
-    "catalogue": 9,
-    "check": 9,
-    "cli": 9,
-    "options": 9,
-    "printing": 9,
-    "progress": 9,
-    "resolve": 9,
-    "results": 9,
-    "rounds": 9,
-    "texts": 9,
-    "training": 9,
-    "variants": 9,
-    "__main__": 9,
-}
 FILES = sorted(PACKAGE.rglob("*.py"))
 TORCH_FREE = (["analysis"], ["report"])
 
@@ -72,34 +28,28 @@ def module_name(path: Path) -> str:
 
 
 TREES = {module_name(path): ast.parse(path.read_text(encoding="utf-8"), path) for path in FILES}
-PARTS = {name.split(".")[1] for name in TREES if name not in ("lesion", "lesion.__main__")}
 PACKAGES = {module_name(path) for path in FILES if path.name == "__init__.py"}
+LIST = [entry.path for entry in tree()]
+PLACES = {  # modules by their place in the list; a folder's __init__ comes after its last file
+    module_name(PACKAGE / path / "__init__.py" if path.endswith("/") else PACKAGE / path): max(
+        number for number, other in enumerate(LIST) if other.startswith(path)
+    )
+    for path in LIST
+}
 
 
-def test_every_part_of_the_package_has_a_floor():
-    parts = {name.split(".")[1] for name in TREES if name != "lesion"}
-    assert parts <= set(FLOORS), f"give a floor to {sorted(parts - set(FLOORS))}"
-
-
-def test_the_floors_of_the_contributors_page_are_these():
-    text = (PACKAGE.parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    rows = [line.split("|") for line in text.splitlines() if line.startswith("| ")]
-    shown = {
-        part.strip("`"): int(row[1])
-        for row in rows if row[1].strip().isdigit() for part in row[2].split()
-    }  # fmt: skip
-    assert shown == {part: floor for part, floor in FLOORS.items() if part in PARTS}
-
-
-@pytest.mark.parametrize("module", [name for name in TREES if name != "lesion"])
-def test_a_file_imports_only_from_its_own_floor_or_a_lower_one(module):
-    own = FLOORS[module.split(".")[1]]
-    climbing = [
+@pytest.mark.parametrize("module", [name for name in TREES if name in PLACES])
+def test_a_file_imports_only_what_stands_above_it(module):
+    below = [
         target
         for target in inner_imports(TREES[module], module)
-        if target != "lesion" and FLOORS[target.split(".")[1]] > own
+        if PLACES.get(target, -1) > PLACES[module]
     ]
-    assert not climbing, f"{module} (floor {own}) imports {climbing}"
+    assert not below, f"{module} imports {below}, which stand below it in docs/architecture.md"
+
+
+def test_the_list_has_a_place_for_every_file():
+    assert set(TREES) - {"lesion"} <= set(PLACES)
 
 
 def test_the_root_imports_the_parts_of_the_package_only_when_they_are_asked_for():
@@ -127,7 +77,7 @@ def test_loading_analysis_and_report_does_not_load_torch():
 
 def test_only_study_reads_yaml():
     readers = {module for module, tree in TREES.items() if "yaml" in outer_imports(tree)}
-    assert readers <= {"lesion.study"}
+    assert readers <= {"lesion.study.files"}
 
 
 def test_only_the_command_line_prints_or_reads_arguments():
@@ -203,8 +153,7 @@ def inner_imports(tree: ast.Module, module: str, lazily: bool = True) -> Iterato
 def as_module(base: str, name: str) -> str:
     """What `from base import name` loads: a module of that name if there is one, else base."""
     full = f"{base}.{name}"
-    top = base == "lesion" and name in FLOORS
-    return full if top or full in TREES else base
+    return full if full in TREES else base
 
 
 def closure(module: str) -> set[str]:

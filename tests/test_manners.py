@@ -17,8 +17,8 @@ from lesion import __version__, api, cli, progress, results
 from lesion.analysis.frames import as_json
 from lesion.analysis.scores import score
 from lesion.errors import LesionError
-from lesion.record import Record
-from lesion.study import parse_study
+from lesion.record.record import Record
+from lesion.study.files import parse_study
 from tests import families, labs
 from tests.test_cli import lesion as command
 from tests.test_cli import refused

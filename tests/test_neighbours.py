@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from lesion.api import find_study
-from lesion.check import plan
-from lesion.damage.lesion import build
 from lesion.models.load import load_model
-from lesion.specs import Where
-from lesion.variants import on_models, quick
+from lesion.models.parts import Where
+from lesion.running.check import plan
+from lesion.study.damages import build
+from lesion.study.files import find_study
+from lesion.study.variants import on_models, quick
 from lesion.words import SIX_MATRICES
 from tests import families, labs
 

@@ -12,7 +12,7 @@ from safetensors.numpy import load_file, save_file
 import lesion
 from lesion.errors import LesionError
 from lesion.results import Run
-from lesion.study import parse_study, read_study
+from lesion.study.files import parse_study, read_study
 from tests import labs
 from tests.test_cli import lesion as command
 

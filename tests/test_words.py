@@ -4,10 +4,10 @@ from lesion import words
 from lesion.analysis.compare import Verdict
 from lesion.analysis.rates import RATES
 from lesion.analysis.scores import KINDS, METRICS
-from lesion.damage.edits import DISTRACTIONS
 from lesion.damage.effects import EFFECTS
 from lesion.damage.orders import ORDERS, SCOPES
 from lesion.damage.units import UNITS
+from lesion.distraction.edits import DISTRACTIONS
 
 
 def test_every_word_has_code_and_all_code_has_a_word():
@@ -26,7 +26,7 @@ def test_what_tables_compare_beside_area_is_there_in_every_verdict():
 
 
 def test_study_and_damage_agree_on_what_is_random():
-    from lesion.specs import LesionSpec
+    from lesion.study.specs import LesionSpec
 
     for name, order in ORDERS.items():
         file = "units.csv" if name == "listed" else None

@@ -19,11 +19,11 @@ _PUBLIC = {
     "LesionError": "lesion.errors",
     "Run": "lesion.results",
     "Together": "lesion.damage.lesion",
-    "find_study": "lesion.api",
+    "find_study": "lesion.study.files",
     "load_model": "lesion.models.load",
     "load_tokenizer": "lesion.models.load",
-    "parse_study": "lesion.study",
-    "read_study": "lesion.study",
+    "parse_study": "lesion.study.files",
+    "read_study": "lesion.study.files",
     "run": "lesion.api",
 }
 __all__ = sorted(_PUBLIC)

@@ -1,43 +1,29 @@
 """The commands, from Python: run a study, open a run, ask it for its answers."""
 
 import dataclasses
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lesion import rounds
 from lesion.errors import LesionError
-from lesion.folderlock import locked
 from lesion.outputs import check_place, make_folder
-from lesion.record import FILE, Record
-from lesion.resolve import load_tasks
+from lesion.record.lock import locked
+from lesion.record.record import FILE, Record
 from lesion.results import Run
-from lesion.schema import hint, show
-from lesion.study import Study, Trial, parse_study, pending, read_study
+from lesion.running import rounds
+from lesion.running.rounds import pending
+from lesion.running.watcher import Quiet
+from lesion.schema import show
+from lesion.study.files import find_study, parse_study
+from lesion.study.resolve import load_tasks
+from lesion.study.study import Study
+from lesion.study.trials import Trial
 from lesion.words import LOAD_DTYPES
 
 if TYPE_CHECKING:
-    from lesion.engine.sweep import Watcher
-    from lesion.engine.work import Measured, Patient
-
-
-class Quiet:
-    """A watcher that says nothing."""
-
-    def preparing(self, model: str, seed: int, task: str) -> None:
-        """Say nothing of a model."""
-
-    def finetuning(self, model: str, seed: int, task: str, step: int, steps: int) -> None:
-        """Say nothing of a step."""
-
-    def measured(self, measured: "Measured") -> None:
-        """Say nothing of a trial."""
-
-    def note(self, sentence: str) -> None:
-        """Say nothing."""
+    from lesion.running.watcher import Watcher
+    from lesion.study.trials import Measured, Patient
 
 
 def run(
@@ -83,13 +69,13 @@ def run(
     Example:
         >>> lesion.run("quick.yaml", out="runs/quick").curves()
     """
-    from lesion.engine import sweep
-    from lesion.engine.hiring import Hiring, crew
-    from lesion.engine.precision import check_precision
-    from lesion.engine.threads import one_thread
-    from lesion.engine.work import Patient, Setting
     from lesion.models.devices import check_device
-    from lesion.tasks.notes import task_files, task_notes
+    from lesion.running import sweep
+    from lesion.running.backends import Hiring, crew
+    from lesion.running.jobs import Setting
+    from lesion.scoring.device import check_precision, one_thread
+    from lesion.study.task_notes import task_files, task_notes
+    from lesion.study.trials import Patient
 
     study = _as_study(study)
     study = dataclasses.replace(study, precision=precision) if precision else study
@@ -169,8 +155,8 @@ def _watching(
 
 def _pinned(record: Record) -> "dict[Patient, str]":
     """The weights with which a record began: a head that is still there is used again."""
-    from lesion.engine.work import Patient
-    from lesion.pinning import digest_of
+    from lesion.study.pinning import digest_of
+    from lesion.study.trials import Patient
 
     names, rows = record.rows("models")
     found = [dict(zip(names, row, strict=True)) for row in rows]
@@ -208,29 +194,3 @@ def intact_line(study: Study, folder: str | Path) -> Callable[["Measured"], str]
         return sentence if learned else f"Warning: {sentence}"
 
     return line
-
-
-def find_study(name: str | Path) -> Study:
-    """A study by its path, or by the name of a shipped one.
-
-    Raises:
-        LesionError: if there is neither.
-    """
-    if Path(name).is_file():
-        return read_study(name)
-    shipped = shipped_studies()
-    if str(name) in shipped:
-        return read_study(shipped[str(name)])
-    raise LesionError(
-        f"{name}: no such file, and no shipped study of that name. Shipped: "
-        f"{', '.join(shipped)}.{hint(str(name), shipped)}"
-    )
-
-
-def shipped_studies() -> dict[str, Path]:
-    """Names and paths of the studies that come with the package."""
-    root = Path(os.fspath(str(files("lesion") / "studies")))
-    found = {
-        path.relative_to(root).with_suffix("").as_posix(): path for path in root.rglob("*.yaml")
-    }
-    return dict(sorted(found.items()))

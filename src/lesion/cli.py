@@ -37,7 +37,7 @@ from lesion.printing import print_answer, print_names, print_plan
 
 if TYPE_CHECKING:
     from lesion.results import Run
-    from lesion.study import Study
+    from lesion.study.study import Study
 
 app = typer.Typer(
     help="Damage language models on purpose, and measure what survives.",
@@ -83,7 +83,7 @@ def demo(
     quiet: Quiet = False,
 ) -> None:
     """Run a small study on built-in models (no network, two minutes)."""
-    from lesion.api import find_study
+    from lesion.study.files import find_study
 
     _run(find_study("demo"), out_, workers=workers)
 
@@ -132,7 +132,7 @@ def check(
 
     Exit code 2 if anything of it cannot run.
     """
-    from lesion.check import plan
+    from lesion.running.check import plan
 
     report = plan(_study(study, quick, models, limit), data, workers)
     print_plan(out, report)
@@ -223,9 +223,9 @@ def finetune(
     quiet: Quiet = False,
 ) -> None:
     """Train the heads of a study's models, and keep them as ordinary model folders."""
-    from lesion.api import find_study
     from lesion.progress import Meter
-    from lesion.training import finetune_study
+    from lesion.running.heads import finetune_study
+    from lesion.study.files import find_study
 
     again = f"lesion finetune {study} --to {to}" + (f" --data {data}" if data else "")
     with _interruptible(again), Meter(aside, 0) as meter:
@@ -244,8 +244,8 @@ def pretrain(
     quiet: Quiet = False,
 ) -> None:
     """Train a family of masked language models from text; again to resume."""
+    from lesion.pretraining.command import pretrain_family
     from lesion.progress import Reading
-    from lesion.training import pretrain_family
 
     again = f"lesion pretrain {config} --out {out_}" + (f" --texts {texts}" if texts else "")
     with _interruptible(again):
@@ -258,7 +258,7 @@ def pretrain(
 @app.command("list")
 def list_(kind: Kind) -> None:
     """List models, tasks, lesions or studies."""
-    from lesion.catalogue import catalogue
+    from lesion.study.catalogue import catalogue
 
     print_names(out, catalogue(kind.value))
 
@@ -266,7 +266,7 @@ def list_(kind: Kind) -> None:
 @app.command()
 def schema() -> None:
     """The JSON schema of a study, for editors."""
-    from lesion.study import study_schema
+    from lesion.study.json_schema import study_schema
 
     sys.stdout.write(json.dumps(study_schema(), indent=2) + "\n")
 
@@ -299,8 +299,8 @@ def _in_utf8() -> None:
 
 
 def _study(name: str, quick: bool, models: str | None, limit: int | None) -> "Study":
-    from lesion import variants
-    from lesion.api import find_study
+    from lesion.study import variants
+    from lesion.study.files import find_study
 
     found = find_study(name)
     found = variants.quick(found) if quick else found
@@ -311,9 +311,9 @@ def _study(name: str, quick: bool, models: str | None, limit: int | None) -> "St
 def _run(study: "Study", folder: Path, **options: Any) -> None:
     """Run a study with the options of `run`, by their names."""
     from lesion import api
-    from lesion.engine.hiring import read_resources
     from lesion.progress import Meter
-    from lesion.record import FILE
+    from lesion.record.record import FILE
+    from lesion.running.backends import read_resources
 
     for note in study.notes():
         aside.print(note, markup=False)

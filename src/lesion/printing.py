@@ -8,8 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from lesion.check import Plan
     from lesion.results import Run
+    from lesion.running.check import Plan
 
 
 def print_answer(out: Console, found: "Run") -> None:
@@ -44,7 +44,7 @@ def print_answer(out: Console, found: "Run") -> None:
 
 def print_plan(out: Console, plan: "Plan") -> None:
     """What a study would run."""
-    from lesion.check import HEADINGS
+    from lesion.running.check import HEADINGS
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in HEADINGS:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from lesion.study import INTACT
+from lesion.report.numbers import duration
+from lesion.study.trials import INTACT
 
 if TYPE_CHECKING:
-    from lesion.engine.work import Measured
     from lesion.pretraining.pretrain import Progress as Progress_
+    from lesion.study.trials import Measured
 
 PLAIN_SECONDS = 10.0
 
@@ -161,12 +162,3 @@ class Reading:
                 f"{duration(left)} left",
                 highlight=False, markup=False, soft_wrap=True,
             )  # fmt: skip
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them: `2 h 05 min`."""
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes:02d} min"
-    return f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"

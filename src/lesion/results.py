@@ -5,13 +5,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lesion import cuts, rounds
 from lesion.analysis.from_record import responses
 from lesion.errors import LesionError
 from lesion.outputs import writing
-from lesion.record import Record
+from lesion.record import cuts
+from lesion.record.record import Record
+from lesion.running import rounds
 from lesion.schema import hint, plain
-from lesion.study import Trial
+from lesion.study.trials import Trial
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,7 +93,7 @@ class Run:
     @property
     def load_dtype(self) -> str:
         """What its weights were loaded as: a run is resumed with the same."""
-        from lesion.engine.pins import loaded_stored
+        from lesion.record.weights import loaded_stored
 
         names, rows = self.record.rows("models")
         digests = [row[names.index("digest")] for row in rows]
@@ -126,7 +127,7 @@ class Run:
         """
         from lesion.analysis import frames
         from lesion.analysis.sites import site_frame
-        from lesion.texts import texts
+        from lesion.record.texts import texts
 
         makers: dict[str, Callable[[], pd.DataFrame]] = {
             "trials": self._trials,
@@ -181,8 +182,8 @@ class Run:
         """
         from lesion.analysis.sites import site_maps
         from lesion.report.figures import write_figures
-        from lesion.report.forest import write_forest
-        from lesion.report.sites import write_site_figures
+        from lesion.report.figures.forest import write_forest
+        from lesion.report.figures.sites import write_site_figures
 
         self._check_metrics(metrics)
         curves = self.curves()

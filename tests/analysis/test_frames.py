@@ -1,7 +1,7 @@
 import numpy as np
 
 from lesion.analysis import compare, frames, summary
-from lesion.study import Trial
+from lesion.study.trials import Trial
 
 from .simulated import falling_curve, mrpc_labels
 

@@ -13,10 +13,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import lesion
-from lesion.api import find_study
-from lesion.recipes import Finetuning
-from lesion.specs import ModelSpec
-from lesion.training import finetune_study
+from lesion.models.recipes import Finetuning
+from lesion.running.heads import finetune_study
+from lesion.study.files import find_study
+from lesion.study.specs import ModelSpec
 
 pytestmark = [
     pytest.mark.slow,

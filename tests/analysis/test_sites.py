@@ -6,9 +6,9 @@ import pytest
 
 from lesion.analysis.sites import WHOLE, evenly, site_frame, site_maps
 from lesion.damage.receipt import Place, Receipt
-from lesion.engine.work import Measured
-from lesion.record import Record
-from lesion.study import INTACT, Trial, parse_study
+from lesion.record.record import Record
+from lesion.study.files import parse_study
+from lesion.study.trials import INTACT, Measured, Trial
 
 OUTPUTS = np.zeros((3, 2), np.float32)
 SITES = ((0, "query", 0, "weight", 100), (0, "query", 0, "bias", 10), (0, "key", 0, "weight", 100),

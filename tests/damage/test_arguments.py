@@ -6,11 +6,11 @@ import torch
 from torch import nn
 
 import lesion
-from lesion.damage.distraction import Distraction
+from lesion.distraction.distraction import Distraction
 from lesion.errors import LesionError
 from lesion.models.families import FAMILIES
 from lesion.models.load import load_model
-from lesion.study import parse_study
+from lesion.study.files import parse_study
 from lesion.tasks.base import Split
 
 LAYERS = (

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 import torch
-from tests import families, labs
 
 import lesion as package
 from lesion.choices import places
 from lesion.damage.lesion import Lesion
 from lesion.errors import LesionError
 from lesion.models.load import load_model
-from lesion.study import parse_study
+from lesion.study.files import parse_study
+from tests import families, labs
 
 MLP = {"layers": 0, "parts": ("mlp_in",), "tensors": ("weight",), "units": "bits"}
 WIDTHS = {torch.float32: 32, torch.bfloat16: 16, torch.float16: 16}

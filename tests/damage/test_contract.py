@@ -8,12 +8,11 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
-from tests import families
 from torch import nn
 
 from lesion.damage.effects import EFFECTS
 from lesion.damage.lesion import Lesion
-from lesion.damage.means import UNMEASURED
+from lesion.damage.mean_ablation import UNMEASURED
 from lesion.damage.orders import ORDERS, SCOPES
 from lesion.damage.units import UNITS
 from lesion.damage.wound import Cut, Wound
@@ -21,6 +20,7 @@ from lesion.errors import LesionError
 from lesion.keys import priorities
 from lesion.models.load import load_model
 from lesion.words import BIT_EFFECTS
+from tests import families
 
 STRENGTH = {"quantise": 3.0, "scale": 0.5}
 DOSES = (0.0, 0.02, 0.3, 0.75, 1.0)

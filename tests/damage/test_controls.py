@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from lesion.damage.lesion import Lesion, build
+from lesion.damage.lesion import Lesion
 from lesion.errors import LesionError
 from lesion.models.load import load_model
-from lesion.study import parse_study, read_study, write_study
+from lesion.study.damages import build
+from lesion.study.files import parse_study, read_study, write_study
 
 STUDY = {
     "name": "s", "models": [{"source": "a/b"}], "tasks": ["mrpc"], "doses": [0, 1], "draws": 3,

@@ -13,16 +13,16 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from tests import families
-from tests.damage.test_contract import KINDS, lesions
 from torch import nn
 from transformers import AutoTokenizer
 
 from lesion.damage.lesion import Lesion
-from lesion.damage.means import UNMEASURED
-from lesion.engine.forward import Scorer
+from lesion.damage.mean_ablation import UNMEASURED
 from lesion.models.load import load_model
+from lesion.scoring.scorer import Scorer
 from lesion.tasks.lm import CausalLoss
+from tests import families
+from tests.damage.test_contract import KINDS, lesions
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
 TEXT = "\n".join(" ".join(families.SENTENCES[start : start + 3]) for start in range(0, 12, 3))

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
-from tests import families
 
 from lesion.damage.lesion import Lesion
 from lesion.errors import LesionError
 from lesion.models.load import load_model
+from tests import families
 
 MLP = {"layers": 0, "parts": ("mlp_in",), "tensors": ("weight",)}
 

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from tests import families, labs
 
 import lesion as package
 from lesion.damage.importance import importances
@@ -12,7 +11,8 @@ from lesion.damage.units import UNITS
 from lesion.errors import LesionError
 from lesion.models import anatomy
 from lesion.models.load import load_model
-from lesion.study import parse_study
+from lesion.study.files import parse_study
+from tests import families, labs
 
 UNIT_PARTS = {
     "weights": ("mlp_in",),

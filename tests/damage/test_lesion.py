@@ -10,16 +10,18 @@ import sys
 import numpy as np
 import pytest
 import torch
-from tests.families import state
 from torch import nn
 from torch.nn.utils import prune
 
-from lesion.damage.lesion import Lesion, Together, build
+from lesion.damage.lesion import Lesion, Together
 from lesion.errors import LesionError
 from lesion.models import anatomy
 from lesion.models.load import load_model
-from lesion.specs import LesionSpec, Where
+from lesion.models.parts import Where
+from lesion.study.damages import build
+from lesion.study.specs import LesionSpec
 from lesion.words import PARTS, SIX_MATRICES
+from tests.families import state
 
 DOSES = (0.0, 0.01, 0.1, 0.25, 0.5, 0.9, 1.0)
 COMBINATIONS = list(

@@ -4,13 +4,13 @@ import copy
 
 import pytest
 import torch
-from tests import families
-from tests.families import same, state
 from torch import nn
 
 from lesion.damage.lesion import Lesion
 from lesion.errors import LesionError
 from lesion.models.load import load_model
+from tests import families
+from tests.families import same, state
 
 FUSED = {"bert": "encoder.layer.0.attention.self.query", "gpt2": "h.0.attn.c_attn[0/3]",
          "modernbert": "layers.0.attn.Wqkv[0/3]"}  # fmt: skip

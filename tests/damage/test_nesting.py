@@ -4,12 +4,12 @@ import threading
 from contextlib import ExitStack
 
 import pytest
-from tests import families
-from tests.families import same, state
 
 from lesion.damage.lesion import Lesion
 from lesion.errors import LesionError
 from lesion.models.load import load_model
+from tests import families
+from tests.families import same, state
 
 QUERIES, KEYS = Lesion(parts=("query",)), Lesion(parts=("key",))
 ORDER = (

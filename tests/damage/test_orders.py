@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.utils import prune
 
+from lesion.damage.orderings import rank
 from lesion.damage.orders import ascending, counts
-from lesion.damage.ranking import rank
 
 
 def test_float_keys_sort_like_the_floats():

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from lesion.damage.distraction import Distraction
 from lesion.damage.lesion import Lesion, Together
 from lesion.damage.receipt import Place, Receipt
+from lesion.distraction.distraction import Distraction
 from lesion.models.load import load_model
 from lesion.tasks.base import Split
 

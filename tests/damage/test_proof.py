@@ -5,14 +5,14 @@ import warnings
 
 import pytest
 import torch
-from tests import families
-from tests.families import state
 from torch import nn
 from torch.nn.utils import parametrizations, parametrize, prune
 
 from lesion.damage.lesion import Lesion
 from lesion.errors import LesionError
 from lesion.models.load import load_model
+from tests import families
+from tests.families import state
 
 WHERE = "layer 1 query (encoder.layer.1.attention.self.query)"
 TOKENS = {"input_ids": torch.tensor([[4, 6, 9, 11, 7]])}

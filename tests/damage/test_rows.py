@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from tests import families
 
 from lesion.damage.importance import importances
 from lesion.damage.lesion import Lesion
@@ -11,6 +10,7 @@ from lesion.damage.units import UNITS
 from lesion.errors import LesionError
 from lesion.models import anatomy
 from lesion.models.load import load_model
+from tests import families
 
 IDS = ([4, 6, 9, 11, 7], [5, 8, 4], [9, 9, 5, 6, 4, 7])
 LABELS = torch.tensor([0, 1, 1])

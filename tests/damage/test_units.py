@@ -5,11 +5,12 @@ import math
 import pytest
 import torch
 
-from lesion.damage.lesion import Lesion, build
-from lesion.damage.listing import read_listing
+from lesion.damage.lesion import Lesion
+from lesion.damage.unit_lists import read_listing
 from lesion.errors import LesionError
 from lesion.models.load import load_model
-from lesion.study import parse_study, read_study, write_study
+from lesion.study.damages import build
+from lesion.study.files import parse_study, read_study, write_study
 
 TOKENS = torch.tensor([[2, 5, 6, 7, 8, 9, 3]])
 

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 import lesion
-from lesion.api import find_study, shipped_studies
+from lesion.study.files import find_study, shipped_studies
 
 HERE = Path(__file__).parent
 UNITS = ("weights", "neurons", "heads", "dimensions", "layers", "words", "bits")

@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from tests import families
 from transformers import AutoTokenizer
 
-from lesion.engine.forward import Scorer
 from lesion.errors import LesionError
 from lesion.models import anatomy, load
 from lesion.models.families import FAMILIES
 from lesion.models.inputs import collate
+from lesion.scoring.scorer import Scorer
 from lesion.tasks.base import Encoded, longest_input
 from lesion.tasks.classify import has_token_types
 from lesion.words import PARTS, SIX_MATRICES
+from tests import families
 
 TEXTS = (
     ("the cat sat on the mat .", "rain fell on the quiet town all night .", "she reads .", "a dog"),

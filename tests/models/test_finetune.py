@@ -6,14 +6,14 @@ import sqlite3
 import numpy as np
 import pytest
 import torch
-from tests import labs
 
 import lesion
 from lesion.errors import LesionError
 from lesion.models import finetune
 from lesion.models.load import load_model, resolve
-from lesion.recipes import Finetuning
-from lesion.study import parse_study
+from lesion.models.recipes import Finetuning
+from lesion.study.files import parse_study
+from tests import labs
 
 RECIPE = {"seeds": [0, 1], "epochs": 2, "learning_rate": 1e-3, "batch_size": 8}
 

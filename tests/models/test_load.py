@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tests import families, labs
-from tests.hub import connected, push, serving
 from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
 
 from lesion.damage.lesion import Lesion
 from lesion.errors import LesionError
 from lesion.models.inputs import collate, language_of
 from lesion.models.load import load_model, load_tokenizer, resolve
+from tests import families, labs
+from tests.hub import connected, push, serving
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ import copy
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tests import labs
 from transformers import AutoModelForSequenceClassification
 
 from lesion.errors import LesionError
 from lesion.models.load import load_model
 from lesion.models.stored import memory_format, number_of, stored_format
+from tests import labs
 
 FORMATS = ("float32", "bfloat16", "float16")
 

@@ -5,12 +5,11 @@ import hashlib
 import numpy as np
 import pytest
 
-from lesion.engine.bench import find, lay
-from lesion.engine.threads import one_thread
-from lesion.origins import TWINS, twins
-from lesion.pretraining.card import read_card
-from lesion.specs import ModelSpec
-from lesion.tasks.agreement import agreement
+from lesion.models.twins import TWINS, read_card, twins
+from lesion.preparing.prepared import find, lay
+from lesion.scoring.device import one_thread
+from lesion.study.specs import ModelSpec
+from lesion.tasks.builtin.agreement import agreement
 
 FOLDERS = twins()
 CARDS = {name: read_card(folder) for name, folder in FOLDERS.items()}

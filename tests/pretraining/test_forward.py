@@ -6,7 +6,7 @@ import torch
 from lesion.keys import priorities
 from lesion.pretraining import corpus
 from lesion.pretraining.forward import masked_logits
-from lesion.pretraining.newborn import newborn
+from lesion.pretraining.initial import newborn
 from tests.pretraining.test_pretrain import ROWS, tiny
 
 

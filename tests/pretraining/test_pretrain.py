@@ -18,8 +18,8 @@ from transformers import AutoModelForMaskedLM, AutoTokenizer
 from lesion.errors import LesionError
 from lesion.pretraining import corpus
 from lesion.pretraining.family import Pretraining, family
+from lesion.pretraining.initial import newborn
 from lesion.pretraining.learning import read_scores
-from lesion.pretraining.newborn import newborn
 from lesion.pretraining.pretrain import _share, pretrain
 
 WORDS = {

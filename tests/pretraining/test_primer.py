@@ -10,7 +10,7 @@ from lesion.errors import LesionError
 from lesion.pretraining import corpus
 from lesion.pretraining.primer import Text, primer
 from lesion.pretraining.primer_words import PRIMERS
-from lesion.tasks.grammars import GRAMMARS
+from lesion.tasks.builtin.grammars import GRAMMARS
 from tests.pretraining.conftest import NOUNS, PLURAL
 
 

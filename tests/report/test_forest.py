@@ -4,10 +4,10 @@ import pytest
 from lesion.analysis.compare import verdicts
 from lesion.analysis.meta import summaries
 from lesion.analysis.summary import analyse
-from lesion.record import Record
-from lesion.report import forest
+from lesion.record.record import Record
+from lesion.report.figures import forest
 from lesion.results import Run
-from lesion.study import parse_study
+from lesion.study.files import parse_study
 from tests.analysis.simulated import falling_curve, mrpc_labels
 
 LABELS = mrpc_labels(120)

@@ -4,7 +4,7 @@ import pytest
 
 from lesion.analysis.summary import analyse
 from lesion.report import figures
-from lesion.report.grid import COLUMNS, side_by_side
+from lesion.report.figures.grid import COLUMNS, side_by_side
 from tests.analysis.simulated import classified
 
 

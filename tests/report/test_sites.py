@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from lesion.analysis.sites import WHOLE, SiteMap
-from lesion.report.sites import ROWS, site_figure, write_site_figures
+from lesion.report.figures.sites import ROWS, site_figure, write_site_figures
 
 PARTS = ("mlp_out", "query", WHOLE)
 

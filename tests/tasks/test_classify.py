@@ -10,7 +10,7 @@ from transformers import AutoConfig, AutoTokenizer
 
 from lesion import tasks
 from lesion.errors import LesionError
-from lesion.specs import TaskSpec
+from lesion.tasks.spec import TaskSpec
 
 SENTENCES = ("the cat sat on the mat .", "she reads a new book every week .", "rain fell .")
 

@@ -5,16 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests import families
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from lesion.analysis import scores
-from lesion.engine.forward import Scorer
 from lesion.errors import LesionError
 from lesion.models import load
-from lesion.specs import TaskSpec
-from lesion.tasks import load as load_task
+from lesion.scoring.scorer import Scorer
 from lesion.tasks.lm import CausalLoss, constant_nats, windows
+from lesion.tasks.load import load as load_task
+from lesion.tasks.spec import TaskSpec
+from tests import families
 
 LINES = (
     "the old sailor told a long story .",

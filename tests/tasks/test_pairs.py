@@ -15,11 +15,11 @@ from transformers import (
 
 from lesion.errors import LesionError
 from lesion.models.inputs import collate
-from lesion.specs import TaskSpec
-from lesion.tasks import load
+from lesion.tasks.load import load
 from lesion.tasks.masked import at
-from lesion.tasks.pairfiles import PairFile
 from lesion.tasks.pairs import Pairs, PairSet
+from lesion.tasks.sources.pair_files import PairFile
+from lesion.tasks.spec import TaskSpec
 
 GOOD = ("the old sailor told a long story .", "rain fell on the quiet town .", "she reads books .")
 BAD = ("the old sailor tell a long story .", "rain fell the on quiet town .", "she read a book .")

@@ -5,12 +5,12 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from tests import labs
 
 from lesion import tasks
-from lesion.specs import TaskSpec
-from lesion.tasks.agreement import agreement
+from lesion.tasks.builtin.agreement import agreement
 from lesion.tasks.sampling import sample
+from lesion.tasks.spec import TaskSpec
+from tests import labs
 
 LABELS = np.repeat([0, 1, 2], [60, 30, 11])
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from lesion.errors import LesionError
-from lesion.specs import TaskSpec
-from lesion.tasks import load
+from lesion.tasks.load import load
+from lesion.tasks.spec import TaskSpec
 
 
 @pytest.mark.parametrize("language", ["en", "fr", "de", "es"])

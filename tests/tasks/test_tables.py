@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from lesion.errors import LesionError
-from lesion.tasks.tables import read_table, read_tsv
+from lesion.tasks.sources.tables import read_table, read_tsv
 
 ROWS = {"text": ["Salut, le monde", "naïve “words”"], "label": ["yes", "no"]}
 

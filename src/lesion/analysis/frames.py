@@ -15,7 +15,7 @@ from lesion.analysis.summary import Analysis
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lesion.record import Record
+    from lesion.record.record import Record
 
 
 def curve_frame(analyses: Sequence[Analysis]) -> pd.DataFrame:

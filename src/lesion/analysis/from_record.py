@@ -7,12 +7,12 @@ from itertools import product
 import numpy as np
 
 from lesion.analysis.responses import Responses
-from lesion.comparison import Draws
 from lesion.errors import LesionError
-from lesion.record import Record
+from lesion.record.record import Record
 from lesion.schema import hint
-from lesion.specs import LesionSpec, ModelSpec
-from lesion.study import INTACT, Trial
+from lesion.study.comparison import Draws
+from lesion.study.specs import LesionSpec, ModelSpec
+from lesion.study.trials import INTACT, Trial
 
 
 def responses(record: Record) -> list[Responses]:

@@ -24,7 +24,7 @@ from lesion.analysis.compare import Verdict, matches
 from lesion.analysis.contrast import ALPHA, p_value
 from lesion.analysis.summary import Analysis, Estimate
 from lesion.errors import LesionError
-from lesion.recipes import RECOVERED
+from lesion.models.recipes import RECOVERED
 
 Array = np.ndarray
 Address = tuple[str, ...]  # what is resampled: ("draws", lesion), ("examples", task), ...

@@ -15,7 +15,7 @@ from lesion.analysis import bootstrap, curves
 from lesion.analysis.bootstrap import Replicates, Weights
 from lesion.analysis.responses import Responses
 from lesion.keys import generator
-from lesion.recipes import RECOVERED
+from lesion.models.recipes import RECOVERED
 
 Array = np.ndarray
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from lesion.study import Trial
+from lesion.study.trials import Trial
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lesion.record import Record
-    from lesion.specs import LesionSpec
+    from lesion.record.record import Record
+    from lesion.study.specs import LesionSpec
 
 PLACE = ("layer", "part", "index", "tensor", "units")
 PANELS = 6  # doses that a map shows at most

@@ -7,7 +7,6 @@ with Lesion(units="neurons").opened(model, draw=0) as wound:
 # every bit of the model is back
 """
 
-import dataclasses
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -17,27 +16,25 @@ from torch import nn
 
 from lesion.choices import Bits, check, default_effect, default_scope, is_random
 from lesion.damage.arguments import SPELLED, spelled, whole_draw
-from lesion.damage.distraction import Distraction
 from lesion.damage.effects import EFFECTS, Settings, check_partners
 from lesion.damage.importance import importances
-from lesion.damage.listing import read_listing
-from lesion.damage.means import UNMEASURED, means
+from lesion.damage.mean_ablation import UNMEASURED, means
 from lesion.damage.nesting import standing
 from lesion.damage.orders import ORDERS, SCOPES, Aids
 from lesion.damage.originals import COPIES, Originals
 from lesion.damage.proof import prove
 from lesion.damage.receipt import Receipt
 from lesion.damage.rows import Inputs
+from lesion.damage.unit_lists import read_listing
 from lesion.damage.units import UNITS, Population, bits
 from lesion.damage.wound import Cut, Recipe, Wound
 from lesion.errors import LesionError
 from lesion.models import anatomy
 from lesion.models.anatomy import Site
 from lesion.models.places import family_of
+from lesion.models.recipes import Recovery
 from lesion.models.stored import memory_format
-from lesion.recipes import Recovery
 from lesion.schema import hint
-from lesion.specs import LesionSpec
 from lesion.words import DEFAULT_PARTS, DOSE_IS, PARTS, SIX_MATRICES, TENSORS
 
 
@@ -56,7 +53,7 @@ class Lesion:
         strength, bit, format: of the effect, see `lesion.damage.effects.Settings`. Bits are those
             of the format in which `load_model` found the numbers stored, by default.
         bits: of units bits, which: sign, exponent, mantissa, or numbers (0 is the lowest).
-        file: the units of order `listed`, see `lesion.damage.listing`.
+        file: the units of order `listed`, see `lesion.damage.unit_lists`.
         size_matched: a control: as many units in every tensor as the order takes, but at random.
         name, seed: with the draw they address the randomness.
 
@@ -193,7 +190,7 @@ class Together:
 
 @dataclass(frozen=True)
 class Recovering:
-    """A lesion after which the model is trained again; done by `lesion.engine.recovery`."""
+    """A lesion after which the model is trained again; done by `lesion.preparing.recovery`."""
 
     lesion: Lesion | Together
     recipe: Recovery
@@ -213,40 +210,6 @@ class Recovering:
     def needs_labels(self) -> bool:
         """Whether the ordering takes gradients on training examples."""
         return self.lesion.needs_labels
-
-
-Damage = Lesion | Together | Recovering | Distraction
-
-
-def build(spec: LesionSpec, seed: int) -> Damage:
-    """The lesion or distraction that a study describes, keyed by the study's seed."""
-    if spec.distraction:
-        return Distraction(
-            spec.distraction, spec.words, spec.language, spec.matched, spec.count, spec.columns,
-            spec.per, spec.name, seed,
-        )  # fmt: skip
-    damage = _damage(spec, seed)
-    return Recovering(damage, spec.retrained, seed) if spec.retrained else damage
-
-
-def _damage(spec: LesionSpec, seed: int) -> Lesion | Together:
-    if not spec.together:
-        return _single(dataclasses.replace(spec, name=spec.address), seed)
-    named = [
-        dataclasses.replace(part, name=f"{spec.address}/{part.name}") for part in spec.together
-    ]
-    return Together(tuple(_single(part, seed) for part in named), spec.address)
-
-
-def _single(spec: LesionSpec, seed: int) -> Lesion:
-    names = {field.name for field in dataclasses.fields(Lesion)}
-    same = {
-        field.name: getattr(spec, field.name)
-        for field in dataclasses.fields(spec)
-        if field.name in names
-    }
-    where = spec.where
-    return Lesion(**same, layers=where.layers, parts=where.parts, tensors=where.tensors, seed=seed)
 
 
 @contextmanager

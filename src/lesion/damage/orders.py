@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from lesion.damage.listing import Listing
-from lesion.damage.ranking import Listed, Ordering, Ranking, rank
-from lesion.damage.scattered import Scattered
+from lesion.damage.orderings import Listed, Ordering, Ranking, rank
+from lesion.damage.permutation import Scattered
+from lesion.damage.unit_lists import Listing
 from lesion.damage.units import Population
 from lesion.keys import priorities
 

@@ -11,11 +11,11 @@ import torch
 from lesion.damage import live
 from lesion.damage.arguments import plain_dose
 from lesion.damage.effects import Effect, Key, Settings
-from lesion.damage.memory import Memory
+from lesion.damage.orderings import Matched, Ordering, look_ahead, share_room
 from lesion.damage.orders import ORDERS, Aids, Order, counts
 from lesion.damage.originals import COPIES, Originals
-from lesion.damage.ranking import Matched, Ordering, look_ahead, share_room
 from lesion.damage.receipt import Place, Receipt
+from lesion.damage.stored_bits import Memory
 from lesion.damage.units import Address, Population, Span
 
 CHUNK = 1 << 22  # units written at once: an ordering of bits is never whole in memory

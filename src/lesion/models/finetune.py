@@ -24,8 +24,8 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 
 from lesion.models.inputs import collate, language_of
 from lesion.models.load import Checkpoint, load_model, quiet, resolve
+from lesion.models.recipes import Finetuning
 from lesion.models.stored import LOADED
-from lesion.recipes import Finetuning
 
 Progress = Callable[[int, int], None]
 Note = Callable[[str], None]

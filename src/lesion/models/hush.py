@@ -4,7 +4,7 @@ import logging
 
 LOGGERS = ("transformers.models.xlm.tokenization_xlm", "transformers.tokenization_python")
 # XLM's tokenizer splits words as English where a checkpoint does not list it; what a task cuts is
-# counted and said by `lesion.cuts`.
+# counted and said by `lesion.record.cuts`.
 USELESS = ("Supplied language code not found in lang2id", "Be aware, overflowing tokens are not")
 
 

@@ -26,8 +26,8 @@ from lesion.models.families import FAMILIES
 from lesion.models.hush import hush_tokenizers
 from lesion.models.inputs import padding_id
 from lesion.models.missing import check_missing, generator_kept
+from lesion.models.origins import folder_of
 from lesion.models.stored import LOADED, Loaded, name_of, number_of, stored_format
-from lesion.origins import folder_of
 from lesion.schema import hint
 
 HEADS = {

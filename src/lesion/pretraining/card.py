@@ -2,8 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
 from lesion.pretraining.family import Pretraining, Twin
 
@@ -81,10 +79,3 @@ the seed differ. It is made for studies of damage, not for use.
 
 {config.credit}
 """
-
-
-def read_card(folder: Path) -> dict[str, Any]:
-    """The facts of a twin's model card: what stands between its first two rules."""
-    front = (folder / "README.md").read_text(encoding="utf-8").split("---\n")[1]
-    pairs = (line.split(": ", 1) for line in front.splitlines())
-    return {key: json.loads(value) for key, value in pairs}

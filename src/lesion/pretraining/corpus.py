@@ -4,19 +4,17 @@ Nothing about the order of the data is stored: sequence t and its masks follow f
 step), so that a resumed training sees exactly what an uninterrupted one would have seen.
 """
 
-import gzip
-import lzma
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from tokenizers.processors import TemplateProcessing
 
-from lesion.errors import LesionError
 from lesion.keys import priorities
+from lesion.tasks.sources.texts import paragraphs
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]  # their ids are their places here
 PAD, UNK, CLS, SEP, MASK = range(5)
@@ -34,20 +32,6 @@ class Batch(NamedTuple):
     def to(self, device: torch.device) -> "Batch":
         """The same batch on a device."""
         return Batch(*(tensor.to(device) for tensor in self))
-
-
-def paragraphs(path: Path) -> Iterator[str]:
-    """The lines of a text file that hold something; plain, .gz or .xz, in UTF-8."""
-    opener: Any = {".xz": lzma.open, ".gz": gzip.open}.get(path.suffix, open)
-    try:
-        with opener(path, "rt", encoding="utf-8") as lines:
-            yield from (line.strip() for line in lines if line.strip())
-    except FileNotFoundError:
-        raise LesionError(f"{path} does not exist. Give a text file, plain, .gz or .xz.") from None
-    except (OSError, EOFError, lzma.LZMAError, UnicodeDecodeError) as error:
-        raise LesionError(
-            f"{path} is not readable as UTF-8 text (plain, .gz, .xz): {error}."
-        ) from None
 
 
 def train_wordpiece(files: list[Path], vocabulary: int, characters: int) -> Tokenizer:

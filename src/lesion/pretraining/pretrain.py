@@ -26,8 +26,8 @@ from lesion.pretraining.card import model_card
 from lesion.pretraining.checkpoint import restore_checkpoint, save_checkpoint, write_whole
 from lesion.pretraining.family import Pretraining, Twin, paths
 from lesion.pretraining.forward import masked_logits
+from lesion.pretraining.initial import newborn
 from lesion.pretraining.learning import Score, read_scores, write_scores
-from lesion.pretraining.newborn import newborn
 from lesion.pretraining.streams import Batches, Room, prepare, stream, tokenizer_digest
 
 GLANCE = 128  # held-out sequences a language while training; config.held_out at the end

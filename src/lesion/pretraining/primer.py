@@ -26,8 +26,8 @@ import numpy as np
 
 from lesion.errors import LesionError
 from lesion.keys import generator
-from lesion.pretraining.corpus import paragraphs
 from lesion.pretraining.primer_words import PRIMERS, Primer
+from lesion.tasks.sources.texts import paragraphs
 
 SHARES = {"recombined": 0.5, "near": 0.3, "far": 0.2}  # of the sentences of a primer
 WAYS = {"phrase": 2, "relative": 2, "nouns": 1.5, "clauses": 1.5}  # weights of recombination

@@ -22,3 +22,12 @@ def short(value: float) -> str:
 def bare(number: str) -> str:
     """A number without the zero before its point, as it stands in an interval: .26, 10.25."""
     return re.sub(r"^([+-]?)0\.", r"\1.", number)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: `2 h 05 min`."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"

@@ -7,12 +7,12 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from lesion.cuts import Cuts, sentences
+from lesion.record.cuts import Cuts, sentences
 from lesion.report.numbers import bare, short
 
 if TYPE_CHECKING:
     from lesion.analysis.summary import Analysis, Estimate
-    from lesion.study import Study
+    from lesion.study.study import Study
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 

@@ -20,9 +20,9 @@ import numpy as np
 
 from lesion.errors import LesionError
 from lesion.keys import priorities
-from lesion.specs import CLOZE_EXAMPLES
 from lesion.tasks.base import Row
 from lesion.tasks.masked import Hidden, MaskedRows, hidden_rows, sentences
+from lesion.tasks.spec import CLOZE_EXAMPLES
 
 if TYPE_CHECKING:
     import torch
@@ -150,7 +150,7 @@ def passages(path: Path, examples: int) -> tuple[Passage, ...]:
 
     Errors: LesionError if the file cannot be read, or holds no such passage.
     """
-    from lesion.pretraining.corpus import paragraphs
+    from lesion.tasks.sources.texts import paragraphs
 
     texts = []
     for paragraph in paragraphs(path):

@@ -26,8 +26,8 @@ import numpy as np
 
 from lesion.errors import LesionError
 from lesion.keys import priorities
-from lesion.specs import LM_LENGTH
 from lesion.tasks.base import Encoded, Row, longest_input, opening_token
+from lesion.tasks.spec import LM_LENGTH
 
 if TYPE_CHECKING:
     import torch
@@ -190,7 +190,7 @@ def windows(path: Path, length: int, stride: int) -> list[Window]:
 
     Errors: LesionError if the file cannot be read, or holds no words.
     """
-    from lesion.pretraining.corpus import paragraphs
+    from lesion.tasks.sources.texts import paragraphs
 
     text = "\n".join(paragraphs(path))
     words = [match.span() for match in WORD.finditer(text)]

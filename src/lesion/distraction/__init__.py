@@ -1,0 +1,1 @@
+"""Damage to the texts that a model reads."""

@@ -1,1 +1,0 @@
-"""Scoring damaged models, trial after trial."""

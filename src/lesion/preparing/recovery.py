@@ -1,0 +1,168 @@
+"""Plasticity: a damaged model is trained again, its destroyed units held, and then scored.
+
+Every dose starts from the damaged weights and not from what an earlier dose has learned, so that a
+trial can be made again alone. Batches and dropout are keyed by seed, lesion, draw and dose, never
+by the model. Leaving gives back every bit of the model.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import chain, count, islice
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from lesion.damage.lesion import Recovering
+from lesion.damage.receipt import Receipt
+from lesion.damage.wound import Wound
+from lesion.keys import Address, priorities
+from lesion.models.finetune import preserved_randomness
+from lesion.models.inputs import collate, language_of
+from lesion.models.recipes import Finetuning, Recovery
+from lesion.preparing.head_classes import head_labels
+from lesion.tasks.base import Row
+from lesion.tasks.classify import Classification
+
+CLIP = 1.0  # largest norm of a step's gradient, as Hugging Face's Trainer
+Inputs = Mapping[str, torch.Tensor]
+
+
+@contextmanager
+def retrained(
+    damage: Recovering,
+    model: nn.Module,
+    tokenizer: Any,
+    task: Classification,
+    draw: int,
+    examples: Sequence[Inputs] = (),
+    columns: tuple[int, ...] | None = None,
+) -> Iterator["RetrainedWound"]:
+    """Open a lesion whose every dose is followed by training.
+
+    Args:
+        columns: the head's output for each class of the task, where their order differs.
+
+    Raises:
+        LesionError: as `Lesion.opened`.
+    """
+    config: Any = model.config
+    rows, found = task.encode_split("train", tokenizer, config)
+    labels = head_labels(found, columns)
+    language = language_of(config, task.language)
+    device = next(model.parameters()).device
+
+    def batch(numbers: list[int]) -> Inputs:
+        made = collate([rows[number] for number in numbers], tokenizer, language, device)
+        return {**made, "labels": torch.from_numpy(labels[numbers]).to(device)}
+
+    address = ("recovery", damage.lesion.name, draw if damage.random else 0)
+    with damage.lesion.opened(model, draw, examples) as wound:
+        yield RetrainedWound(wound, model, rows, batch, damage, address)
+
+
+class RetrainedWound:
+    """A wound as the sweep sees it: the same `deepen`, with training after it."""
+
+    def __init__(
+        self,
+        wound: Wound,
+        model: nn.Module,
+        rows: Sequence[Row],
+        batch: Callable[[list[int]], Inputs],
+        damage: Recovering,
+        address: tuple[Address, ...],
+    ) -> None:
+        self._wound, self._model, self._rows, self._batch = wound, model, rows, batch
+        self._damage, self._address = damage, address
+        self._before: list[torch.Tensor] = []
+        wound.before_leaving = self.undo
+
+    def deepen(self, dose: float) -> Receipt:
+        """Go to a dose from the damage alone, and train."""
+        self.undo()
+        receipt = self._wound.deepen(dose)
+        self._before = [tensor.detach().clone() for tensor in self._tensors()]
+        seed, key = self._damage.seed, (*self._address, float(dose))
+        order = _order(len(self._rows), seed, key)
+        size = self._damage.recipe.batch_size or Finetuning().batch_size
+        batches = (self._batch(list(islice(order, size))) for _ in count())
+        with preserved_randomness():
+            # dropout draws from torch's global generator
+            torch.manual_seed(int(priorities(1, seed, *key, "dropout")[0]))  # noqa: TID251
+            train(self._model, batches, self._damage.recipe, self._wound.holder())
+        return receipt
+
+    @torch.no_grad()
+    def undo(self) -> None:
+        """Forget what was learned: every bit is again as the damage left it."""
+        for tensor, before in zip(self._tensors(), self._before, strict=False):
+            tensor.copy_(before)
+        self._before = []
+
+    def _tensors(self) -> Iterator[torch.Tensor]:
+        return chain(self._model.parameters(), self._model.buffers())
+
+
+def train(
+    model: nn.Module, batches: Iterator[Inputs], recipe: Recovery, hold: Callable[[], None]
+) -> None:
+    """Train a model in place by AdamW, as fine-tuning does; afterwards it is as it was otherwise.
+
+    Args:
+        batches: model inputs with labels, as many as there are steps, or more.
+        hold: called after every step.
+    """
+    recipe = recipe.filled(Finetuning())
+    assert recipe.learning_rate is not None
+    assert recipe.warmup is not None
+    parameters = [tensor for tensor in model.parameters() if tensor.requires_grad]
+    gradients = [tensor.grad for tensor in parameters]
+    matrices = [tensor for tensor in parameters if tensor.dim() > 1]
+    vectors = [tensor for tensor in parameters if tensor.dim() <= 1]
+    decays = (recipe.weight_decay or 0.0, 0.0)
+    optimiser = torch.optim.AdamW(
+        [
+            {"params": group, "weight_decay": decay}
+            for group, decay in zip((matrices, vectors), decays, strict=True)
+        ],
+        lr=recipe.learning_rate,
+    )
+    evaluating = not model.training
+    model.train()
+    try:
+        for step, inputs in zip(range(recipe.steps), batches, strict=False):
+            for group in optimiser.param_groups:
+                group["lr"] = recipe.learning_rate * slope(step, recipe.steps, recipe.warmup)
+            optimiser.zero_grad(set_to_none=True)
+            with torch.enable_grad():
+                model(**inputs).loss.backward()
+            nn.utils.clip_grad_norm_(parameters, CLIP)
+            optimiser.step()
+            hold()
+    finally:
+        model.train(not evaluating)
+        for tensor, gradient in zip(parameters, gradients, strict=True):
+            tensor.grad = gradient
+
+
+def slope(step: int, steps: int, warmup: float) -> float:
+    """The learning rate's share of its peak: up over the warm-up, then down in a line to 0.
+
+    Example:
+        >>> [slope(step, 4, 0.25) for step in range(4)]
+        [0.0, 1.0, 0.6666666666666666, 0.3333333333333333]
+    """
+    rising = round(warmup * steps)
+    if step < rising:
+        return step / rising
+    return (steps - step) / max(1, steps - rising)
+
+
+def _order(examples: int, seed: int, key: tuple) -> Iterator[int]:
+    """The numbers of the training examples, again and again, every time in another order."""
+    for epoch in count():
+        yield from np.argsort(
+            priorities(examples, seed, *key, "epoch", epoch), kind="stable"
+        ).tolist()

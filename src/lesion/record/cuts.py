@@ -1,0 +1,92 @@
+"""Texts that were cut at a task's max_length: how many, in sentences.
+
+What is cut is a second damage beside the lesion, and words that are inserted cut more of it; so the
+share is kept for every dose, and mentioned from 1% on.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from lesion.study.trials import INTACT
+
+WORTH = 0.01  # a larger share is mentioned
+ROUNDING = 1e-9  # of a mean of shares
+KEY = "cut "  # begins the key under which a record stores shares
+Text = tuple[str, str, str]  # model, task, lesion; INTACT for the texts as they are
+Shares = Mapping[float, float]  # dose -> share of the examples that were cut
+Cuts = Mapping[Text, Shares]
+
+
+def sentences(cuts: Cuts, limits: Mapping[str, int]) -> dict[tuple[str, str], str]:
+    """(task, lesion) -> a sentence, where it matters; a lesion has one if it makes texts longer.
+
+    Args:
+        cuts: those of lesions need the intact ones beside them.
+        limits: the max_length of each task.
+
+    Example:
+        >>> found = sentences({("A", "rte", ""): {0.0: 0.119}}, {"rte": 128})
+        >>> found["rte", ""]
+        'rte: 11.9% of the examples are longer than max_length 128 and are cut for A.'
+    """
+    found = {}
+    for task, lesion in dict.fromkeys((task, lesion) for _, task, lesion in cuts):
+        parts = [
+            (_range(shares), model)
+            for (model, *text), shares in cuts.items()
+            if text == [task, lesion]
+            and max(shares.values()) > _usual(cuts, model, task, lesion) + ROUNDING
+        ]
+        if parts:
+            (share, model), *others = parts
+            under = f" under {lesion}" if lesion else ""
+            rest = "".join(f"; {share} for {model}" for share, model in others)
+            found[task, lesion] = (
+                f"{task}{under}: {share} of the examples are longer than max_length "
+                f"{limits[task]} and are cut for {model}{rest}."
+            )
+    return found
+
+
+def rows(cuts: Cuts) -> list[dict[str, Any]]:
+    """One mapping a model, task, lesion and dose, for machines."""
+    return [
+        {"model": model, "task": task, "lesion": lesion, "dose": dose, "share": share}
+        for (model, task, lesion), shares in cuts.items()
+        for dose, share in shares.items()
+    ]
+
+
+def key(model: str, task: str, lesion: str) -> str:
+    """Under which a record stores the shares of all doses and draws."""
+    return KEY + json.dumps([model, task, lesion])
+
+
+def added(stored: str, dose: float, draw: int, share: float) -> str:
+    """What is stored, with one more share; it does not depend on the order in which they come."""
+    doses = json.loads(stored)
+    doses.setdefault(str(dose), {})[str(draw)] = share
+    return json.dumps(doses, sort_keys=True)
+
+
+def stored(rows: Iterable[tuple[str, str]]) -> dict[Text, dict[float, float]]:
+    """Keys and values of a record as shares by dose, each the mean of its draws."""
+    found = {}
+    for name, value in rows:
+        doses = {float(dose): list(draws.values()) for dose, draws in json.loads(value).items()}
+        model, task, lesion = json.loads(name.removeprefix(KEY))
+        means = {dose: sum(doses[dose]) / len(doses[dose]) for dose in sorted(doses)}
+        found[model, task, lesion] = means
+    return found
+
+
+def _usual(cuts: Cuts, model: str, task: str, lesion: str) -> float:
+    """The share that is not worth a word; under a lesion, that of the intact texts is not."""
+    intact = cuts.get((model, task, INTACT), {0.0: 0.0})
+    return WORTH if lesion == INTACT else max(WORTH, *intact.values())
+
+
+def _range(shares: Shares) -> str:
+    low, high = f"{min(shares.values()):.1%}", f"{max(shares.values()):.1%}"
+    return low if low == high else f"{low} to {high}"

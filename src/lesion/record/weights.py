@@ -1,0 +1,44 @@
+"""What a record holds a model to: its weights, and how they are read where that decides scores."""
+
+from collections.abc import Iterator
+
+from lesion.models.load import Checkpoint
+from lesion.study.pinning import READ
+from lesion.study.specs import LesionSpec
+from lesion.study.study import Study
+
+
+def pin(checkpoint: Checkpoint, study: Study, load_dtype: str) -> str:
+    """The digest of a checkpoint and, where they are not the usual ones, how it is read.
+
+    The usual ones are outputs in the order of the task's classes and weights in float32. Weights
+    in another format count where they are loaded in it, or where bits of it are damaged.
+
+    Example:
+        >>> pin(swapped, study, "float32")
+        '8e7d..., read as columns 1 0'
+    """
+    read = []
+    if checkpoint.columns is not None:
+        read.append("columns " + " ".join(map(str, checkpoint.columns)))
+    if checkpoint.stored not in ("", "float32"):
+        read += [f"loaded {checkpoint.stored}"] if load_dtype == "stored" else []
+        read += [f"bits of {checkpoint.stored}"] if any(map(_of_bits, _parts(study))) else []
+    return checkpoint.digest + (READ + ", ".join(read) if read else "")
+
+
+def loaded_stored(pinned: str) -> bool:
+    """Whether weights were loaded in the format of their checkpoint, and that is not the usual."""
+    return any(part.startswith("loaded ") for part in pinned.partition(READ)[2].split(", "))
+
+
+def _parts(study: Study) -> Iterator[LesionSpec]:
+    for lesion in study.lesions:
+        yield from lesion.together or (lesion,)
+
+
+def _of_bits(lesion: LesionSpec) -> bool:
+    """Whether it damages bits in the format of the checkpoint."""
+    if lesion.distraction or lesion.format is not None:
+        return False
+    return lesion.units == "bits" or lesion.effect == "flip"

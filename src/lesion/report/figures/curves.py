@@ -1,0 +1,56 @@
+"""Dose-response curves of one task: a column a lesion, a row a metric."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from lesion.report.figures.sheet import Sheet, label
+from lesion.report.figures.style import INK, empty_figure
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+
+def curve_figure(
+    curves: pd.DataFrame,
+    task: str,
+    metric: str | Sequence[str],
+    summary: pd.DataFrame | None = None,
+    doses: Mapping[str, str] | None = None,
+    diagnoses: pd.DataFrame | None = None,
+) -> Figure:
+    """Dose-response curves of one task: a column a lesion, a row a metric, a line a model.
+
+    A circle marks the intact score, the band is the interval at each dose, the dotted line is the
+    best constant answer, and a tick on the floor is the D50 of the main metric (from `summary`).
+    Models of one group share a colour and differ in dash.
+
+    Args:
+        curves: from `analysis.frames.curve_frame`.
+        task: which task.
+        metric: a metric, "skill", or several: one row each.
+        summary: from `analysis.frames.summary_frame`; without it there are no D50 ticks.
+        doses: lesion -> label of its dose axis, such as "dose: fraction of weights destroyed".
+        diagnoses: from `analysis.frames.diagnosis_frame`; each that has a dose is a sign on its
+            curve there, and models left out of verdicts are said to be.
+    """
+    metrics = (metric,) if isinstance(metric, str) else tuple(metric)
+    sheet = Sheet.of(curves, task, metrics, summary, doses, diagnoses)
+    lesions = list(dict.fromkeys(sheet.data["lesion"]))
+    size = (max(5.2, 1.2 + 3.7 * len(lesions)), 1.1 + 2.9 * len(metrics))
+    with empty_figure(size) as figure:
+        grid = figure.subplots(
+            len(metrics), len(lesions), squeeze=False, sharex="col", sharey="row"
+        )
+        for row, name in zip(grid, metrics, strict=True):
+            for axes, lesion in zip(row, lesions, strict=True):
+                sheet.draw(axes, lesion, name)
+            row[0].set_ylabel(label(name))
+        for axes, lesion in zip(grid[0], lesions, strict=True):
+            axes.set_title(lesion, loc="left", fontsize=10.5, fontweight="bold", color=INK)
+        for axes, lesion in zip(grid[-1], lesions, strict=True):
+            axes.set_xlabel(sheet.dose_label(lesion))
+        sheet.legend(figure)
+    return figure

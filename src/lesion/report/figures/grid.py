@@ -1,0 +1,78 @@
+"""All lesions of a task side by side: a panel each, the most harmful first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from lesion.report.figures.sheet import DECADES, Sheet, drawable, label
+from lesion.report.figures.style import INK, empty_figure
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLUMNS = 5
+BEHIND = "#C9CDD3"
+
+
+def side_by_side(
+    curves: pd.DataFrame,
+    task: str,
+    metric: str,
+    summary: pd.DataFrame,
+    doses: Mapping[str, str] | None = None,
+    diagnoses: pd.DataFrame | None = None,
+) -> Figure:
+    """Dose-response curves of one metric, a panel a lesion, by retained area.
+
+    Panels are as in `figures.curve_figure`. Of a single model, the curves of all other lesions
+    with the same range of doses stand behind in grey, so that every panel is read against all.
+
+    Args:
+        curves: from `analysis.frames.curve_frame`.
+        task, metric: which.
+        summary: from `analysis.frames.summary_frame`.
+        doses: lesion -> label of its dose axis.
+        diagnoses: as of `figures.curve_figure`.
+    """
+    sheet = Sheet.of(curves, task, (metric,), summary, doses, diagnoses)
+    order = _by_area(summary[summary["task"] == task])
+    rows = math.ceil(len(order) / COLUMNS)
+    with empty_figure((2.9 * COLUMNS, 1.0 + 2.35 * rows), gap=0.06) as figure:
+        grid = figure.subplots(rows, COLUMNS, squeeze=False, sharey=True)
+        for axes in grid.flat[len(order) :]:
+            axes.remove()
+        for axes, lesion in zip(grid.flat, order, strict=False):
+            if len(sheet.looks) == 1:
+                _draw_others(axes, sheet.data, lesion, metric)
+            sheet.draw(axes, lesion, metric)
+            axes.set_title(lesion, loc="left", fontsize=9, fontweight="bold", color=INK)
+            axes.set_xlabel(sheet.dose_label(lesion).removeprefix("dose: "), fontsize=8)
+        for row in grid:
+            row[0].set_ylabel(label(metric))
+        sheet.legend(figure)
+    return figure
+
+
+def _by_area(summary: pd.DataFrame) -> list[str]:
+    """Lesions by the mean of their retained areas, the smallest first; unknown ones last."""
+    area = summary.groupby("lesion", sort=False)["retained_area"].mean()
+    return list(area.sort_values(kind="stable", na_position="last").index)
+
+
+def _draw_others(axes: Axes, data: pd.DataFrame, lesion: str, metric: str) -> None:
+    mine = _range(data, lesion)
+    for other, line in data.groupby("lesion", sort=False):
+        if other != lesion and _range(data, other) == mine:
+            values = drawable(line, metric)
+            axes.plot(line["dose"].to_numpy(float), values, color=BEHIND, linewidth=0.7, zorder=1)
+
+
+def _range(data: pd.DataFrame, lesion: Any) -> tuple[float, bool]:
+    """The largest dose, and whether the smallest ones are decades below it."""
+    dose = data.loc[data["lesion"] == lesion, "dose"]
+    top = float(dose.max())
+    return top, top / float(dose[dose > 0].min()) >= DECADES

@@ -1,0 +1,106 @@
+"""What there is: everything that a study may name, with one line each."""
+
+from pathlib import Path
+
+from lesion import words
+from lesion.errors import LesionError
+
+
+def catalogue(kind: str) -> dict[str, dict[str, str]]:
+    """Headed lists of `models`, `tasks`, `lesions` or `studies`: name -> one line."""
+    found = {"models": _models, "tasks": _tasks, "lesions": _lesions, "studies": _studies}
+    if kind not in found:
+        raise LesionError(f"kind must be one of {', '.join(found)}. Got {kind!r}.")
+    return found[kind]()
+
+
+def _models() -> dict[str, dict[str, str]]:
+    from lesion.models.families import FAMILIES
+    from lesion.models.twins import twins
+
+    families = {
+        name: f"any checkpoint with model_type {name}, from a hub or a folder" for name in FAMILIES
+    }
+    built_in = {f"twin/{name}": _about_twin(folder) for name, folder in twins().items()}
+    return {"families": families, **({"twins": built_in} if built_in else {})}
+
+
+def _about_twin(folder: Path) -> str:
+    """Group, languages and what its card says of held-out text."""
+    from lesion.models.twins import read_card
+
+    card = read_card(folder)
+    scores = ", ".join(
+        f"{name} {card['held_out'][name]['accuracy']:.2f}" for name in card["language"]
+    )
+    return f"{card['group']}, seed {card['seed']}; held-out masked top-1: {scores}"
+
+
+def _tasks() -> dict[str, dict[str, str]]:
+    from lesion.tasks.load import TASKS
+
+    registered = {name: entry.about for name, entry in TASKS.items()}
+    own = {kind: f"{about}\n{TASK_SNIPPETS[kind]}" for kind, about in words.KINDS.items()}
+    return {"tasks": registered, "kinds of tasks on files of your own": own}
+
+
+TASK_SNIPPETS = {
+    "classify": "{name: mine, train: a.tsv, dev: b.tsv, text: [s1, s2], label: label}",
+    "pairs": "{name: mine, kind: pairs, file: pairs.tsv}",
+    "cloze": "{name: mine, kind: cloze, file: novel.txt}",
+    "lm": "{name: mine, kind: lm, file: novel.txt, length: 128, stride: 64}",
+}
+LESION_WORDS = {
+    "units": words.UNITS,
+    "order": words.ORDERS,
+    "scope": words.SCOPES,
+    "effect": words.EFFECTS,
+    "bits": words.BITS,
+    "dose_is": words.DOSE_IS,
+    "control": words.CONTROLS,
+    "recover": words.RECOVERY,
+    "distraction": words.DISTRACTIONS,
+    "where.parts": words.PARTS,
+    "where.tensors": words.TENSORS,
+}
+NEEDS = {  # what a word cannot be without
+    "listed": ", file: units.csv",
+    "sign": ", units: bits",
+    "exponent": ", units: bits",
+    "mantissa": ", units: bits",
+    "quantise": ", strength: 4",
+    "scale": ", strength: 0.5",
+    "strength": ", effect: noise, doses: [0, 0.5, 1, 2]",
+    "code-switch": ", words: fr",
+    "matched": ", units: heads, order: magnitude",
+}
+
+
+def snippet(kind: str, word: str) -> str:
+    """A lesion of a study that uses a word, in YAML: one element of `lesions`."""
+    if kind.startswith("where."):
+        key = kind.removeprefix("where.")
+        units = ", units: words" if word == "embeddings" else ""
+        return f"{{where: {{{key}: [{word}]}}{units}}}"
+    if kind == "recover":
+        return f"{{{kind}: {{{word}: 100}}}}"
+    return f"{{{kind}: {word}{NEEDS.get(word, '')}}}"
+
+
+def _lesions() -> dict[str, dict[str, str]]:
+    return {
+        kind: {word: f"{about}\n{snippet(kind, word)}" for word, about in table.items()}
+        for kind, table in LESION_WORDS.items()
+    }
+
+
+def _studies() -> dict[str, dict[str, str]]:
+    from lesion.study.files import read_study, shipped_studies
+
+    entries = {}
+    for name, path in shipped_studies().items():
+        study = read_study(path)
+        models = ", ".join(model.name for model in study.models)
+        tasks = ", ".join(task.name for task in study.tasks)
+        entries[name] = f"{models} on {tasks}: {', '.join(one.name for one in study.lesions)}"
+    return {"studies": entries}

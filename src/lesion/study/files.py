@@ -1,0 +1,131 @@
+"""Studies as YAML files: the only place that knows YAML."""
+
+import dataclasses
+import os
+import re
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lesion import schema
+from lesion.errors import LesionError
+from lesion.models.recipes import RECOVERED, Finetuning
+from lesion.schema import hint
+from lesion.study.anchoring import anchored
+from lesion.study.specs import LesionSpec
+from lesion.study.study import Study
+
+
+def read_study(path: str | Path) -> Study:
+    """Read and check a study file; relative paths in it are relative to its folder.
+
+    Raises:
+        LesionError: with one line for every mistake in the file.
+    """
+    path = Path(path)
+    study = parse_study(read_yaml(path), path.name)
+    return anchored(study, path.resolve().parent, path.name)
+
+
+def parse_study(value: Any, origin: str = "study") -> Study:
+    """A study from plain mappings, for callers who have no file."""
+    study = parse(Study, value, origin)
+    return dataclasses.replace(study, lesions=tuple(_expanded(study)))
+
+
+def _expanded(study: Study) -> Iterator[LesionSpec]:
+    """Every lesion, followed by what it asks for beside it: its control, and recovery of both."""
+    usual = study.finetune or Finetuning()
+    for lesion in study.lesions:
+        plain = dataclasses.replace(lesion, control=None, recover=None)
+        both = [plain]
+        if lesion.control:
+            name = f"{lesion.name} (matched control)"
+            both.append(dataclasses.replace(plain, name=name, size_matched=True))
+        for one in both:
+            trained = one.retrained and one.retrained.filled(usual)
+            yield dataclasses.replace(one, retrained=trained)
+        for one in both if lesion.recover else ():
+            trained = lesion.recover and lesion.recover.filled(usual)
+            yield dataclasses.replace(one, name=one.name + RECOVERED, retrained=trained)
+
+
+def parse(cls: type, value: Any, origin: str) -> Any:
+    """Any of the dataclasses above (or a caller's own) from plain mappings."""
+    problems: list[str] = []
+    result = schema.read(cls, value, "", problems)
+    if problems:
+        raise LesionError("\n".join(f"{origin}: {problem}" for problem in problems))
+    return result
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.1 as people expect it: 2e-5 is a number, and a key stands once."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} stands twice", node.start_mark
+                )
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?\d[\d_]*(\.\d*)?[eE][-+]?\d+$"),
+    list("-+0123456789"),
+)
+
+
+def read_yaml(path: Path) -> Any:
+    """The content of a YAML file, without executing anything."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise LesionError(f"{path}: no such file. Give the path of a study (YAML).") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise LesionError(f"{path}: cannot be read as UTF-8 text ({error}).") from None
+    try:
+        value = yaml.load(text, Loader=_Loader)  # noqa: S506 -- a SafeLoader
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 0
+        raise LesionError(f"{path.name}:{line}: is not valid YAML: {error.problem}.") from None
+    if value is None:
+        raise LesionError(f"{path}: is empty. A study has models, tasks, lesions and doses.")
+    return value
+
+
+def write_study(study: Study) -> str:
+    """The resolved study as YAML: every default spelled out."""
+    return yaml.safe_dump(schema.plain(study), sort_keys=False, allow_unicode=True)
+
+
+def find_study(name: str | Path) -> Study:
+    """A study by its path, or by the name of a shipped one.
+
+    Raises:
+        LesionError: if there is neither.
+    """
+    if Path(name).is_file():
+        return read_study(name)
+    shipped = shipped_studies()
+    if str(name) in shipped:
+        return read_study(shipped[str(name)])
+    raise LesionError(
+        f"{name}: no such file, and no shipped study of that name. Shipped: "
+        f"{', '.join(shipped)}.{hint(str(name), shipped)}"
+    )
+
+
+def shipped_studies() -> dict[str, Path]:
+    """Names and paths of the studies that come with the package."""
+    root = Path(os.fspath(str(files("lesion") / "studies")))
+    found = {
+        path.relative_to(root).with_suffix("").as_posix(): path for path in root.rglob("*.yaml")
+    }
+    return dict(sorted(found.items()))

@@ -1,0 +1,71 @@
+"""What makes two studies one: everything that decides scores, and nothing else."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lesion import schema
+from lesion.models.origins import is_path
+from lesion.study import pinning
+
+if TYPE_CHECKING:
+    from lesion.study.study import Study
+
+
+def fingerprint(study: "Study") -> str:
+    """Digest of everything that decides the scores; see `lesion.study.study.Study.fingerprint`."""
+    paths = pinning.sources(study) | pinning.task_files(study)
+    contents = {use: pin.digest for use, pin in pinning.pins(paths).items()}
+    text = json.dumps(_comparable(study, contents), sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def differences(old: "Study", new: "Study", same: Mapping[str, str] | None = None) -> list[str]:
+    """What changed between two studies: `key: old -> new`, one line each.
+
+    Args:
+        same: sources whose content is known to be equal, by use; then their paths do not matter.
+            Of other paths, the last part is compared.
+    """
+    before, after = (_flat(_comparable(study, same or {})) for study in (old, new))
+    return [
+        f"{key}: {schema.show(before.get(key))} -> {schema.show(after.get(key))}"
+        for key in sorted({*before, *after})
+        if before.get(key) != after.get(key)
+    ]
+
+
+def _comparable(study: "Study", contents: Mapping[str, str]) -> dict[str, Any]:
+    """What decides the scores: not where files are, nor what is compared and drawn later."""
+    value = schema.plain(study)
+    del value["compare"], value["figures"]
+    for task in value["tasks"]:
+        for key in filter(task.get, pinning.TASK_FILES):
+            task[key] = contents.get(pinning.of_task(task["name"], key), Path(task[key]).name)
+    for lesion, shown in zip(study.lesions, value["lesions"], strict=True):
+        for part, one in zip((lesion, *lesion.together), (shown, *shown["together"]), strict=True):
+            files = {key: pinning.file_of(part, key) for key in pinning.LESION_FILES}
+            for key, path in files.items():
+                if path is not None:
+                    use = pinning.of_lesion(lesion, part, key)
+                    one[key] = contents.get(use, f"./{path.name}")
+    for model in value["models"]:
+        model["source"] = contents.get(pinning.of_model(model["name"]), _named(model["source"]))
+    return value
+
+
+def _named(source: str) -> str:
+    """A model whose content is not at hand: a folder by its name, others by what they are."""
+    return f"./{Path(source).name}" if is_path(source) else source
+
+
+def _flat(value: Any, path: str = "") -> dict[str, Any]:
+    if isinstance(value, dict):
+        pairs = [(schema.join(path, key), item) for key, item in value.items()]
+    elif isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
+        pairs = [(f"{path}[{number}]", item) for number, item in enumerate(value)]
+    else:
+        return {path: value}
+    return {key: leaf for at, item in pairs for key, leaf in _flat(item, at).items()}

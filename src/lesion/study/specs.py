@@ -1,0 +1,195 @@
+"""The parts of a study: models, tasks and lesions.
+
+Frozen dataclasses whose fields say what they accept (`lesion.schema`); nothing is loaded here.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lesion import shorthand
+from lesion.choices import check, default_effect, default_scope, is_random
+from lesion.errors import LesionError
+from lesion.models.parts import Where
+from lesion.models.recipes import RECOVERED, Recovery
+from lesion.schema import field
+from lesion.words import (
+    CONTROLS,
+    DISTRACTIONS,
+    DOSE_IS,
+    EFFECTS,
+    FORMATS,
+    ORDERS,
+    PER,
+    SCOPES,
+    UNITS,
+)
+
+DISTRACTION_KEYS = ("words", "language", "matched", "count", "columns", "per")
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A checkpoint to damage."""
+
+    source: str = field("hub id, local folder or built-in twin")
+    name: str = field("what tables and figures call it (default: the end of the source)", "")
+    group: str | None = field("the group it stands for in comparisons", None)
+    revision: str | None = field("commit, tag or branch of the hub (default: main, pinned)", None)
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            object.__setattr__(self, "name", Path(self.source.rstrip("/")).name)
+
+
+@dataclass(frozen=True)
+class LesionSpec:
+    """One kind of damage; a dose destroys the first round(dose * n) units of its ordering."""
+
+    name: str = field("what tables call it (default: made of its words)", "")
+    units: str = field("what is destroyed", "weights", choices=UNITS)
+    order: str = field("which units go first", "random", choices=ORDERS)
+    scope: str = field(
+        "over what the ordering runs (default: site; order listed: model)", "", choices=SCOPES
+    )
+    effect: str = field(
+        "what happens to a destroyed unit (default: zero; bits: flip)", "", choices=EFFECTS
+    )
+    where: Where = field("layers, parts and tensors it may reach", Where())
+    dose_is: str = field("what the dose turns", "fraction", choices=DOSE_IS)
+    strength: float | None = field("of the effect: deviations, bits or factor", None)
+    bit: int | None = field("which bit is flipped, 0 the lowest (default: a random one)", None)
+    format: str | None = field(
+        "stored number whose bits are damaged (default: the checkpoint's)", None, choices=FORMATS
+    )
+    bits: Any = field(
+        "which bits are units: sign, exponent, mantissa, or numbers from the lowest, 0",
+        None,
+        short=shorthand.bits,
+        shape=shorthand.BITS_SHAPE,
+    )
+    file: str | None = field("units of order listed: CSV or TSV", None)
+    size_matched: bool = field("as many units in every tensor as its order takes, at random", False)
+    control: str | None = field(
+        "matched: run a size-matched random control beside it", None, choices=CONTROLS
+    )
+    recover: Recovery | None = field(
+        "run beside it the same damage with training after it: how much comes back?", None
+    )
+    retrained: Recovery | None = field("train after the damage: what recover runs beside", None)
+    doses: tuple[float, ...] | None = field(
+        "doses of this lesion alone (a strength may exceed 1)",
+        None,
+        at_least=0,
+        short=lambda value: None if value is None else shorthand.doses(value),
+        shape=shorthand.OWN_DOSES_SHAPE,
+    )
+    distraction: str | None = field(
+        "damage to the texts, instead of units of the model", None, choices=DISTRACTIONS
+    )
+    words: str | None = field("where new words come from: a language, or a file", None)
+    language: str | None = field("of the texts (default: the task's)", None)
+    matched: bool | None = field("new words as frequent as the text's", None)
+    count: int | None = field("so many of the most frequent words", None, at_least=1)
+    columns: tuple[int, ...] | None = field("columns of text, from 0 (default: all)", None)
+    per: str | None = field(
+        "insert: what a dose is a fraction of (default: words)", None, choices=PER
+    )
+    together: tuple["LesionSpec", ...] = field(
+        "lesions taken at the same dose, instead of the keys above",
+        (),
+        shape={"type": "array", "items": {"$ref": "#/$defs/lesion"}},
+    )
+
+    def __post_init__(self) -> None:
+        if not self.effect:
+            object.__setattr__(self, "effect", default_effect(self.units))
+        if not self.scope:
+            object.__setattr__(self, "scope", default_scope(self.order))
+        if not self.name:
+            object.__setattr__(self, "name", self._words())
+        try:
+            check(self)
+        except LesionError as error:
+            raise ValueError(str(error)) from None
+        if self.control and (self.together or self.distraction or self.dose_is == "strength"):
+            raise ValueError("control: belongs to one lesion of units whose dose is a fraction.")
+        if self.control and self.units == "bits":
+            raise ValueError("control: bits are drawn at random already.")
+        if self.recover and self.retrained:
+            raise ValueError("retrained: is what recover runs beside the lesion; give one of them.")
+        self._check_together()
+        self._check_distraction()
+        if self.dose_is == "fraction" and max(self.doses or (0,)) > 1:
+            raise ValueError("doses: a fraction is at most 1; a strength may be more (dose_is).")
+
+    def _check_together(self) -> None:
+        """Lesions taken together are plain ones, and say everything themselves."""
+        extra = self._given() - {"name", "doses", "together", "recover", "retrained"}
+        if self.together and extra:
+            raise ValueError(f"{', '.join(sorted(extra))}: give it to the lesions in together.")
+        for part in self.together:
+            extra = part._given() & {
+                "together", "distraction", "doses", "control", "recover", "retrained",
+            }  # fmt: skip
+            if extra:
+                raise ValueError(f"together: its lesions cannot have {', '.join(sorted(extra))}.")
+
+    def _given(self) -> set[str]:
+        """The keys that are not at their defaults."""
+        usual = {part.name: part.default for part in dataclasses.fields(self)}
+        usual |= {"effect": default_effect(self.units), "scope": default_scope(self.order)}
+        return {name for name, value in usual.items() if getattr(self, name) != value}
+
+    def _check_distraction(self) -> None:
+        """Damage to texts has keys of its own."""
+        mine = {"name", "doses", "distraction", *DISTRACTION_KEYS}
+        given = self._given()
+        if self.distraction and given - mine:
+            raise ValueError(
+                f"{', '.join(sorted(given - mine))}: a distraction has none; it damages the texts."
+            )
+        if not self.distraction and given & set(DISTRACTION_KEYS):
+            extra = ", ".join(sorted(given & set(DISTRACTION_KEYS)))
+            raise ValueError(f"{extra}: belongs to a distraction; say which (insert, drop, ...).")
+        if self.per and self.distraction != "insert":
+            raise ValueError(f"per: belongs to insert. Got {self.distraction}.")
+
+    def _words(self) -> str:
+        if self.distraction:
+            return self.distraction
+        if self.together:
+            return " + ".join(part.name for part in self.together)
+        words = [self.order, self.units]
+        words += [self._bits()] if self.bits else []
+        words += ["size-matched"] if self.size_matched else []
+        words += [self.scope] if self.scope != "site" else []
+        words += [self.effect] if self.effect != default_effect(self.units) else []
+        return " ".join(words)
+
+    def _bits(self) -> str:
+        return self.bits if isinstance(self.bits, str) else ",".join(map(str, self.bits))
+
+    @property
+    def address(self) -> str:
+        """The name by which its randomness is addressed: a recovery is from the same damage."""
+        return self.name.removesuffix(RECOVERED) if self.retrained else self.name
+
+    @property
+    def dose_means(self) -> str:
+        """What a dose is a measure of, for axes."""
+        if self.distraction == "insert":
+            return f"inserted words, as a fraction of the text's {self.per or 'words'}"
+        if self.distraction:
+            return f"fraction of the text changed ({self.distraction})"
+        if self.dose_is == "strength":
+            return f"strength of {self.effect}"
+        return f"fraction of {'units' if self.together else self.units} destroyed"
+
+    @property
+    def random(self) -> bool:
+        """Whether different draws differ."""
+        if self.together:
+            return any(part.random for part in self.together)
+        return bool(self.distraction) or self.size_matched or is_random(self)

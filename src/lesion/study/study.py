@@ -1,0 +1,119 @@
+"""A study: what is damaged, how, and how often, read from YAML and frozen.
+
+This is the only file that knows YAML. Everything is checked here, before any model loads, and
+every mistake is reported at once with its place in the file.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from lesion import shorthand
+from lesion.models.recipes import Finetuning
+from lesion.schema import field
+from lesion.study.comparison import Compare, Draws, Figures
+from lesion.study.fingerprint import fingerprint
+from lesion.study.specs import LesionSpec, ModelSpec
+from lesion.study.trials import INTACT, Trial
+from lesion.tasks.spec import TaskSpec
+from lesion.words import PRECISIONS
+
+
+def _named(key: str, value: Any) -> Any:
+    """A list in which whatever is no mapping stands for one with this key."""
+    if not isinstance(value, list | tuple):
+        return value
+    return [item if isinstance(item, Mapping) else {key: item} for item in value]
+
+
+@dataclass(frozen=True)
+class Study:
+    """Models x tasks x lesions x doses x draws."""
+
+    name: str = field("name of the study")
+    models: tuple[ModelSpec, ...] = field(
+        "checkpoints: sources or mappings", short=partial(_named, "source")
+    )
+    tasks: tuple[TaskSpec, ...] = field("tasks: names or mappings", short=partial(_named, "name"))
+    lesions: tuple[LesionSpec, ...] = field("kinds of damage")
+    doses: tuple[float, ...] = field(
+        "fractions destroyed",
+        at_least=0,
+        at_most=1,
+        short=shorthand.doses,
+        shape=shorthand.DOSES_SHAPE,
+    )
+    seed: int = field("seed of all damage", 0, at_least=0)
+    draws: int | Draws = field(
+        "random realisations of each lesion, or {from, to, until}", 10, at_least=1, at_most=10_000
+    )
+    finetune: Finetuning | None = field("how heads are trained (absent: not at all)", None)
+    compare: Compare = field("comparison of curves", Compare())
+    figures: Figures = field("what the figures show", Figures())
+    precision: str = field("how exactly models compute", "float32", choices=PRECISIONS)
+
+    def __post_init__(self) -> None:
+        for kind in ("models", "tasks", "lesions"):
+            names = [part.name for part in getattr(self, kind)]
+            if not names:
+                raise ValueError(f"{kind} must name at least one.")
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"{kind} must have different names. Twice: {', '.join(twice)}.")
+        if self.compare.between == "group" and not all(model.group for model in self.models):
+            raise ValueError("compare.between is group, so every model needs a group.")
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Fine-tuning seeds; (0,) where nothing is fine-tuned."""
+        return self.finetune.seeds if self.finetune else (0,)
+
+    def doses_of(self, lesion: LesionSpec) -> tuple[float, ...]:
+        """Doses of a lesion above 0: dose 0 is the intact model, which is scored once."""
+        return tuple(dose for dose in lesion.doses or self.doses if dose > 0)
+
+    def draws_of(self, lesion: LesionSpec) -> range:
+        """The draws of a lesion: one if its ordering is not random."""
+        return range(self.most_draws if lesion.random else 1)
+
+    @property
+    def most_draws(self) -> int:
+        """Draws of a lesion whose ordering is random; where they are added as needed, at most."""
+        return self.draws.most if isinstance(self.draws, Draws) else self.draws
+
+    def trials(self) -> Iterator[Trial]:
+        """Every evaluation, in the order in which they run: first intact, then doses ascending.
+
+        Where draws and doses are added as needed, every one that might be.
+        """
+        for model in self.models:
+            for seed in self.seeds:
+                for task in self.tasks:
+                    yield Trial(model.name, seed, task.name, INTACT, 0.0, 0)
+                    for lesion in self.lesions:
+                        for draw in self.draws_of(lesion):
+                            for dose in self.doses_of(lesion):
+                                yield Trial(model.name, seed, task.name, lesion.name, dose, draw)
+
+    def notes(self) -> list[str]:
+        """What the study asks for that will be answered differently, in sentences."""
+        asked = [
+            f"{lesion.name}: its order is not random, so its {self.most_draws} draws are one."
+            for lesion in self.lesions
+            if self.most_draws > 1 and not lesion.random
+        ]
+        if isinstance(self.draws, Draws):
+            asked.append(
+                "Draws and doses are added as needed; trials are counted as if all of them were "
+                f"({self.most_draws} draws each)."
+            )
+        return asked
+
+    def fingerprint(self) -> str:
+        """Digest of everything that decides the scores, whatever folder the files lie in.
+
+        Files and model folders count with their content, and with their name where they are not
+        at hand. Models of a hub count with their id and revision.
+        """
+        return fingerprint(self)

@@ -1,0 +1,41 @@
+"""What a person should know of the data of a study before it runs, and which files they are."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from lesion.study.pinning import of_task
+from lesion.tasks.base import Task
+
+FEW = 100  # examples, of which an accuracy is known to ten points at best
+
+
+def task_notes(tasks: Mapping[str, Task]) -> list[str]:
+    """Sentences on rows that were left out, and on tasks too small for most verdicts."""
+    return [note for name, task in tasks.items() for note in _notes(name, task)]
+
+
+def _notes(name: str, task: Task) -> Iterator[str]:
+    """The half-width is that of a share of right answers of one half: 1.96 sqrt(1 / 4n)."""
+    yield from getattr(task, "notes", ())
+    examples = len(task.labels)
+    if examples < FEW:
+        yield (
+            f"{name}: {examples} examples. The 95% interval of one accuracy is "
+            f"{98 / examples**0.5:.1f} points to either side, so that a verdict is unlikely."
+        )
+
+
+def task_files(tasks: Mapping[str, Task]) -> dict[str, Path]:
+    """The files on disk that examples are read from: use (`lesion.study.pinning`) -> path.
+
+    Only splits that a study reads: the one that is scored, and training examples.
+    """
+    found: dict[str, Path] = {}
+    for name, task in tasks.items():
+        source: Any = getattr(task, "source", task)
+        one = {"file": source.path} if hasattr(source, "path") else {}
+        files: Mapping[str, Path] = getattr(source, "files", one)
+        read = {"file", "train", getattr(task, "split_name", "file")}
+        found |= {of_task(name, split): path for split, path in files.items() if split in read}
+    return found

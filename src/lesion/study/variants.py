@@ -1,0 +1,75 @@
+"""The same study, smaller or on other models: for a first look, and where no hub is."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from lesion.errors import LesionError
+from lesion.models.origins import is_path
+from lesion.study.specs import LesionSpec
+from lesion.study.study import Study
+from lesion.tasks.spec import CLOZE_EXAMPLES, TaskSpec
+
+QUICK_DOSES, QUICK_DRAWS = 6, 2
+
+
+def quick(study: Study) -> Study:
+    """A coarse grid with few draws: at most six doses from end to end, two draws and one seed."""
+
+    def coarse(lesion: LesionSpec) -> LesionSpec:
+        return replace(lesion, doses=_few(lesion.doses)) if lesion.doses else lesion
+
+    finetune = study.finetune and replace(study.finetune, seeds=study.finetune.seeds[:1])
+    return replace(
+        study,
+        name=f"{study.name}-quick",
+        doses=_few(study.doses),
+        draws=min(study.most_draws, QUICK_DRAWS),
+        lesions=tuple(coarse(lesion) for lesion in study.lesions),
+        finetune=finetune,
+    )
+
+
+def limited(study: Study, examples: int) -> Study:
+    """Every task with at most so many examples: the fixed sample that `examples` takes.
+
+    It has a name of its own, so that it is no part of the whole study's run.
+    """
+
+    def fewer(task: TaskSpec) -> TaskSpec:
+        usual = task.examples or (CLOZE_EXAMPLES if task.kind == "cloze" else examples)
+        return replace(task, examples=min(examples, usual))
+
+    tasks = tuple(fewer(task) for task in study.tasks)
+    return replace(study, name=f"{study.name}-limit-{examples}", tasks=tasks)
+
+
+def on_models(study: Study, source: str) -> Study:
+    """The study with stand-ins for its models, which keep their names and groups.
+
+    Args:
+        source: a model (folder, hub id, twin), or a folder of model folders, which are taken in
+            the order of their names and again from the first.
+
+    Raises:
+        LesionError: for a folder that holds no model.
+    """
+    folder = Path(source).expanduser()
+    sources = [str(folder.absolute()) if is_path(source) and folder.is_dir() else source]
+    if folder.is_dir() and not (folder / "config.json").is_file():
+        sources = [str(path.parent.absolute()) for path in sorted(folder.glob("*/config.json"))]
+        if not sources:
+            raise LesionError(
+                f"--models: {source} holds no model folder (with a config.json) and is none."
+            )
+    models = tuple(
+        replace(model, source=sources[number % len(sources)], revision=None)
+        for number, model in enumerate(study.models)
+    )
+    return replace(study, models=models)
+
+
+def _few(doses: tuple[float, ...]) -> tuple[float, ...]:
+    last = len(doses) - 1
+    steps = min(QUICK_DOSES - 1, last)
+    places = {round(number * last / steps) for number in range(steps + 1)} if steps else {0}
+    return tuple(doses[place] for place in sorted(places))

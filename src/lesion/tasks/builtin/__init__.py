@@ -1,0 +1,1 @@
+"""Tasks that are made of grammars and need no data."""

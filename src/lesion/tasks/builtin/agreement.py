@@ -1,0 +1,135 @@
+"""Subject–verb agreement in English, French, German and Spanish: minimal pairs, built in.
+
+Each pair is a sentence and the same sentence with the verb in the wrong number, as in Linzen,
+Dupoux and Goldberg (2016), Marvin and Linzen (2018) and, in several languages, Mueller et al.
+(2020, CLAMS). The design is balanced, so that nothing but agreement is rewarded: each form of
+each verb is right as often as it is wrong, and the other noun of the sentence agrees with the
+subject in half the pairs.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+
+from lesion.errors import LesionError
+from lesion.keys import priorities
+from lesion.schema import hint, show
+from lesion.tasks.builtin.grammars import CONSTRUCTIONS, GRAMMARS, Grammar, Plan, Verb
+from lesion.tasks.pairs import Pairs, PairSet
+
+BLOCKS = 25  # of 24 pairs: each construction, number and number of the other noun
+BALANCED = 2 * len(CONSTRUCTIONS)  # the first n drafts are balanced for every multiple of this
+TRIES = 100
+LONG = 4  # letters of a word that may stand only once in a sentence
+
+
+class Draft(NamedTuple):
+    """One pair with what it is made of."""
+
+    good: str
+    bad: str
+    construction: int  # index into CONSTRUCTIONS
+    plan: Plan
+    verb: Verb
+
+
+class Built(NamedTuple):
+    """The built-in pairs of a language, as a source of `Pairs`."""
+
+    language: str
+
+    def read(self) -> PairSet:
+        """All pairs; their labels are the constructions."""
+        made = drafts(self.language)
+        return PairSet(
+            tuple(draft.good for draft in made),
+            tuple(draft.bad for draft in made),
+            np.array([draft.construction for draft in made], dtype=np.int64),
+            CONSTRUCTIONS,
+            f"agreement-{self.language}, built in",
+            np.array([_cell(draft) for draft in made], dtype=np.int64),
+        )
+
+
+def agreement(language: str, scoring: str = "word", examples: int | None = None) -> Pairs:
+    """The built-in agreement task of a language.
+
+    Args:
+        language: "en", "fr", "de" or "es".
+        scoring: "word" compares the two forms of the verb in their place, one forward row a pair
+            where both are one token; "pll" compares whole sentences; see `Pairs`.
+        examples: only so many of the 600 pairs; a multiple of 24 keeps the balance exact.
+
+    Example:
+        >>> task = agreement("en", examples=24)
+        >>> task.kind, len(task.labels), task.classes[0]
+        ('pairs', 24, 'simple')
+    """
+    if language not in GRAMMARS:
+        raise LesionError(
+            f"There are agreement pairs in {', '.join(GRAMMARS)}. Got {show(language)}."
+            f"{hint(language, GRAMMARS)}"
+        )
+    return Pairs(f"agreement-{language}", Built(language), scoring, examples, language)
+
+
+@cache
+def drafts(language: str) -> tuple[Draft, ...]:
+    """Every pair of a language, in an order in which every multiple of `BALANCED` is balanced."""
+    grammar, seen = GRAMMARS[language], set[str]()
+    orders = [_verbs(grammar, construction) for construction in CONSTRUCTIONS]
+    made = []
+    for block in range(BLOCKS):
+        for cell in range(4):
+            for k, order in enumerate(orders):
+                number = (cell + k) % 2
+                other = number ^ (cell // 2 + k // 2) % 2
+                verb = order[block % len(order)]
+                draft = _draft(grammar, k, (number, other), verb, (block, cell), seen)
+                seen.add(draft.good)
+                made.append(draft)
+    return tuple(made)
+
+
+def _cell(draft: Draft) -> int:
+    """Construction, number and number of the other noun, as one number."""
+    return 4 * draft.construction + 2 * draft.plan.number + draft.plan.other
+
+
+def _verbs(grammar: Grammar, construction: str) -> list[Verb]:
+    """The verbs that suit a construction, as often as they weigh, in a fixed random order."""
+    never = grammar.never.get(construction, frozenset())
+    bag = [verb for verb in grammar.verbs if verb.singular not in never for _ in range(verb.weight)]
+    draw = priorities(len(bag), 0, "agreement", grammar.language, construction)
+    return [bag[index] for index in np.argsort(draw, kind="stable")]
+
+
+def _draft(
+    grammar: Grammar,
+    construction: int,
+    numbers: tuple[int, int],
+    verb: Verb,
+    place: tuple[int, int],
+    seen: set[str],
+) -> Draft:
+    """The first sentence with this address that is new and repeats no long word."""
+    name = CONSTRUCTIONS[construction]
+    for attempt in range(TRIES):
+        address = ("agreement", grammar.language, name, *place, attempt)
+        plan = Plan(*numbers, verb.past, address)
+        before = grammar.before[name](plan)
+        standing = name in ("phrase", "verb-phrase")
+        after = plan.pick("after", verb.after if standing else (*verb.after, *verb.where))
+        sentences = [
+            f"{before[0].upper()}{before[1:]} {form} {after}."
+            for form in (verb.singular, verb.plural)
+        ]
+        good, bad = sentences[plan.number], sentences[1 - plan.number]
+        long = re.findall(rf"\w{{{LONG},}}", good.lower())
+        if good not in seen and len(long) == len(set(long)):
+            return Draft(good, bad, construction, plan, verb)
+    raise AssertionError(f"no new sentence of {grammar.language} for {name} with {verb.singular}")

@@ -1,0 +1,129 @@
+"""What a worker is told, and what it says when it cannot work."""
+
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from lesion.models.load import resolve
+from lesion.running import worker as module
+from lesion.running.jobs import Job, Setting
+from lesion.running.messages import Began, Cut, Failed, Finished, Found, Noted, Ready, versions
+from lesion.running.processes import cause
+from lesion.running.worker import serve
+from lesion.study.files import parse_study
+from lesion.study.trials import Measured, Patient
+from lesion.tasks.load import load
+from lesion.tasks.spec import TaskSpec
+from tests import labs
+
+
+def specs(folder) -> dict[str, TaskSpec]:
+    """A task of every kind and origin that needs no network."""
+    table = str(labs.write_pairs(folder / "pairs.tsv"))
+    (folder / "minimal.jsonl").write_text('{"sentence_good": "a b", "sentence_bad": "a c"}\n')
+    (folder / "text.txt").write_text("the cat sat on the mat and saw the dog run away .\n" * 8)
+    return {
+        "files": TaskSpec("files", train=table, dev=table, text=("s1", "s2"), label="same"),
+        "glue": TaskSpec("mrpc"),
+        "pairs": TaskSpec("pairs", kind="pairs", file=str(folder / "minimal.jsonl")),
+        "cloze": TaskSpec("cloze", kind="cloze", file=str(folder / "text.txt")),
+        "built in": TaskSpec("agreement-en"),
+        "built in, classified": TaskSpec("subject-number-en"),
+    }
+
+
+KINDS = ("files", "glue", "pairs", "cloze", "built in", "built in, classified")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_task_can_be_sent_to_a_worker(kind, tmp_path):
+    task = load(specs(tmp_path)[kind], labs.write_glue(tmp_path / "glue"))
+    digest = task.digest  # reads the examples
+    sent = pickle.loads(pickle.dumps(task))  # noqa: S301 -- as a pipe does
+    assert sent.digest == digest
+    assert np.array_equal(sent.labels, task.labels)
+
+
+def work(setting, *jobs):
+    """All that a worker says of these jobs."""
+    said, left = [], list(jobs)
+
+    def receive():
+        if not left:
+            raise EOFError
+        return left.pop(0)
+
+    with pytest.raises(EOFError):
+        serve(setting, receive, said.append)
+    return said
+
+
+@pytest.fixture
+def setting(tmp_path, tiny_bert):
+    study = parse_study(labs.study(tiny_bert, labs.write_pairs(tmp_path / "pairs.tsv")))
+    return Setting(study, {"pairs": load(study.tasks[0])})
+
+
+def test_a_worker_finds_weights_and_measures_a_draw(setting, tiny_bert):
+    patient, checkpoint = Patient("tiny", 0, "pairs"), resolve(str(tiny_bert))
+    draw = tuple(t for t in setting.study.trials() if (t.lesion, t.draw) == ("weights", 1))
+    said = work(setting, Job(patient), Job(patient, checkpoint, "weights", 1, draw))
+    assert said[:4] == [Ready(versions()), Began(patient), Found(patient, checkpoint), Finished()]
+    assert isinstance(said[4], Noted), "its head names no classes"
+    assert said[5] == Cut(patient, 0.0)
+    assert [one.trial for one in said[6:-1]] == list(draw)
+    assert all(isinstance(one, Measured) for one in said[6:-1])
+    assert said[-1] == Finished()
+
+
+def test_a_mistake_of_the_user_is_a_sentence_and_one_of_ours_a_traceback(setting, tmp_path):
+    patient = Patient("tiny", 0, "pairs")
+    there = resolve(setting.study.models[0].source)
+    gone = replace(there, path=str(tmp_path / "gone"))
+    trials = tuple(setting.study.trials())[1:2]
+    _, users, *_, ours = work(
+        setting,
+        Job(patient, gone, "weights", 0, trials),
+        Job(patient, there, "weights", 0, (trials[0]._replace(lesion="no such lesion"),)),
+    )
+    assert isinstance(users, Failed) and users.by_user
+    assert "cannot be loaded as a model" in users.text
+    assert isinstance(ours, Failed) and not ours.by_user
+    assert ours.text.startswith("Traceback")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:1] DefaultCPUAllocator: can't allocate memory"
+        ),
+    ],
+)
+def test_a_worker_without_memory_ends_so_that_another_can_try(error, monkeypatch):
+    class Full:
+        def do(self, job, tell):
+            raise error
+
+    def leave(code):
+        raise SystemExit(code)
+
+    monkeypatch.setattr(module.os, "_exit", leave)
+    with pytest.raises(SystemExit) as caught:
+        module._outcome(Full(), Job(Patient("m", 0, "t")), lambda event: None)
+    assert cause(caught.value.code) == "ran out of memory"
+
+
+def test_any_other_mistake_of_ours_is_told_with_its_traceback():
+    class Broken:
+        def do(self, job, tell):
+            raise RuntimeError("out of range")
+
+    told = module._outcome(Broken(), Job(Patient("m", 0, "t")), lambda event: None)
+    assert isinstance(told, Failed) and not told.by_user
+    assert told.text.endswith("RuntimeError: out of range\n")

@@ -1,0 +1,66 @@
+"""`lesion list` shows everything that a study may name, each with a line."""
+
+import pytest
+import yaml
+
+from lesion import words
+from lesion.errors import LesionError
+from lesion.models.families import FAMILIES
+from lesion.models.recipes import Recovery
+from lesion.study.catalogue import LESION_WORDS, TASK_SNIPPETS, catalogue, snippet
+from lesion.study.damages import build
+from lesion.study.files import parse, read_study, shipped_studies
+from lesion.study.specs import LesionSpec
+from lesion.tasks.load import TASKS, load
+from lesion.tasks.spec import TaskSpec
+
+
+def test_every_word_task_family_and_study_is_listed():
+    assert set(catalogue("models")["families"]) == set(FAMILIES)
+    assert set(catalogue("tasks")["tasks"]) == set(TASKS)
+    assert set(catalogue("tasks")["kinds of tasks on files of your own"]) == set(words.KINDS)
+    assert set(catalogue("studies")["studies"]) == set(shipped_studies())
+    listed = [list(entries) for entries in catalogue("lesions").values()]
+    for table in (words.UNITS, words.ORDERS, words.SCOPES, words.EFFECTS, words.DISTRACTIONS):
+        assert list(table) in listed
+
+
+@pytest.mark.parametrize(
+    ("kind", "word"), [(kind, word) for kind, table in LESION_WORDS.items() for word in table]
+)
+def test_the_snippet_of_every_word_is_a_lesion_that_can_be_built(kind, word, tmp_path):
+    (tmp_path / "units.csv").write_text("layer,part,unit\n0,mlp_in,3\n")
+    text = snippet(kind, word).replace("units.csv", str(tmp_path / "units.csv"))
+    spec = parse(LesionSpec, yaml.safe_load(text), "snippet")
+    built = build(spec, seed=0)
+    key = kind.rpartition(".")[2]
+    value = getattr(spec.where if "." in kind else spec, key)
+    if key == "recover":
+        value = word if value == Recovery(**{word: 100}) else None
+    assert word in (value if isinstance(value, tuple) else (value,))
+    assert built.random == spec.random
+
+
+@pytest.mark.parametrize("kind", words.KINDS)
+def test_the_snippet_of_every_kind_is_a_task_that_can_be_loaded(kind):
+    spec = parse(TaskSpec, yaml.safe_load(TASK_SNIPPETS[kind]), "snippet")
+    assert load(spec).kind == spec.kind == kind
+
+
+@pytest.mark.parametrize("kind", ["models", "tasks", "lesions", "studies"])
+def test_every_entry_has_a_line(kind):
+    for entries in catalogue(kind).values():
+        assert entries and all(about.strip() for about in entries.values())
+
+
+def test_an_unknown_list_is_refused():
+    with pytest.raises(LesionError) as caught:
+        catalogue("animals")
+    assert str(caught.value) == (
+        "kind must be one of models, tasks, lesions, studies. Got 'animals'."
+    )
+
+
+@pytest.mark.parametrize("name", list(shipped_studies()))
+def test_every_shipped_study_is_valid_and_named_as_its_file(name):
+    assert read_study(shipped_studies()[name]).name == name
