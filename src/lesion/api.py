@@ -14,7 +14,7 @@ from lesion.results import Run
 from lesion.running import rounds
 from lesion.running.rounds import pending
 from lesion.running.watcher import Quiet
-from lesion.schema import show
+from lesion.schema.fields import show
 from lesion.study.files import find_study, parse_study
 from lesion.study.resolve import load_tasks
 from lesion.study.study import Study

@@ -11,7 +11,7 @@ from lesion.outputs import writing
 from lesion.record import cuts
 from lesion.record.record import Record
 from lesion.running import rounds
-from lesion.schema import hint, plain
+from lesion.schema.fields import hint, plain
 from lesion.study.trials import Trial
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from lesion.models.load import load_model
 from lesion.record.record import Record
 from lesion.running import worker
 from lesion.running.check import plan
-from lesion.schema import plain
+from lesion.schema.fields import plain
 from lesion.scoring.scorer import Scorer
 from lesion.study.files import parse_study
 from lesion.study.trials import INTACT, Trial

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from lesion import schema
 from lesion.errors import LesionError
 from lesion.models.parts import Where
 from lesion.running.rounds import pending
+from lesion.schema import fields
 from lesion.study.files import parse_study, read_study, read_yaml, shipped_studies, write_study
 from lesion.study.fingerprint import differences
 from lesion.study.json_schema import study_schema
@@ -363,7 +363,7 @@ def test_one_column_of_text_needs_no_list():
     one, listed = (study(tasks=[{**task, "text": text}]) for text in ("first", ["first"]))
     assert one.tasks[0].text == ("first",)
     assert one == listed
-    assert parse_study(schema.plain(one)) == one
+    assert parse_study(fields.plain(one)) == one
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import numpy as np
 from lesion.analysis.responses import Responses
 from lesion.errors import LesionError
 from lesion.record.record import Record
-from lesion.schema import hint
+from lesion.schema.fields import hint
 from lesion.study.comparison import Draws
 from lesion.study.specs import LesionSpec, ModelSpec
 from lesion.study.trials import INTACT, Trial

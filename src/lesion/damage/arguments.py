@@ -5,7 +5,7 @@ from typing import Any
 
 from lesion import shorthand
 from lesion.errors import LesionError
-from lesion.schema import python, show
+from lesion.schema.fields import python, show
 
 
 def spelled(key: str, value: Any) -> Any:

@@ -34,7 +34,7 @@ from lesion.models.anatomy import Site
 from lesion.models.places import family_of
 from lesion.models.recipes import Recovery
 from lesion.models.stored import memory_format
-from lesion.schema import hint
+from lesion.schema.fields import hint
 from lesion.words import DEFAULT_PARTS, DOSE_IS, PARTS, SIX_MATRICES, TENSORS
 
 

@@ -28,7 +28,7 @@ from lesion.distraction.edits import DISTRACTIONS, MASK, Edit, Means, render
 from lesion.distraction.keyboard import LAYOUTS
 from lesion.errors import LesionError
 from lesion.keys import priorities
-from lesion.schema import hint
+from lesion.schema.fields import hint
 from lesion.tasks.base import Split
 from lesion.tasks.classify import Classification
 from lesion.words import PER

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 
 from lesion.errors import LesionError
-from lesion.schema import hint
+from lesion.schema.fields import hint
 
 ARTICLE_COUNT = 194_434  # words in the list of the article, English
 NARROWEST = 10  # ranks that count as near, at least

@@ -28,7 +28,7 @@ from lesion.models.inputs import padding_id
 from lesion.models.missing import check_missing, generator_kept
 from lesion.models.origins import folder_of
 from lesion.models.stored import LOADED, Loaded, name_of, number_of, stored_format
-from lesion.schema import hint
+from lesion.schema.fields import hint
 
 HEADS = {
     "classification": "AutoModelForSequenceClassification",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lesion.errors import LesionError
 from lesion.models.twins import twins
-from lesion.schema import hint
+from lesion.schema.fields import hint
 
 TWIN, PACKAGE = "twin/", "python:"  # how sources begin that come with something installed
 

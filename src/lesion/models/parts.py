@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lesion import shorthand
-from lesion.schema import field
+from lesion.schema.fields import field
 from lesion.words import (
     PARTS,
     TENSORS,

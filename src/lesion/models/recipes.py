@@ -3,7 +3,7 @@
 import dataclasses
 from dataclasses import dataclass
 
-from lesion.schema import field
+from lesion.schema.fields import field
 
 
 @dataclass(frozen=True)

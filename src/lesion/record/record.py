@@ -20,7 +20,7 @@ from lesion.errors import LesionError
 from lesion.outputs import make_folder, writing
 from lesion.record import cuts, layout, pins, versions
 from lesion.record.cuts import Cuts
-from lesion.schema import hint, plain
+from lesion.schema.fields import hint, plain
 from lesion.study import pinning
 from lesion.study.files import parse_study, write_study
 from lesion.study.fingerprint import differences

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from lesion.schema import field
+from lesion.schema.fields import field
 from lesion.words import BESIDE, METRICS
 
 

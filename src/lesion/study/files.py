@@ -10,10 +10,10 @@ from typing import Any
 
 import yaml
 
-from lesion import schema
 from lesion.errors import LesionError
 from lesion.models.recipes import RECOVERED, Finetuning
-from lesion.schema import hint
+from lesion.schema import fields
+from lesion.schema.fields import hint
 from lesion.study.anchoring import anchored
 from lesion.study.specs import LesionSpec
 from lesion.study.study import Study
@@ -56,7 +56,7 @@ def _expanded(study: Study) -> Iterator[LesionSpec]:
 def parse(cls: type, value: Any, origin: str) -> Any:
     """Any of the dataclasses above (or a caller's own) from plain mappings."""
     problems: list[str] = []
-    result = schema.read(cls, value, "", problems)
+    result = fields.read(cls, value, "", problems)
     if problems:
         raise LesionError("\n".join(f"{origin}: {problem}" for problem in problems))
     return result
@@ -102,7 +102,7 @@ def read_yaml(path: Path) -> Any:
 
 def write_study(study: Study) -> str:
     """The resolved study as YAML: every default spelled out."""
-    return yaml.safe_dump(schema.plain(study), sort_keys=False, allow_unicode=True)
+    return yaml.safe_dump(fields.plain(study), sort_keys=False, allow_unicode=True)
 
 
 def find_study(name: str | Path) -> Study:

@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from lesion import schema
+from lesion.schema import fields
 from lesion.study.specs import LesionSpec
 from lesion.study.study import Study
 
 
 def study_schema() -> dict[str, Any]:
     """The JSON schema of a study file, for editors."""
-    lesion = schema.json_schema(LesionSpec)
-    shape = schema.json_schema(Study)
+    lesion = fields.json_schema(LesionSpec)
+    shape = fields.json_schema(Study)
     shape["properties"]["lesions"]["items"] = {"$ref": "#/$defs/lesion"}
     for kind in ("models", "tasks"):
         items = shape["properties"][kind]["items"]

@@ -1,6 +1,6 @@
 """The parts of a study: models, tasks and lesions.
 
-Frozen dataclasses whose fields say what they accept (`lesion.schema`); nothing is loaded here.
+Frozen dataclasses whose fields say what they accept (`lesion.schema.fields`); nothing is loaded.
 """
 
 import dataclasses
@@ -13,7 +13,7 @@ from lesion.choices import check, default_effect, default_scope, is_random
 from lesion.errors import LesionError
 from lesion.models.parts import Where
 from lesion.models.recipes import RECOVERED, Recovery
-from lesion.schema import field
+from lesion.schema.fields import field
 from lesion.words import (
     CONTROLS,
     DISTRACTIONS,

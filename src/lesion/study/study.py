@@ -11,7 +11,7 @@ from typing import Any
 
 from lesion import shorthand
 from lesion.models.recipes import Finetuning
-from lesion.schema import field
+from lesion.schema.fields import field
 from lesion.study.comparison import Compare, Draws, Figures
 from lesion.study.fingerprint import fingerprint
 from lesion.study.specs import LesionSpec, ModelSpec

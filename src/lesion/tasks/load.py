@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from lesion.errors import LesionError
-from lesion.schema import hint
+from lesion.schema.fields import hint
 from lesion.tasks.base import Encoded, Row, Split, Task
 from lesion.tasks.builtin.agreement import agreement
 from lesion.tasks.builtin.subject_number import subject_number

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 
 from lesion.errors import LesionError
-from lesion.schema import hint, show
+from lesion.schema.fields import hint, show
 from lesion.tasks.base import Row
 from lesion.tasks.masked import Hidden, MaskedRows, Sentence, hidden_rows, sentences
 from lesion.tasks.sampling import sample

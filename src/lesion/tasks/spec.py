@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from lesion.schema import field
+from lesion.schema.fields import field
 from lesion.words import (
     KINDS,
     SCORINGS,

@@ -17,7 +17,7 @@ import numpy as np
 
 from lesion.errors import LesionError
 from lesion.keys import priorities
-from lesion.schema import hint, show
+from lesion.schema.fields import hint, show
 from lesion.tasks.builtin.grammars import CONSTRUCTIONS, GRAMMARS, Grammar, Plan, Verb
 from lesion.tasks.pairs import Pairs, PairSet
 

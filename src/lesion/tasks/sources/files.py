@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from lesion.errors import LesionError
-from lesion.schema import hint, show
+from lesion.schema.fields import hint, show
 from lesion.tasks.base import Split
 from lesion.tasks.sources.tables import Table, complete, left_out, read_table
 

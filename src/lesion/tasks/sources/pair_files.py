@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lesion.errors import LesionError
-from lesion.schema import show
+from lesion.schema.fields import show
 from lesion.tasks.pairs import PairSet
 from lesion.tasks.sources.tables import absent, incomplete, left_out, read_jsonl, read_tsv
 

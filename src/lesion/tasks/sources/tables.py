@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lesion.errors import LesionError
-from lesion.schema import hint
+from lesion.schema.fields import hint
 
 LISTED = 20  # rows that a message names
 SPARE = 1000  # lines for each line with the wrong number of columns that may be left out

@@ -1,0 +1,1 @@
+"""What a study may hold: fields that know how to be read, and entries to choose from."""

@@ -1,0 +1,211 @@
+"""Entries: whatever a study may choose. Each is one class that says everything about itself.
+
+A parameter is a dataclass field made by `lesion.schema.fields.field`: its metadata give the check,
+the message, the JSON schema, the line of `lesion list` and the row of the docs. Neither this file
+nor a file of entries imports torch when it is loaded; function bodies may.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, ClassVar
+
+from lesion.errors import LesionError
+from lesion.schema import fields
+
+GROUPS = {
+    "units": "lesion.units",
+    "order": "lesion.orders",
+    "scope": "lesion.scopes",
+    "effect": "lesion.effects",
+    "distraction": "lesion.distractions",
+    "kind": "lesion.tasks",
+    "metric": "lesion.metrics",
+    "family": "lesion.families",
+}
+"""Kind of entry -> the entry point group in which installed packages offer theirs."""
+
+
+class Entry:
+    """What every entry declares; a subclass is a frozen dataclass, its fields are parameters.
+
+    Attributes:
+        word: what a study writes.
+        example: parameters that a snippet of it must give; {} where all have defaults.
+        beside: other keys that its snippet needs, such as {"units": "bits"}.
+        refuses: "key: word" of another choice, or a key alone -> why it does not go with it.
+        source: the paper that it comes from; "" where there is none.
+        random: whether draws differ; a property where a parameter decides.
+    """
+
+    word: ClassVar[str] = ""
+    example: ClassVar[Mapping[str, Any]] = {}
+    beside: ClassVar[Mapping[str, Any]] = {}
+    refuses: ClassVar[Mapping[str, str]] = {}
+    source: ClassVar[str] = ""
+    random: Any = False
+
+    @classmethod
+    def doc(cls) -> str:
+        """One line: the first paragraph of its docstring, without the full stop."""
+        lines = (cls.__doc__ or "").strip().split("\n\n")[0].split()
+        return " ".join(lines).removesuffix(".")
+
+    @classmethod
+    def parameters(cls) -> dict[str, dataclasses.Field]:
+        """Its parameters, by the key of a study."""
+        parts: dict[str, Any] = getattr(cls, "__dataclass_fields__", {})
+        return {fields.key_of(part): part for part in parts.values()}
+
+    @classmethod
+    def snippet(cls, kind: str) -> str:
+        """An element of a study that uses it."""
+        pairs = {kind: cls.word, **cls.example, **cls.beside}
+        return "{" + ", ".join(f"{key}: {value}" for key, value in pairs.items()) + "}"
+
+
+Table = Mapping[str, type[Entry]]
+
+
+def table(*entries: type[Entry]) -> dict[str, type[Entry]]:
+    """The literal table of one kind, in the order in which it is listed."""
+    return {entry.word: entry for entry in entries}
+
+
+def find(kind: str, word: str, built_in: Mapping[str, Any]) -> Any:
+    """The entry of a word: a built-in one, else an installed package's, which is loaded only now.
+
+    A package cannot take a built-in word.
+
+    Raises:
+        LesionError: for an unknown word, for one that two packages offer, and for a package that
+            cannot be loaded.
+    """
+    if word in built_in:
+        return built_in[word]
+    points = list(entry_points(group=GROUPS[kind], name=word))
+    if not points:
+        known = [*built_in, *installed(kind)]
+        raise LesionError(
+            f"{kind}: must be one of {', '.join(known)}. Got {word!r}.{fields.hint(word, known)}"
+        )
+    packages = sorted({_package(point) for point in points})
+    if len(packages) > 1:
+        raise LesionError(
+            f"{kind}: {word!r} is offered by {' and by '.join(packages)}. Uninstall one of them."
+        )
+    try:
+        return points[0].load()
+    except Exception as error:
+        raise LesionError(
+            f"{kind}: {word!r} comes from {packages[0]}, which cannot be loaded: {error}. "
+            "Repair or uninstall the package."
+        ) from error
+
+
+def installed(kind: str) -> dict[str, str]:
+    """word -> package and version, of what installed packages offer; nothing is loaded."""
+    return {point.name: _package(point) for point in entry_points(group=GROUPS[kind])}
+
+
+def _package(point: EntryPoint) -> str:
+    return f"{point.dist.name} {point.dist.version}" if point.dist else point.value
+
+
+def choose(
+    tables: Mapping[str, Table], words: Mapping[str, Any], parameters: Mapping[str, Any]
+) -> dict[str, Any]:
+    """One entry of every table: words choose them, flat keys are their parameters.
+
+    Args:
+        words: kind -> a word of its table, or an object of the user's own, which passes through.
+        parameters: key -> value; each goes to every chosen entry that has a parameter of this
+            name. None stands for a key that is not there.
+
+    Raises:
+        LesionError: with every mistake, a line each: an unknown word, a key that nothing chosen
+            takes, a value that its parameter refuses.
+    """
+    problems: list[str] = []
+    chosen = {kind: _chosen(kind, words[kind], tables[kind], problems) for kind in tables}
+    given = {key: value for key, value in parameters.items() if value is not None}
+    if not problems:
+        problems += _unclaimed(tables, chosen, given)
+        chosen = {kind: _made(entry, given, problems) for kind, entry in chosen.items()}
+    if problems:
+        raise LesionError("\n".join(dict.fromkeys(problems)))
+    return chosen
+
+
+def _chosen(kind: str, word: Any, built_in: Table, problems: list[str]) -> Any:
+    if not isinstance(word, str):
+        return word
+    try:
+        return find(kind, word, built_in)
+    except LesionError as error:
+        problems.append(str(error))
+        return None
+
+
+def _unclaimed(
+    tables: Mapping[str, Table], chosen: Mapping[str, Any], given: Iterable[str]
+) -> list[str]:
+    """A sentence for every key that no chosen entry takes, with the words that would."""
+    classes = [entry for entry in chosen.values() if isinstance(entry, type)]
+    claimed = {key for entry in classes for key in _parameters(entry)}
+    takers = {
+        key: [f"{kind} {word}" for kind, entries in tables.items()
+              for word, entry in entries.items() if key in entry.parameters()]
+        for key in given if key not in claimed
+    }  # fmt: skip
+    return [f"{key}: belongs to {', '.join(who) or 'nothing'}." for key, who in takers.items()]
+
+
+def _made(entry: Any, given: Mapping[str, Any], problems: list[str]) -> Any:
+    """An entry with its parameters, read and checked by their metadata."""
+    if not isinstance(entry, type):
+        return entry
+    own = {key: given[key] for key in _parameters(entry) if key in given}
+    return fields.read(entry, own, "", problems)
+
+
+def _parameters(entry: Any) -> dict[str, dataclasses.Field]:
+    return entry.parameters()
+
+
+def refusals(made: Mapping[str, Any], keys: Iterable[str]) -> list[str]:
+    """What chosen entries do not go with, in their own words.
+
+    Args:
+        keys: parameters and other keys that are set, such as size_matched.
+    """
+    there = {f"{kind}: {entry.word}" for kind, entry in made.items()} | set(keys)
+    return [
+        f"{kind} {entry.word} does not go with {what}: {why}."
+        for kind, entry in made.items()
+        for what, why in entry.refuses.items()
+        if what in there
+    ]
+
+
+def json_properties(tables: Mapping[str, Table]) -> dict[str, Any]:
+    """Properties of a mapping in a study: a word for each kind, and every parameter there is."""
+    properties: dict[str, Any] = {}
+    for kind, entries in tables.items():
+        for word, entry in entries.items():
+            for name, shape in fields.json_schema(entry)["properties"].items():
+                note = f"{kind} {word}: {shape.pop('description')}"
+                merged = properties.setdefault(name, {"description": "", "anyOf": []})
+                merged["description"] = f"{merged['description']}; {note}".removeprefix("; ")
+                merged["anyOf"] += [shape] if shape not in merged["anyOf"] else []
+    return properties
+
+
+def listing(kind: str, entries: Table) -> dict[str, str]:
+    """word -> its line and its snippet, for `lesion list`; packages' words name their package."""
+    own = {word: f"{entry.doc()}\n{entry.snippet(kind)}" for word, entry in entries.items()}
+    return own | {
+        word: f"from {package}" for word, package in installed(kind).items() if word not in own
+    }
