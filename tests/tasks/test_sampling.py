@@ -6,8 +6,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from lesion import tasks
 from lesion.tasks.builtin.agreement import agreement
+from lesion.tasks.load import load
 from lesion.tasks.sampling import sample
 from lesion.tasks.spec import TaskSpec
 from tests import labs
@@ -71,7 +71,7 @@ def given(spec, **changes):
 
 def test_a_file_that_is_sorted_by_label_is_sampled_in_its_shares(tmp_path):
     spec = sorted_file(tmp_path)
-    task, more = (tasks.load(given(spec, examples=n)) for n in (90, 120))
+    task, more = (load(given(spec, examples=n)) for n in (90, 120))
     assert np.bincount(task.labels).tolist() == [30, 60]
     numbers = [int(text.split()[1]) for text in task.evaluated.texts[0]]
     assert numbers == sorted(numbers), "the order of the file"
@@ -82,16 +82,16 @@ def test_a_file_that_is_sorted_by_label_is_sampled_in_its_shares(tmp_path):
 
 def test_as_many_examples_as_there_are_or_more_are_all_of_them(tmp_path):
     spec = sorted_file(tmp_path)
-    whole = tasks.load(spec).evaluated.digest
+    whole = load(spec).evaluated.digest
     for n in (600, 601):
-        assert tasks.load(given(spec, examples=n)).evaluated.digest == whole
+        assert load(given(spec, examples=n)).evaluated.digest == whole
 
 
 @pytest.mark.parametrize("name", ["mrpc", "rte"])
 def test_glue_is_sampled_too(name, tmp_path):
     folder = labs.write_glue(tmp_path / "glue", examples=30)
-    whole = tasks.load(TaskSpec(name), folder)
-    task = tasks.load(TaskSpec(name, examples=12), folder)
+    whole = load(TaskSpec(name), folder)
+    task = load(TaskSpec(name, examples=12), folder)
     kept = sample(12, name, whole.labels)
     assert task.labels.tolist() == whole.labels[kept].tolist()
     assert task.evaluated.texts[1] == tuple(whole.evaluated.texts[1][place] for place in kept)
@@ -105,7 +105,7 @@ def test_pairs_are_sampled_with_every_paradigm_in_its_share(tmp_path):
     ]
     (tmp_path / "blimp.jsonl").write_text("\n".join(map(json.dumps, lines)))
     spec = TaskSpec("blimp", "pairs", file=str(tmp_path / "blimp.jsonl"), label="UID", examples=30)
-    task = tasks.load(spec)
+    task = load(spec)
     assert np.bincount(task.labels).tolist() == [20, 10]
     kept = sample(30, "blimp", np.repeat([0, 1], [80, 40]))
     assert task.evaluated.good == tuple(f"a {n}" for n in kept)
