@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lesion.distraction.distraction import Distraction, unmasked
+from lesion.distraction.distraction import Distraction
+from lesion.distraction.wound import with_mask_token
 from lesion.tasks.base import Split
 from tests.golden.test_golden import pinned, write
 
@@ -74,7 +75,7 @@ def measured(variant: str, words: Path) -> dict[str, Any]:
         ordered = distraction.opened(SPLIT, draw)
         for dose in DOSES:
             texts, receipt = ordered.deepen(dose)
-            columns = [unmasked(column, Masking()) for column in texts]
+            columns = [with_mask_token(column, Masking()) for column in texts]
             digest = hashlib.blake2b(json.dumps([texts, columns]).encode(), digest_size=8)
             shown[f"dose {dose} draw {draw}"] = [*receipt[:5], digest.hexdigest()]
             if (dose, draw) == (0.5, 0):

@@ -10,23 +10,22 @@ from typing import Any
 
 from lesion import shorthand
 from lesion.choices import check, default_effect, default_scope, is_random
+from lesion.distraction.corruptions import CORRUPTIONS, PARAMETERS, PER
 from lesion.errors import LesionError
 from lesion.models.parts import Where
 from lesion.models.recipes import RECOVERED, Recovery
 from lesion.schema.fields import field
 from lesion.words import (
     CONTROLS,
-    DISTRACTIONS,
     DOSE_IS,
     EFFECTS,
     FORMATS,
     ORDERS,
-    PER,
     SCOPES,
     UNITS,
 )
 
-DISTRACTION_KEYS = ("words", "language", "matched", "count", "columns", "per")
+DISTRACTION_KEYS = (*PARAMETERS, "columns")
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ class LesionSpec:
         shape=shorthand.OWN_DOSES_SHAPE,
     )
     distraction: str | None = field(
-        "damage to the texts, instead of units of the model", None, choices=DISTRACTIONS
+        "damage to the texts, instead of units of the model", None, choices=CORRUPTIONS
     )
     words: str | None = field("where new words come from: a language, or a file", None)
     language: str | None = field("of the texts (default: the task's)", None)
