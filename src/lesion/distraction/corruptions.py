@@ -16,7 +16,7 @@ from lesion.distraction.edits import (
     RandomNumbers,
     match_form,
     random_order,
-    split_punctuation,
+    replacement_rank,
     with_letters,
 )
 from lesion.distraction.keyboard import LAYOUTS, key_of, neighbours
@@ -129,7 +129,7 @@ def _inserted(
         context = context._replace(ranks=None)
         candidates = [""]
     ranks = [
-        _rank(candidates[scaled(model, len(candidates))], choice, context, exact=False)
+        replacement_rank(candidates[scaled(model, len(candidates))], choice, context, exact=False)
         for model, choice in zip(models, choices, strict=True)
     ]
     return [new.words[rank] for rank in ranks]
@@ -285,25 +285,9 @@ def _replaced(
     edits = []
     for number in random_order(len(words), numbers):
         if number in candidates:
-            rank = _rank(words[number], choices[number], context, exact)
+            rank = replacement_rank(words[number], choices[number], context, exact)
             edits.append(Edit({number: match_form(context.words, rank, words[number])}))
     return edits
-
-
-def _rank(old: str, choice: int, context: CorruptionContext, exact: bool) -> int:
-    """The rank of the word that may take the place of an old one.
-
-    Without matching, any rank. With matching, the old word's rank if `exact`, else one near it.
-    An old word without rank, or with one beyond the end of the list, is matched with the rarest.
-    """
-    assert context.words is not None
-    size = len(context.words)
-    if context.ranks is None:
-        return scaled(choice, size)
-    rank = context.ranks.rank(split_punctuation(old)[1])
-    if rank is None:
-        rank = size
-    return rank if exact and rank < size else context.words.similar_rank(rank, choice)
 
 
 CORRUPTIONS = table(Insert, Drop, Swap, Repeat, Typo, Mask, Replace, CodeSwitch)

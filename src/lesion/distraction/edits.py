@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lesion.distraction.wordlists import WordList, normalised
+from lesion.distraction.wordlists import WordList, normalised, scaled
 
 MASK = "\ue000"  # a masked word, until the tokenizer's mask token takes its place
 
@@ -91,6 +91,22 @@ def split_punctuation(word: str) -> tuple[str, str, str]:
     inner = [n for n, letter in enumerate(word) if unicodedata.category(letter)[0] in "LMN"]
     first, last = (inner[0], inner[-1] + 1) if inner else (len(word), len(word))
     return word[:first], word[first:last], word[last:]
+
+
+def replacement_rank(old: str, choice: int, context: CorruptionContext, exact: bool) -> int:
+    """The rank of the word that may take the place of an old one.
+
+    Without matching, any rank. With matching, the old word's rank if `exact`, else one near it.
+    An old word without rank, or with one beyond the end of the list, is matched with the rarest.
+    """
+    assert context.words is not None
+    size = len(context.words)
+    if context.ranks is None:
+        return scaled(choice, size)
+    rank = context.ranks.rank(split_punctuation(old)[1])
+    if rank is None:
+        rank = size
+    return rank if exact and rank < size else context.words.similar_rank(rank, choice)
 
 
 def match_form(words: WordList, rank: int, old: str) -> str:

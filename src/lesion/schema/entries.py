@@ -193,15 +193,21 @@ def refusals(made: Mapping[str, Any], keys: Iterable[str]) -> list[str]:
 
 def json_properties(tables: Mapping[str, Table]) -> dict[str, Any]:
     """Properties of a mapping in a study: a word for each kind, and every parameter there is."""
-    properties: dict[str, Any] = {}
-    for kind, entries in tables.items():
+    docs: dict[str, dict[str, list[str]]] = {}
+    shapes: dict[str, list[Any]] = {}
+    for entries in tables.values():
         for word, entry in entries.items():
             for name, shape in fields.json_schema(entry)["properties"].items():
-                note = f"{kind} {word}: {shape.pop('description')}"
-                merged = properties.setdefault(name, {"description": "", "anyOf": []})
-                merged["description"] = f"{merged['description']}; {note}".removeprefix("; ")
-                merged["anyOf"] += [shape] if shape not in merged["anyOf"] else []
-    return properties
+                docs.setdefault(name, {}).setdefault(shape.pop("description"), []).append(word)
+                known = shapes.setdefault(name, [])
+                known += [item for item in shape.get("anyOf", [shape]) if item not in known]
+    return {
+        name: {
+            "description": "; ".join(f"{', '.join(who)}: {doc}" for doc, who in docs[name].items()),
+            "anyOf": shapes[name],
+        }
+        for name in docs
+    }
 
 
 def listing(kind: str, entries: Table) -> dict[str, str]:
