@@ -151,7 +151,7 @@ def test_a_run_that_is_resumed_ends_with_the_same_shares(study, tmp_path):
 
 def test_a_task_that_is_long_enough_is_not_mentioned(study, tmp_path):
     watcher = labs.Watcher()
-    value = schema.plain(study)
+    value = schema.to_mapping(study)
     value["tasks"][0]["max_length"] = 64
     run = lesion.run(parse_study(value), tmp_path / "run", watcher=watcher)
     assert not [note for note in watcher.notes if "max_length" in note]

@@ -26,6 +26,7 @@ FLOORS = {
     "schema": 0,
     "shorthand": 0,
     "words": 0,
+    "yamlfile": 0,
     "anchoring": 1,
     "cuts": 1,
     "identity": 1,
@@ -125,9 +126,9 @@ def test_loading_analysis_and_report_does_not_load_torch():
     assert (done.stdout.strip(), done.stderr) == ("False", "")
 
 
-def test_only_study_reads_yaml():
+def test_only_one_file_reads_and_writes_yaml():
     readers = {module for module, tree in TREES.items() if "yaml" in outer_imports(tree)}
-    assert readers <= {"lesion.study"}
+    assert readers <= {"lesion.yamlfile"}
 
 
 def test_only_the_command_line_prints_or_reads_arguments():

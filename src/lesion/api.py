@@ -15,7 +15,7 @@ from lesion.outputs import check_place, make_folder
 from lesion.record import FILE, Record
 from lesion.resolve import load_tasks
 from lesion.results import Run
-from lesion.schema import hint, show
+from lesion.schema import did_you_mean, shortened
 from lesion.study import Study, Trial, parse_study, pending, read_study
 from lesion.words import LOAD_DTYPES
 
@@ -148,7 +148,7 @@ def _as_study(given: Study | Mapping[str, Any] | str | Path) -> Study:
         return find_study(given)
     raise LesionError(
         "study: must be a Study, a mapping of its keys, a path, or the name of a shipped study. "
-        f"Got {show(given)}."
+        f"Got {shortened(given)}."
     )
 
 
@@ -223,7 +223,7 @@ def find_study(name: str | Path) -> Study:
         return read_study(shipped[str(name)])
     raise LesionError(
         f"{name}: no such file, and no shipped study of that name. Shipped: "
-        f"{', '.join(shipped)}.{hint(str(name), shipped)}"
+        f"{', '.join(shipped)}.{did_you_mean(str(name), shipped)}"
     )
 
 

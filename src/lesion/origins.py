@@ -4,7 +4,7 @@ import importlib.util
 from pathlib import Path
 
 from lesion.errors import LesionError
-from lesion.schema import hint
+from lesion.schema import did_you_mean
 
 TWINS = Path(__file__).parent / "twins"
 TWIN, PACKAGE = "twin/", "python:"  # how sources begin that come with something installed
@@ -66,7 +66,9 @@ def _twin(source: str) -> Path:
     name, known = source.removeprefix(TWIN), twins()
     if name not in known:
         there = f"There are {', '.join(known)}." if known else "None is installed."
-        raise LesionError(f"{source}: there is no twin of this name. {there}{hint(name, known)}")
+        raise LesionError(
+            f"{source}: there is no twin of this name. {there}{did_you_mean(name, known)}"
+        )
     return known[name]
 
 

@@ -21,7 +21,7 @@ from lesion.cuts import Cuts
 from lesion.errors import LesionError
 from lesion.identity import differences
 from lesion.outputs import make_folder, writing
-from lesion.schema import hint, plain
+from lesion.schema import did_you_mean, to_mapping
 from lesion.study import Study, Trial, parse_study, write_study
 
 if TYPE_CHECKING:  # a record is read where torch is not wanted
@@ -102,7 +102,7 @@ class Record:
     def _store(self, study: Study) -> None:
         with self._base:
             self._base.execute(
-                "UPDATE meta SET value = ? WHERE key = 'study'", (json.dumps(plain(study)),)
+                "UPDATE meta SET value = ? WHERE key = 'study'", (json.dumps(to_mapping(study)),)
             )
         (self.folder / STUDY).write_text(write_study(study), encoding="utf-8")
         self.study = study
@@ -263,7 +263,8 @@ class Record:
         """Column names and rows of a table, in the order of its key."""
         if table not in TABLES:
             raise LesionError(
-                f"table must be one of {', '.join(TABLES)}. Got {table!r}.{hint(table, TABLES)}"
+                f"table must be one of {', '.join(TABLES)}. Got {table!r}."
+                f"{did_you_mean(table, TABLES)}"
             )
         if table == "places" and self._version == 1:
             return ["model", "task", "lesion", "places"], []
@@ -308,7 +309,7 @@ def _create(folder: Path, study: Study) -> None:
     make_folder(folder, "--out")
     meta = {
         "schema": str(recordfile.VERSION),
-        "study": json.dumps(plain(study)),
+        "study": json.dumps(to_mapping(study)),
         "fingerprint": study.fingerprint(),
         "versions": json.dumps(dict(recordfile.versions())),
     }

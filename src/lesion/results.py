@@ -10,7 +10,7 @@ from lesion.analysis.from_record import responses
 from lesion.errors import LesionError
 from lesion.outputs import writing
 from lesion.record import Record
-from lesion.schema import hint, plain
+from lesion.schema import did_you_mean, to_mapping
 from lesion.study import Trial
 
 if TYPE_CHECKING:
@@ -140,7 +140,8 @@ class Run:
         }
         if what not in makers:
             raise LesionError(
-                f"table: must be one of {', '.join(TABLES)}. Got {what!r}.{hint(what, TABLES)}"
+                f"table: must be one of {', '.join(TABLES)}. Got {what!r}."
+                f"{did_you_mean(what, TABLES)}"
             )
         return makers[what]()
 
@@ -157,7 +158,7 @@ class Run:
         from lesion.analysis.summary import curve_rows, jsonable, summary_row
 
         return jsonable({
-            "study": plain(self.study),
+            "study": to_mapping(self.study),
             "fingerprint": self.record.meta("fingerprint"),
             "progress": dict(zip(("done", "total"), self.progress(), strict=True)),
             "curves": [row for one in self.analyses for row in curve_rows(one)],
@@ -204,5 +205,5 @@ class Run:
             if name not in known:
                 raise LesionError(
                     f"metric: must be one of {', '.join(known)}, which the tasks of this run "
-                    f"have. Got {name!r}.{hint(name, known)}"
+                    f"have. Got {name!r}.{did_you_mean(name, known)}"
                 )

@@ -6,13 +6,13 @@ Frozen dataclasses whose fields say what they accept (`lesion.schema`); nothing 
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from lesion import shorthand
 from lesion.choices import check, default_effect, default_scope, is_random
 from lesion.errors import LesionError
 from lesion.recipes import RECOVERED, Recovery
-from lesion.schema import field
+from lesion.schema import Between, Expand, File, OneOf, Spec, doc
 from lesion.words import (
     CONTROLS,
     DISTRACTIONS,
@@ -37,13 +37,17 @@ DISTRACTION_KEYS = ("words", "language", "matched", "count", "columns", "per")
 
 
 @dataclass(frozen=True)
-class ModelSpec:
+class ModelSpec(Spec):
     """A checkpoint to damage."""
 
-    source: str = field("hub id, local folder or built-in twin")
-    name: str = field("what tables and figures call it (default: the end of the source)", "")
-    group: str | None = field("the group it stands for in comparisons", None)
-    revision: str | None = field("commit, tag or branch of the hub (default: main, pinned)", None)
+    source: Annotated[str, doc("hub id, local folder or built-in twin")]
+    name: Annotated[
+        str, doc("what tables and figures call it (default: the end of the source)")
+    ] = ""
+    group: Annotated[str | None, doc("the group it stands for in comparisons")] = None
+    revision: Annotated[
+        str | None, doc("commit, tag or branch of the hub (default: main, pinned)")
+    ] = None
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -51,40 +55,46 @@ class ModelSpec:
 
 
 @dataclass(frozen=True)
-class TaskSpec:
+class TaskSpec(Spec):
     """A task to score: a registered name, or files of your own."""
 
-    name: str = field("registered name, or your own name for your files")
-    kind: str = field("what is done with the examples", "classify", choices=KINDS)
-    train: str | None = field("file to fine-tune on", None)
-    dev: str | None = field("file to evaluate on", None)
-    test: str | None = field("second file to evaluate on, chosen by split: test", None)
-    file: str | None = field("file of pairs, or text with one paragraph a line (cloze, lm)", None)
-    text: tuple[str, ...] = field(
-        "one or two columns that hold the text",
-        (),
-        short=lambda value: value if isinstance(value, list | tuple) else [value],
-        shape={"type": ["string", "array"], "items": {"type": "string"}},
-    )
-    label: str | None = field("column that holds the label (pairs: the paradigm)", None)
-    split: str | None = field("split that is scored (default: dev)", None, choices=SPLITS)
-    max_length: int = field("longest input in tokens", 128, at_least=8, at_most=8192)
-    examples: int | None = field(
-        "score only so many: a fixed random sample, the same for every model", None, at_least=1
-    )
-    source: str | None = field("hub dataset that replaces the registered one", None)
-    scoring: str | None = field(
-        "pairs: whole sentences, or differing words", None, choices=SCORINGS
-    )
-    language: str | None = field("of the texts, for models that must be told (XLM)", None)
-    length: int | None = field("lm: words a window (default: 128)", None, at_least=1)
-    stride: int | None = field(
-        "lm: words from one window to the next (default: length)", None, at_least=1
-    )
+    name: Annotated[str, doc("registered name, or your own name for your files")]
+    kind: Annotated[str, OneOf(KINDS), doc("what is done with the examples")] = "classify"
+    train: Annotated[File | None, doc("file to fine-tune on")] = None
+    dev: Annotated[File | None, doc("file to evaluate on")] = None
+    test: Annotated[File | None, doc("second file to evaluate on, chosen by split: test")] = None
+    file: Annotated[
+        File | None, doc("file of pairs, or text with one paragraph a line (cloze, lm)")
+    ] = None
+    text: Annotated[
+        tuple[str, ...],
+        doc("one or two columns that hold the text"),
+        Expand(
+            lambda value: value if isinstance(value, list | tuple) else [value],
+            {"type": ["string", "array"], "items": {"type": "string"}},
+        ),
+    ] = ()
+    label: Annotated[str | None, doc("column that holds the label (pairs: the paradigm)")] = None
+    split: Annotated[str | None, OneOf(SPLITS), doc("split that is scored (default: dev)")] = None
+    max_length: Annotated[int, Between(8, 8192), doc("longest input in tokens")] = 128
+    examples: Annotated[
+        int | None,
+        Between(1),
+        doc("score only so many: a fixed random sample, the same for every model"),
+    ] = None
+    source: Annotated[str | None, doc("hub dataset that replaces the registered one")] = None
+    scoring: Annotated[
+        str | None, OneOf(SCORINGS), doc("pairs: whole sentences, or differing words")
+    ] = None
+    language: Annotated[str | None, doc("of the texts, for models that must be told (XLM)")] = None
+    length: Annotated[int | None, Between(1), doc("lm: words a window (default: 128)")] = None
+    stride: Annotated[
+        int | None, Between(1), doc("lm: words from one window to the next (default: length)")
+    ] = None
 
-    missing: str = field(
-        "own files: what becomes of rows without a text or label", "refuse", choices=MISSING
-    )
+    missing: Annotated[
+        str, OneOf(MISSING), doc("own files: what becomes of rows without a text or label")
+    ] = "refuse"
 
     def __post_init__(self) -> None:
         text: Any = self.text
@@ -109,89 +119,91 @@ class TaskSpec:
 
 
 @dataclass(frozen=True)
-class Where:
+class Where(Spec):
     """The part of a model that a lesion may reach."""
 
-    layers: Any = field(
-        "all, first, middle, last, a list or a range",
-        "all",
-        short=shorthand.layers,
-        shape=shorthand.LAYERS_SHAPE,
-    )
-    parts: tuple[str, ...] | None = field(
-        "roles of tensors (default: what suits the units)",
-        None,
-        choices=PARTS,
-        short=shorthand.words,
-        shape=shorthand.words_shape(PARTS, or_none=True),
-    )
-    tensors: tuple[str, ...] = field(
-        "matrices, biases or both",
-        tuple(TENSORS),
-        choices=TENSORS,
-        short=shorthand.words,
-        shape=shorthand.words_shape(TENSORS),
-    )
+    layers: Annotated[
+        Any,
+        doc("all, first, middle, last, a list or a range"),
+        Expand(shorthand.layers, shorthand.LAYERS_SHAPE),
+    ] = "all"
+    parts: Annotated[
+        tuple[Annotated[str, OneOf(PARTS)], ...] | None,
+        doc("roles of tensors (default: what suits the units)"),
+        Expand(shorthand.words, shorthand.words_shape(PARTS, or_none=True)),
+    ] = None
+    tensors: Annotated[
+        tuple[Annotated[str, OneOf(TENSORS)], ...],
+        doc("matrices, biases or both"),
+        Expand(shorthand.words, shorthand.words_shape(TENSORS)),
+    ] = tuple(TENSORS)
 
 
 @dataclass(frozen=True)
-class LesionSpec:
+class LesionSpec(Spec):
     """One kind of damage; a dose destroys the first round(dose * n) units of its ordering."""
 
-    name: str = field("what tables call it (default: made of its words)", "")
-    units: str = field("what is destroyed", "weights", choices=UNITS)
-    order: str = field("which units go first", "random", choices=ORDERS)
-    scope: str = field(
-        "over what the ordering runs (default: site; order listed: model)", "", choices=SCOPES
-    )
-    effect: str = field(
-        "what happens to a destroyed unit (default: zero; bits: flip)", "", choices=EFFECTS
-    )
-    where: Where = field("layers, parts and tensors it may reach", Where())
-    dose_is: str = field("what the dose turns", "fraction", choices=DOSE_IS)
-    strength: float | None = field("of the effect: deviations, bits or factor", None)
-    bit: int | None = field("which bit is flipped, 0 the lowest (default: a random one)", None)
-    format: str | None = field(
-        "stored number whose bits are damaged (default: the checkpoint's)", None, choices=FORMATS
-    )
-    bits: Any = field(
-        "which bits are units: sign, exponent, mantissa, or numbers from the lowest, 0",
-        None,
-        short=shorthand.bits,
-        shape=shorthand.BITS_SHAPE,
-    )
-    file: str | None = field("units of order listed: CSV or TSV", None)
-    size_matched: bool = field("as many units in every tensor as its order takes, at random", False)
-    control: str | None = field(
-        "matched: run a size-matched random control beside it", None, choices=CONTROLS
-    )
-    recover: Recovery | None = field(
-        "run beside it the same damage with training after it: how much comes back?", None
-    )
-    retrained: Recovery | None = field("train after the damage: what recover runs beside", None)
-    doses: tuple[float, ...] | None = field(
-        "doses of this lesion alone (a strength may exceed 1)",
-        None,
-        at_least=0,
-        short=lambda value: None if value is None else shorthand.doses(value),
-        shape=shorthand.OWN_DOSES_SHAPE,
-    )
-    distraction: str | None = field(
-        "damage to the texts, instead of units of the model", None, choices=DISTRACTIONS
-    )
-    words: str | None = field("where new words come from: a language, or a file", None)
-    language: str | None = field("of the texts (default: the task's)", None)
-    matched: bool | None = field("new words as frequent as the text's", None)
-    count: int | None = field("so many of the most frequent words", None, at_least=1)
-    columns: tuple[int, ...] | None = field("columns of text, from 0 (default: all)", None)
-    per: str | None = field(
-        "insert: what a dose is a fraction of (default: words)", None, choices=PER
-    )
-    together: tuple["LesionSpec", ...] = field(
-        "lesions taken at the same dose, instead of the keys above",
-        (),
-        shape={"type": "array", "items": {"$ref": "#/$defs/lesion"}},
-    )
+    name: Annotated[str, doc("what tables call it (default: made of its words)")] = ""
+    units: Annotated[str, OneOf(UNITS), doc("what is destroyed")] = "weights"
+    order: Annotated[str, OneOf(ORDERS), doc("which units go first")] = "random"
+    scope: Annotated[
+        str, OneOf(SCOPES), doc("over what the ordering runs (default: site; order listed: model)")
+    ] = ""
+    effect: Annotated[
+        str, OneOf(EFFECTS), doc("what happens to a destroyed unit (default: zero; bits: flip)")
+    ] = ""
+    where: Annotated[Where, doc("layers, parts and tensors it may reach")] = Where()
+    dose_is: Annotated[str, OneOf(DOSE_IS), doc("what the dose turns")] = "fraction"
+    strength: Annotated[float | None, doc("of the effect: deviations, bits or factor")] = None
+    bit: Annotated[
+        int | None, doc("which bit is flipped, 0 the lowest (default: a random one)")
+    ] = None
+    format: Annotated[
+        str | None,
+        OneOf(FORMATS),
+        doc("stored number whose bits are damaged (default: the checkpoint's)"),
+    ] = None
+    bits: Annotated[
+        Any,
+        doc("which bits are units: sign, exponent, mantissa, or numbers from the lowest, 0"),
+        Expand(shorthand.bits, shorthand.BITS_SHAPE),
+    ] = None
+    file: Annotated[File | None, doc("units of order listed: CSV or TSV")] = None
+    size_matched: Annotated[
+        bool, doc("as many units in every tensor as its order takes, at random")
+    ] = False
+    control: Annotated[
+        str | None, OneOf(CONTROLS), doc("matched: run a size-matched random control beside it")
+    ] = None
+    recover: Annotated[
+        Recovery | None,
+        doc("run beside it the same damage with training after it: how much comes back?"),
+    ] = None
+    retrained: Annotated[
+        Recovery | None, doc("train after the damage: what recover runs beside")
+    ] = None
+    doses: Annotated[
+        tuple[Annotated[float, Between(0)], ...] | None,
+        doc("doses of this lesion alone (a strength may exceed 1)"),
+        Expand(
+            lambda value: None if value is None else shorthand.doses(value),
+            shorthand.OWN_DOSES_SHAPE,
+        ),
+    ] = None
+    distraction: Annotated[
+        str | None, OneOf(DISTRACTIONS), doc("damage to the texts, instead of units of the model")
+    ] = None
+    words: Annotated[str | None, doc("where new words come from: a language, or a file")] = None
+    language: Annotated[str | None, doc("of the texts (default: the task's)")] = None
+    matched: Annotated[bool | None, doc("new words as frequent as the text's")] = None
+    count: Annotated[int | None, Between(1), doc("so many of the most frequent words")] = None
+    columns: Annotated[tuple[int, ...] | None, doc("columns of text, from 0 (default: all)")] = None
+    per: Annotated[
+        str | None, OneOf(PER), doc("insert: what a dose is a fraction of (default: words)")
+    ] = None
+    together: Annotated[
+        tuple["LesionSpec", ...], doc("lesions taken at the same dose, instead of the keys above")
+    ] = ()
 
     def __post_init__(self) -> None:
         if not self.effect:

@@ -1,28 +1,25 @@
 """A study: what is damaged, how, and how often, read from YAML and frozen.
 
-This is the only file that knows YAML. Everything is checked here, before any model loads, and
-every mistake is reported at once with its place in the file.
+Everything is checked here, before any model loads, and every mistake is reported at once with its
+line and place in the file.
 """
 
 import dataclasses
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import yaml
+from typing import Annotated, Any, NamedTuple
 
 from lesion import schema, shorthand
 from lesion.anchoring import anchored
 from lesion.comparison import Compare, Draws, Figures
-from lesion.errors import LesionError
 from lesion.identity import fingerprint
 from lesion.recipes import RECOVERED, Finetuning
-from lesion.schema import field
+from lesion.schema import Between, ByShape, Expand, OneOf, Spec, doc
 from lesion.specs import LesionSpec, ModelSpec, TaskSpec
 from lesion.words import PRECISIONS
+from lesion.yamlfile import parse, read_file, to_yaml
 
 INTACT = ""  # the lesion of a trial at dose 0
 
@@ -46,30 +43,34 @@ def _named(key: str, value: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class Study:
+class Study(Spec):
     """Models x tasks x lesions x doses x draws."""
 
-    name: str = field("name of the study")
-    models: tuple[ModelSpec, ...] = field(
-        "checkpoints: sources or mappings", short=partial(_named, "source")
-    )
-    tasks: tuple[TaskSpec, ...] = field("tasks: names or mappings", short=partial(_named, "name"))
-    lesions: tuple[LesionSpec, ...] = field("kinds of damage")
-    doses: tuple[float, ...] = field(
-        "fractions destroyed",
-        at_least=0,
-        at_most=1,
-        short=shorthand.doses,
-        shape=shorthand.DOSES_SHAPE,
-    )
-    seed: int = field("seed of all damage", 0, at_least=0)
-    draws: int | Draws = field(
-        "random realisations of each lesion, or {from, to, until}", 10, at_least=1, at_most=10_000
-    )
-    finetune: Finetuning | None = field("how heads are trained (absent: not at all)", None)
-    compare: Compare = field("comparison of curves", Compare())
-    figures: Figures = field("what the figures show", Figures())
-    precision: str = field("how exactly models compute", "float32", choices=PRECISIONS)
+    name: Annotated[str, doc("name of the study")]
+    models: Annotated[
+        tuple[ModelSpec, ...],
+        doc("checkpoints: sources or mappings"),
+        Expand(partial(_named, "source")),
+    ]
+    tasks: Annotated[
+        tuple[TaskSpec, ...], doc("tasks: names or mappings"), Expand(partial(_named, "name"))
+    ]
+    lesions: Annotated[tuple[LesionSpec, ...], doc("kinds of damage")]
+    doses: Annotated[
+        tuple[Annotated[float, Between(0, 1)], ...],
+        doc("fractions destroyed"),
+        Expand(shorthand.doses, shorthand.DOSES_SHAPE),
+    ]
+    seed: Annotated[int, Between(0), doc("seed of all damage")] = 0
+    draws: Annotated[
+        Annotated[int, Between(1, 10_000)] | Draws,
+        ByShape(),
+        doc("random realisations of each lesion, or {from, to, until}"),
+    ] = 10
+    finetune: Annotated[Finetuning | None, doc("how heads are trained (absent: not at all)")] = None
+    compare: Annotated[Compare, doc("comparison of curves")] = Compare()
+    figures: Annotated[Figures, doc("what the figures show")] = Figures()
+    precision: Annotated[str, OneOf(PRECISIONS), doc("how exactly models compute")] = "float32"
 
     def __post_init__(self) -> None:
         for kind in ("models", "tasks", "lesions"):
@@ -149,13 +150,16 @@ def read_study(path: str | Path) -> Study:
         LesionError: with one line for every mistake in the file.
     """
     path = Path(path)
-    study = parse_study(read_yaml(path), path.name)
-    return anchored(study, path.resolve().parent, path.name)
+    file = read_file(path)
+    return anchored(_expanded_study(parse(Study, file.value, file)), path.resolve().parent, file)
 
 
 def parse_study(value: Any, origin: str = "study") -> Study:
     """A study from plain mappings, for callers who have no file."""
-    study = parse(Study, value, origin)
+    return _expanded_study(parse(Study, value, origin))
+
+
+def _expanded_study(study: Study) -> Study:
     return dataclasses.replace(study, lesions=tuple(_expanded(study)))
 
 
@@ -176,69 +180,19 @@ def _expanded(study: Study) -> Iterator[LesionSpec]:
             yield dataclasses.replace(one, name=one.name + RECOVERED, retrained=trained)
 
 
-def parse(cls: type, value: Any, origin: str) -> Any:
-    """Any of the dataclasses above (or a caller's own) from plain mappings."""
-    problems: list[str] = []
-    result = schema.read(cls, value, "", problems)
-    if problems:
-        raise LesionError("\n".join(f"{origin}: {problem}" for problem in problems))
-    return result
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML 1.1 as people expect it: 2e-5 is a number, and a key stands once."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} stands twice", node.start_mark
-                )
-        return super().construct_mapping(node, deep)
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?\d[\d_]*(\.\d*)?[eE][-+]?\d+$"),
-    list("-+0123456789"),
-)
-
-
-def read_yaml(path: Path) -> Any:
-    """The content of a YAML file, without executing anything."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise LesionError(f"{path}: no such file. Give the path of a study (YAML).") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise LesionError(f"{path}: cannot be read as UTF-8 text ({error}).") from None
-    try:
-        value = yaml.load(text, Loader=_Loader)  # noqa: S506 -- a SafeLoader
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 0
-        raise LesionError(f"{path.name}:{line}: is not valid YAML: {error.problem}.") from None
-    if value is None:
-        raise LesionError(f"{path}: is empty. A study has models, tasks, lesions and doses.")
-    return value
-
-
 def write_study(study: Study) -> str:
     """The resolved study as YAML: every default spelled out."""
-    return yaml.safe_dump(schema.plain(study), sort_keys=False, allow_unicode=True)
+    return to_yaml(schema.to_mapping(study))
 
 
 def study_schema() -> dict[str, Any]:
     """The JSON schema of a study file, for editors."""
-    lesion = schema.json_schema(LesionSpec)
     shape = schema.json_schema(Study)
-    shape["properties"]["lesions"]["items"] = {"$ref": "#/$defs/lesion"}
     for kind in ("models", "tasks"):
         items = shape["properties"][kind]["items"]
         shape["properties"][kind]["items"] = {"anyOf": [{"type": "string"}, items]}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "A Lesion study",
         **shape,
-        "$defs": {"lesion": lesion},
+        "title": "A Lesion study",
     }

@@ -10,7 +10,8 @@ from lesion.api import Quiet
 from lesion.errors import LesionError
 from lesion.outputs import make_folder, writing
 from lesion.resolve import load_tasks
-from lesion.study import Study, read_yaml
+from lesion.study import Study
+from lesion.yamlfile import read_file
 
 if TYPE_CHECKING:
     from lesion.engine.sweep import Watcher
@@ -105,10 +106,8 @@ def pretrain_family(
     from lesion.report.learning import learning_figure
 
     path, folder = Path(config), Path(out)
-    described = read_yaml(path)
-    if not isinstance(described, dict):
-        raise LesionError(f"{path}: must be a mapping of keys.")
-    config_ = family(described, path.name)
+    described = read_file(path)
+    config_ = family(described.value, described)
     make_folder(folder, "--out")
     with one_thread(check_device(device)):
         made = pretrain(

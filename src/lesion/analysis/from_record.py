@@ -10,7 +10,7 @@ from lesion.analysis.responses import Responses
 from lesion.comparison import Draws
 from lesion.errors import LesionError
 from lesion.record import Record
-from lesion.schema import hint
+from lesion.schema import did_you_mean
 from lesion.specs import LesionSpec, ModelSpec
 from lesion.study import INTACT, Trial
 
@@ -122,6 +122,6 @@ def _led_by(metric: str | None, metrics: Sequence[str]) -> tuple[str, ...]:
     if metric not in metrics:
         raise LesionError(
             f"compare.metric: must be one of {', '.join(metrics)}. Got {metric!r}."
-            f"{hint(metric, metrics)}"
+            f"{did_you_mean(metric, metrics)}"
         )
     return (metric, *(name for name in metrics if name != metric))
