@@ -23,8 +23,6 @@ from lesion.schema.fields import (
     readable,
 )
 
-MISSING = dataclasses.MISSING
-
 
 def read(cls: type, value: Any, path: str, problems: list[str]) -> Any:
     """Build `cls`, a `Spec`, from a mapping; append a sentence to `problems` for every mistake.
