@@ -28,7 +28,7 @@ from lesion.distraction.edits import DISTRACTIONS, MASK, Edit, Means, render
 from lesion.distraction.keyboard import LAYOUTS
 from lesion.errors import LesionError
 from lesion.keys import priorities
-from lesion.schema.fields import hint
+from lesion.schema import did_you_mean
 from lesion.tasks.base import Split
 from lesion.tasks.classify import Classification
 from lesion.words import PER
@@ -77,7 +77,7 @@ class Distraction:
         if self.kind not in DISTRACTIONS:
             raise LesionError(
                 f"distraction: must be one of {', '.join(DISTRACTIONS)}. "
-                f"Got {self.kind!r}.{hint(self.kind, DISTRACTIONS)}"
+                f"Got {self.kind!r}.{did_you_mean(self.kind, DISTRACTIONS)}"
             )
         if not self.name:
             object.__setattr__(self, "name", self.kind)
@@ -292,7 +292,7 @@ def _check_words(distraction: Distraction) -> None:
     if distraction.per not in (None, *PER):
         raise LesionError(
             f"per: must be one of {', '.join(PER)}. Got {distraction.per!r}."
-            f"{hint(distraction.per, PER)}"
+            f"{did_you_mean(distraction.per, PER)}"
         )
     if distraction.per and kind != "insert":
         raise LesionError(f"per: belongs to insert. Got {kind}.")
