@@ -14,7 +14,7 @@ from lesion.results import Run
 from lesion.running import rounds
 from lesion.running.rounds import pending
 from lesion.running.watcher import Quiet
-from lesion.schema.fields import show
+from lesion.schema import shortened
 from lesion.study.files import find_study, parse_study
 from lesion.study.resolve import load_tasks
 from lesion.study.study import Study
@@ -134,7 +134,7 @@ def _as_study(given: Study | Mapping[str, Any] | str | Path) -> Study:
         return find_study(given)
     raise LesionError(
         "study: must be a Study, a mapping of its keys, a path, or the name of a shipped study. "
-        f"Got {show(given)}."
+        f"Got {shortened(given)}."
     )
 
 

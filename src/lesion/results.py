@@ -11,7 +11,7 @@ from lesion.outputs import writing
 from lesion.record import cuts
 from lesion.record.record import Record
 from lesion.running import rounds
-from lesion.schema.fields import hint, plain
+from lesion.schema import did_you_mean, to_mapping
 from lesion.study.trials import Trial
 
 if TYPE_CHECKING:
@@ -141,7 +141,8 @@ class Run:
         }
         if what not in makers:
             raise LesionError(
-                f"table: must be one of {', '.join(TABLES)}. Got {what!r}.{hint(what, TABLES)}"
+                f"table: must be one of {', '.join(TABLES)}. Got {what!r}."
+                f"{did_you_mean(what, TABLES)}"
             )
         return makers[what]()
 
@@ -158,7 +159,7 @@ class Run:
         from lesion.analysis.summary import curve_rows, jsonable, summary_row
 
         return jsonable({
-            "study": plain(self.study),
+            "study": to_mapping(self.study),
             "fingerprint": self.record.meta("fingerprint"),
             "progress": dict(zip(("done", "total"), self.progress(), strict=True)),
             "curves": [row for one in self.analyses for row in curve_rows(one)],
@@ -205,5 +206,5 @@ class Run:
             if name not in known:
                 raise LesionError(
                     f"metric: must be one of {', '.join(known)}, which the tasks of this run "
-                    f"have. Got {name!r}.{hint(name, known)}"
+                    f"have. Got {name!r}.{did_you_mean(name, known)}"
                 )

@@ -26,7 +26,7 @@ def table() -> str:
         for word, entry in CORRUPTIONS.items():
             if part := entry.parameters().get(key):
                 default = "required" if key in entry.example else shown(part.default)
-                rows.setdefault((part.metadata["doc"], default), []).append(f"`{word}`")
+                rows.setdefault((part.doc, default), []).append(f"`{word}`")
         lines += [
             f"| `{key}` | {', '.join(words)} | {doc} | {default} |"
             for (doc, default), words in rows.items()
@@ -57,13 +57,13 @@ def test_the_corruption_of_the_page_runs():
 
 def test_the_schema_of_studies_describes_every_parameter_and_takes_every_snippet():
     schema = study_schema()
-    properties = schema["$defs"]["lesion"]["properties"]
-    validator = Draft202012Validator(schema["$defs"]["lesion"] | {"$defs": schema["$defs"]})
+    properties = schema["$defs"]["LesionSpec"]["properties"]
+    validator = Draft202012Validator(schema["$defs"]["LesionSpec"] | {"$defs": schema["$defs"]})
     assert set(DISTRACTION_KEYS) == {*PARAMETERS, "columns"}
     assert set(DISTRACTION_KEYS) <= set(LesionSpec.__dataclass_fields__)
     for word, entry in CORRUPTIONS.items():
         for key, part in entry.parameters().items():
-            assert part.metadata["doc"] in properties[key]["description"]
+            assert part.doc in properties[key]["description"]
             assert word in properties[key]["description"]
             validator.validate({"distraction": word, **entry.example, key: None})
         assert validator.is_valid({"distraction": word, **entry.example})

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
 from lesion.distraction.corruptions import CORRUPTIONS, Corruption
 from lesion.distraction.distraction import Distraction
 from lesion.distraction.edits import CorruptionContext, Edit, RandomNumbers
-from lesion.schema.fields import field
+from lesion.schema import OneOf, doc
 from lesion.tasks.base import Split
 
 ENGLISH = 'The  referendum , which he called "historic" , won\'t be held on Friday in New\tYork .\n'
@@ -27,7 +28,7 @@ class Shout(Corruption):
     """Words are written in capitals, the first word first."""
 
     word, random = "shout", False
-    sign: str = field("what stands after them", "!", choices=("!", "?"))
+    sign: Annotated[str, OneOf(("!", "?")), doc("what stands after them")] = "!"
 
     def edits(
         self, words: Sequence[str], numbers: RandomNumbers, context: CorruptionContext

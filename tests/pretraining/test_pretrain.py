@@ -21,6 +21,7 @@ from lesion.pretraining.family import Pretraining, family
 from lesion.pretraining.initial import newborn
 from lesion.pretraining.learning import read_scores
 from lesion.pretraining.pretrain import _share, pretrain
+from lesion.schema import parameters
 
 WORDS = {
     "en": ["the", "king", "queen", "house", "is", "are", "old", "near", "of", "and", "saw"],
@@ -224,8 +225,10 @@ def test_an_unknown_key_and_a_missing_one_are_named() -> None:
     with pytest.raises(LesionError) as caught:
         family({"groups": {}, "vocabulry": 3}, "twins.yaml")
     assert str(caught.value) == (
-        "twins.yaml: vocabulry: unknown key. Did you mean vocabulary?\n"
-        "twins.yaml: files: missing; this key is needed."
+        f"twins.yaml: vocabulry: unknown key. Allowed: {', '.join(parameters(Pretraining))}. "
+        "Did you mean 'vocabulary'?\n"
+        "twins.yaml: files: is required (language -> {train: path, valid: path}; plain text, .gz "
+        "or .xz)."
     )
 
 

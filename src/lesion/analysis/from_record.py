@@ -9,7 +9,7 @@ import numpy as np
 from lesion.analysis.responses import Responses
 from lesion.errors import LesionError
 from lesion.record.record import Record
-from lesion.schema.fields import hint
+from lesion.schema import did_you_mean
 from lesion.study.comparison import Draws
 from lesion.study.specs import LesionSpec, ModelSpec
 from lesion.study.trials import INTACT, Trial
@@ -122,6 +122,6 @@ def _led_by(metric: str | None, metrics: Sequence[str]) -> tuple[str, ...]:
     if metric not in metrics:
         raise LesionError(
             f"compare.metric: must be one of {', '.join(metrics)}. Got {metric!r}."
-            f"{hint(metric, metrics)}"
+            f"{did_you_mean(metric, metrics)}"
         )
     return (metric, *(name for name in metrics if name != metric))

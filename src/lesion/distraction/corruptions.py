@@ -6,7 +6,7 @@ in `lesion list lesions`, and `edits` is what it does.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from lesion.distraction import wordlists
 from lesion.distraction.edits import (
@@ -22,8 +22,8 @@ from lesion.distraction.edits import (
 from lesion.distraction.keyboard import LAYOUTS, key_of, neighbours
 from lesion.distraction.wordlists import scaled
 from lesion.errors import LesionError
+from lesion.schema import Between, OneOf, doc
 from lesion.schema.entries import Entry, table
-from lesion.schema.fields import field
 
 PER = ("words", "characters")
 LANGUAGE = "language of the texts (default: the task's)"
@@ -73,12 +73,12 @@ class Corruption(Entry):
 class FromList(Corruption):
     """The base class of corruptions whose new words come from a list."""
 
-    words: str = field("list of the new words: a language of wordfreq, or a file", "en")
-    count: int = field(
-        "use only so many of the most frequent words", wordlists.ARTICLE_COUNT, at_least=1
+    words: Annotated[str, doc("list of the new words: a language of wordfreq, or a file")] = "en"
+    count: Annotated[int, Between(1), doc("use only so many of the most frequent words")] = (
+        wordlists.ARTICLE_COUNT
     )
-    matched: bool = field("new words are about as frequent as the text's", False)
-    language: str | None = field(LANGUAGE, None)
+    matched: Annotated[bool, doc("new words are about as frequent as the text's")] = False
+    language: Annotated[str | None, doc(LANGUAGE)] = None
 
     def context(self, language: str = "") -> CorruptionContext:
         """Both lists."""
@@ -93,11 +93,11 @@ class Insert(FromList):
     """Words of a list are inserted, at any place between the words."""
 
     word, source = "insert", "the article's distraction"
-    per: str = field(
-        "what a dose is a fraction of: the number of words, or of characters with spaces",
-        "words",
-        choices=PER,
-    )
+    per: Annotated[
+        str,
+        OneOf(PER),
+        doc("what a dose is a fraction of: the number of words, or of characters with spaces"),
+    ] = "words"
 
     @property
     def dose_label(self) -> str:
@@ -183,7 +183,7 @@ class Typo(Corruption):
     """One letter of a word is typed with a neighbouring key."""
 
     word, source = "typo", "Belinkov and Bisk 2018 (keyboard typo)"
-    language: str | None = field(LANGUAGE + ", which selects the keyboard", None)
+    language: Annotated[str | None, doc(LANGUAGE + ", which selects the keyboard")] = None
 
     def context(self, language: str = "") -> CorruptionContext:
         """The language of the keyboard."""
@@ -253,8 +253,12 @@ class CodeSwitch(FromList):
 
     word = "code-switch"
     example: ClassVar[Mapping[str, Any]] = {"words": "fr"}
-    words: str = field("list of the new words: another language of wordfreq, or a file", "")
-    matched: bool = field("the new word has the rank of the old one; otherwise any word", True)
+    words: Annotated[str, doc("list of the new words: another language of wordfreq, or a file")] = (
+        ""
+    )
+    matched: Annotated[
+        bool, doc("the new word has the rank of the old one; otherwise any word")
+    ] = True
 
     def context(self, language: str = "") -> CorruptionContext:
         """Both lists, of two languages."""

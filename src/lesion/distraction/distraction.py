@@ -25,7 +25,7 @@ from lesion.distraction.wound import (
     mask_token,
 )
 from lesion.errors import LesionError
-from lesion.schema import fields
+from lesion.schema import shortened
 from lesion.schema.entries import choose
 from lesion.tasks.base import Split
 
@@ -166,17 +166,6 @@ def _corruption(distraction: Any, parameters: Mapping[str, Any]) -> Corruption:
     if not isinstance(corruption, Corruption):
         raise LesionError(
             f"distraction: must be one of {', '.join(CORRUPTIONS)}, or an object of a class "
-            f"derived from Corruption. Got {fields.show(corruption)}."
+            f"derived from Corruption. Got {shortened(corruption)}."
         )
-    return corruption if isinstance(distraction, str) else _checked(corruption)
-
-
-def _checked(corruption: Corruption) -> Corruption:
-    """A user's object; its values are held against the fields of its class, as a study's are."""
-    parts = corruption.parameters().values()
-    problems: list[str] = []
-    if all("doc" in part.metadata for part in parts):
-        fields.read(type(corruption), fields.plain(corruption), "", problems)
-    if problems:
-        raise LesionError("\n".join(problems))
     return corruption

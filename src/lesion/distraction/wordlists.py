@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 
 from lesion.errors import LesionError
-from lesion.schema.fields import hint
+from lesion.schema import did_you_mean
 
 ARTICLE_COUNT = 194_434  # words in the list of the article, English
 MIN_RANKS = 10  # the fewest ranks that count as similar
@@ -98,7 +98,7 @@ def load(source: str, count: int = ARTICLE_COUNT) -> WordList:
     _wordfreq()
     raise LesionError(
         f"words: must be a language ({', '.join(known)}) or a file with one word a line. "
-        f"Got {source!r}.{hint(source, known)}"
+        f"Got {source!r}.{did_you_mean(source, known)}"
     )
 
 

@@ -4,9 +4,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lesion.errors import LesionError
 from lesion.outputs import make_folder
-from lesion.study.files import read_yaml
+from lesion.schema.yaml_files import read_file
 
 if TYPE_CHECKING:
     from lesion.pretraining.pretrain import Progress
@@ -40,10 +39,8 @@ def pretrain_family(
     from lesion.scoring.device import one_thread
 
     path, folder = Path(config), Path(out)
-    described = read_yaml(path)
-    if not isinstance(described, dict):
-        raise LesionError(f"{path}: must be a mapping of keys.")
-    config_ = family(described, path.name)
+    described = read_file(path)
+    config_ = family(described.value, described)
     make_folder(folder, "--out")
     with one_thread(check_device(device)):
         made = pretrain(
