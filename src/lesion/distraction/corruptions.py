@@ -253,12 +253,8 @@ class CodeSwitch(FromList):
 
     word = "code-switch"
     example: ClassVar[Mapping[str, Any]] = {"words": "fr"}
-    words: Annotated[str, doc("list of the new words: another language of wordfreq, or a file")] = (
-        ""
-    )
-    matched: Annotated[
-        bool, doc("the new word has the rank of the old one; otherwise any word")
-    ] = True
+    words: Annotated[str, doc("list of the new words: another language, or a file")] = ""
+    matched: Annotated[bool, doc("new words have the ranks of the old ones")] = True
 
     def context(self, language: str = "") -> CorruptionContext:
         """Both lists, of two languages."""
