@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 import lesion
+from lesion.analysis import health
 from lesion.errors import LesionError
 from lesion.running import rounds
 from lesion.study.comparison import Draws
@@ -22,7 +23,7 @@ def small(tmp_path, tiny_bert):
 @pytest.fixture(autouse=True)
 def learned(monkeypatch):
     """A random model never learned; these tests are about what is run for one that did."""
-    monkeypatch.setattr("lesion.analysis.health._never_learned", lambda r, main: None)
+    monkeypatch.delitem(health.DIAGNOSES, "never learned")
 
 
 def rows(run) -> list:

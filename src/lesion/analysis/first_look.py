@@ -27,8 +27,8 @@ def first_look(
         doses=np.zeros(1), outputs=outputs[None, None, None], seeds=(seed,), draws=(0,), **about,
     )  # fmt: skip
     main = replicate(responses, weights_of(responses, study_seed))[responses.metrics[0]]
-    for found in health.diagnose(responses, main):
-        if found.name in ("never learned", "not finite"):
-            return found.message, False
+    for finding in health.diagnose(responses, main):
+        if finding.excludes:
+            return finding.message, False
     score, metric = float(main.value[0]), main.metric
     return f"{responses.model}: intact {metric} {score:.3f} (chance {main.chance:.3f})", True

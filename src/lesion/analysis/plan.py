@@ -95,7 +95,7 @@ def _healthy(
     for one in found:
         metric = one.metrics[0]
         main = bootstrap.replicate(one, weights_of(one, seed, replicates), [metric])[metric]
-        if not any(d.severity == "exclude" for d in health.diagnose(one, main)):
+        if not any(d.excludes for d in health.diagnose(one, main)):
             kept.append((one, sampled(one.doses, main)))
     return kept
 

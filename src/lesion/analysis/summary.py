@@ -7,7 +7,7 @@ import numpy as np
 
 from lesion.analysis import bootstrap, curves, health, kinds, scores
 from lesion.analysis.bootstrap import Replicates, Weights
-from lesion.analysis.health import Diagnosis
+from lesion.analysis.diagnosis import Finding
 from lesion.analysis.responses import Responses
 from lesion.analysis.sampled import (
     Sampled,
@@ -64,7 +64,7 @@ class Analysis(NamedTuple):
     initial_slope: Estimate
     steepness: Estimate
     shares: dict[str, float]  # level -> part of the variance of the area
-    diagnoses: tuple[Diagnosis, ...]
+    diagnoses: tuple[Finding, ...]
     sampled: Sampled  # the replicates of skill
     gain: Sampled  # those of the intact score above chance
     steep: Sampled  # those of steepness
@@ -74,7 +74,7 @@ class Analysis(NamedTuple):
     @property
     def excluded(self) -> tuple[str, ...]:
         """Names of the diagnoses that leave this model out of verdicts."""
-        return tuple(d.name for d in self.diagnoses if d.severity == "exclude")
+        return tuple(d.name for d in self.diagnoses if d.excludes)
 
 
 def analyse(

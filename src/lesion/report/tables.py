@@ -7,6 +7,7 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
+from lesion.analysis.diagnosis import SEVERITIES
 from lesion.record.cuts import Cuts, sentences
 from lesion.report.numbers import bare, short
 
@@ -44,7 +45,8 @@ def _task_table(task: str, analyses: "Sequence[Analysis]") -> Table:
     sick = any(one.diagnoses for one in analyses)
     if sick:
         table.add_column("")
-        table.caption = "✗ left out of verdicts, ! warning, · note: see below"
+        marks = ", ".join(f"{s.mark} {s.meaning}" for s in SEVERITIES.values())
+        table.caption = f"{marks}: see below"
         table.caption_justify = "left"
     for lesion in dict.fromkeys(one.lesion for one in analyses):
         table.add_row(Text(lesion, style="bold"))
@@ -67,18 +69,18 @@ def _cells(one: "Analysis") -> tuple[Text | str, ...]:
 
 
 def _health(one: "Analysis") -> Text:
-    """The gravest of a model's diagnoses, as a sign."""
-    graves = {found.severity for found in one.diagnoses}
-    signs = {"exclude": ("✗", "yellow"), "warning": ("!", "yellow"), "note": ("·", "dim")}
-    return Text(*next((sign for grave, sign in signs.items() if grave in graves), ("", "")))
+    """The mark of the most severe finding on a model."""
+    severities = {finding.severity for finding in one.diagnoses}
+    marks = ((s.mark, s.style) for name, s in SEVERITIES.items() if name in severities)
+    return Text(*next(marks, ("", "")))
 
 
 def diagnoses(analyses: "Sequence[Analysis]") -> list[Text]:
     """What is wrong with models, a sentence or more each, said once."""
-    found = dict.fromkeys((d.name, d.message, d.severity) for a in analyses for d in a.diagnoses)
+    findings = {(d.name, d.message, d.severity): d for a in analyses for d in a.diagnoses}
     return [
-        Text.assemble((f"{name}: ", "yellow" if severity == "exclude" else "dim"), message)
-        for name, message, severity in found
+        Text.assemble((f"{d.name}: ", "yellow" if d.excludes else "dim"), d.message)
+        for d in findings.values()
     ]
 
 

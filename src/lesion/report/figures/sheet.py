@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lesion.analysis.health import DIAGNOSES
 from lesion.errors import LesionError
 from lesion.report.figures.style import DASHES, PALETTE, SOFT
 
@@ -33,14 +34,8 @@ LABELS = {
     "skill": "skill (1 intact, 0 chance)",
 }
 DOSE = "dose: fraction of units destroyed"
-# What is wrong with a curve, and the sign that says so at the dose where it begins.
-SIGNS = {
-    "never learned": "X",
-    "constant": "s",
-    "bimodal": "D",
-    "improves under damage": "^",
-    "not finite": "P",
-}
+# Diagnosis -> the marker of matplotlib at the dose where it begins.
+SIGNS = {name: diagnosis.sign for name, diagnosis in DIAGNOSES.items() if diagnosis.sign}
 
 
 @dataclass(frozen=True)
