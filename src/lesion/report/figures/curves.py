@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from lesion.report.figures.sheet import Sheet, label
-from lesion.report.figures.style import INK, empty_figure
+from lesion.report.figures.chart import Chart, RunData
+from lesion.report.figures.sheet import FigureData, label
+from lesion.report.figures.style import INK, empty_figure, file_name
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+
+MAX_COLUMNS = 6  # lesions in one row; a task with more has a grid (`grid.py`)
 
 
 def curve_figure(
@@ -37,8 +40,8 @@ def curve_figure(
             curve there, and models left out of verdicts are said to be.
     """
     metrics = (metric,) if isinstance(metric, str) else tuple(metric)
-    sheet = Sheet.of(curves, task, metrics, summary, doses, diagnoses)
-    lesions = list(dict.fromkeys(sheet.data["lesion"]))
+    shown = FigureData.of(curves, task, metrics, summary, doses, diagnoses)
+    lesions = list(dict.fromkeys(shown.data["lesion"]))
     size = (max(5.2, 1.2 + 3.7 * len(lesions)), 1.1 + 2.9 * len(metrics))
     with empty_figure(size) as figure:
         grid = figure.subplots(
@@ -46,11 +49,26 @@ def curve_figure(
         )
         for row, name in zip(grid, metrics, strict=True):
             for axes, lesion in zip(row, lesions, strict=True):
-                sheet.draw(axes, lesion, name)
+                shown.draw(axes, lesion, name)
             row[0].set_ylabel(label(name))
         for axes, lesion in zip(grid[0], lesions, strict=True):
             axes.set_title(lesion, loc="left", fontsize=10.5, fontweight="bold", color=INK)
         for axes, lesion in zip(grid[-1], lesions, strict=True):
-            axes.set_xlabel(sheet.dose_label(lesion))
-        sheet.legend(figure)
+            axes.set_xlabel(shown.dose_label(lesion))
+        shown.legend(figure)
     return figure
+
+
+def _draw(data: RunData) -> Iterator[tuple[str, Figure]]:
+    for task in data.tasks():
+        if len(data.lesions(task)) <= MAX_COLUMNS:
+            metrics = data.shown_metrics(task)
+            frames = data.summary, data.dose_labels, data.diagnoses
+            yield file_name(task), curve_figure(data.curves, task, metrics, *frames)
+
+
+CURVES = Chart(
+    name="curves",
+    doc="a figure a task with few lesions: a column a lesion, a row a metric",
+    draw=_draw,
+)

@@ -7,12 +7,12 @@ from `analysis.meta`; nothing is computed here.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lesion.report.figures.chart import Chart, RunData
 from lesion.report.figures.style import GRID, INK, PALETTE, SOFT, empty_figure
 
 if TYPE_CHECKING:
@@ -52,16 +52,6 @@ def forest_figure(verdicts: Sequence[Verdict], metas: Sequence[Meta]) -> Figure:
         _labels(panels[0], places, rows)
         _legend(figure, metas)
     return figure
-
-
-def write_forest(
-    verdicts: Sequence[Verdict], metas: Sequence[Meta], folder: Path | str
-) -> list[Path]:
-    """`folder`/forest.png and .svg, of the pairs with at least three comparisons."""
-    from lesion.report.figures.style import save
-
-    shown = [one for one in metas if one.effects >= LEAST]
-    return save(forest_figure(verdicts, shown), Path(folder) / "forest") if shown else []
 
 
 def _places(verdicts: Sequence[Verdict]) -> tuple[Places, int]:
@@ -166,3 +156,16 @@ def _legend(figure: Figure, metas: Sequence[Meta]) -> None:
         title="Difference of retained area, 95% intervals", handlelength=2.2, alignment="left",
         title_fontproperties={"weight": "bold", "size": 12},
     )  # fmt: skip
+
+
+def _draw(data: RunData) -> Iterator[tuple[str, Figure]]:
+    shown = [meta for meta in data.metas if meta.effects >= LEAST]
+    if shown:
+        yield "forest", forest_figure(data.verdicts, shown)
+
+
+FOREST = Chart(
+    name="forest",
+    doc="one figure: every comparison of the pairs that have three or more, with their summaries",
+    draw=_draw,
+)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-DECADES = 1000  # largest dose by smallest from which on the axis is logarithmic
+LOG_AXIS_RATIO = 1000  # largest dose by smallest from which on the axis is logarithmic
 
 LABELS = {
     "accuracy": "accuracy",
@@ -39,7 +39,7 @@ SIGNS = {name: diagnosis.sign for name, diagnosis in DIAGNOSES.items() if diagno
 
 
 @dataclass(frozen=True)
-class Sheet:
+class FigureData:
     """What the figures of one task are drawn from.
 
     Attributes:
@@ -49,7 +49,7 @@ class Sheet:
         doses: lesion -> label of its dose axis, such as "dose: fraction of weights destroyed".
         diagnoses: from `analysis.frames.diagnosis_frame`; each that has a dose is a sign on its
             curve there, and models left out of verdicts are said to be.
-        looks: model -> colour, dash and label.
+        styles: model -> colour, dash and label.
     """
 
     task: str
@@ -57,7 +57,7 @@ class Sheet:
     summary: pd.DataFrame | None
     doses: Mapping[str, str]
     diagnoses: pd.DataFrame | None
-    looks: Mapping[str, Mapping[str, Any]]
+    styles: Mapping[str, Mapping[str, Any]]
 
     @classmethod
     def of(
@@ -68,7 +68,7 @@ class Sheet:
         summary: pd.DataFrame | None,
         doses: Mapping[str, str] | None,
         diagnoses: pd.DataFrame | None,
-    ) -> Sheet:
+    ) -> FigureData:
         """The parts of the frames that are about one task.
 
         Raises:
@@ -79,17 +79,17 @@ class Sheet:
             frame if frame is None else frame[frame["task"] == task]
             for frame in (summary, diagnoses)
         )
-        return cls(task, data, mine, doses or {}, found, _looks(data, _left_out(data, found)))
+        return cls(task, data, mine, doses or {}, found, _styles(data, _left_out(data, found)))
 
     def draw(self, axes: Axes, lesion: str, metric: str) -> None:
         """The curves of all models under one lesion."""
         panel = self.data[self.data["lesion"] == lesion]
-        _draw_curves(axes, panel, metric, self.looks)
+        _draw_curves(axes, panel, metric, self.styles)
         if self.summary is not None:
-            _draw_d50(axes, self.summary[self.summary["lesion"] == lesion], self.looks)
+            _draw_d50(axes, self.summary[self.summary["lesion"] == lesion], self.styles)
         if self.diagnoses is not None:
             found = self.diagnoses[self.diagnoses["lesion"] == lesion]
-            _draw_signs(axes, panel, metric, found, self.looks)
+            _draw_signs(axes, panel, metric, found, self.styles)
 
     def dose_label(self, lesion: str) -> str:
         """What the dose axis of a lesion says."""
@@ -99,7 +99,7 @@ class Sheet:
         """Above all panels: the task, and what lines and signs mean."""
         from matplotlib.lines import Line2D
 
-        inks = sorted(self.looks.values(), key=lambda look: PALETTE.index(look["color"]))
+        inks = sorted(self.styles.values(), key=lambda look: PALETTE.index(look["color"]))
         handles = [Line2D([], [], linewidth=1.8, **look) for look in inks]
         handles.append(Line2D([], [], color=SOFT, linestyle=(0, (1, 2.2)), label="chance"))
         if self.summary is not None:
@@ -147,12 +147,12 @@ def _left_out(data: pd.DataFrame, found: pd.DataFrame | None) -> set[str]:
     return {model for model, rows in out.groupby("model") if set(rows["lesion"]) == lesions[model]}
 
 
-def _looks(data: pd.DataFrame, left_out: set[str]) -> dict[str, dict[str, Any]]:
+def _styles(data: pd.DataFrame, left_out: set[str]) -> dict[str, dict[str, Any]]:
     """model -> colour and dash: with groups, a colour a group and a dash a model in it."""
     who = data[["model", "group"]].drop_duplicates("model")
     named = who["group"].dropna()
     grouped = bool(named.duplicated().any())  # a group of one needs no colour of its own
-    looks: dict[str, dict[str, Any]] = {}
+    styles: dict[str, dict[str, Any]] = {}
     families: dict[str, int] = {}
     for model, group in zip(who["model"], who["group"], strict=True):
         family = f"group {group}" if grouped and isinstance(group, str) else f"model {model}"
@@ -161,20 +161,20 @@ def _looks(data: pd.DataFrame, left_out: set[str]) -> dict[str, dict[str, Any]]:
         families[family] += 1
         if not grouped:
             dash = hue // len(PALETTE)  # colours used up: the next round is dashed
-        looks[model] = {
+        styles[model] = {
             "color": PALETTE[hue % len(PALETTE)],
             "linestyle": DASHES[dash % len(DASHES)],
             "label": (f"{model} ({group})" if grouped and isinstance(group, str) else model)
             + (", left out" if model in left_out else ""),
         }
-    return looks
+    return styles
 
 
-def _draw_curves(axes: Axes, panel: pd.DataFrame, metric: str, looks: Mapping[str, Any]) -> None:
+def _draw_curves(axes: Axes, panel: pd.DataFrame, metric: str, styles: Mapping[str, Any]) -> None:
     for model, line in panel.groupby("model", sort=False):
-        look, dose = looks[model], line["dose"].to_numpy(float)
+        look, dose = styles[model], line["dose"].to_numpy(float)
         value, lo, hi = (drawable(line, f"{metric}{end}") for end in ("", "_lo", "_hi"))
-        alpha = 0.17 if len(looks) <= 2 else 0.10  # many bands on one another turn to mud
+        alpha = 0.17 if len(styles) <= 2 else 0.10  # many bands on one another turn to mud
         axes.fill_between(dose, lo, hi, color=look["color"], alpha=alpha, linewidth=0)
         axes.plot(dose, value, linewidth=1.8, solid_capstyle="round", **look)
         axes.plot(dose[:1], value[:1], "o", color=look["color"], markersize=5.5, clip_on=False,
@@ -185,7 +185,7 @@ def _draw_curves(axes: Axes, panel: pd.DataFrame, metric: str, looks: Mapping[st
     axes.set_xlim(0, top)
     axes.margins(y=0.06)
     rate = float(panel["dose"].where(panel["dose"] > 0).min())
-    if top / rate >= DECADES:  # error rates: decades, with the intact model before the first
+    if top / rate >= LOG_AXIS_RATIO:  # error rates: decades, with the intact model before the first
         axes.set_xscale("symlog", linthresh=rate)
 
 
@@ -195,20 +195,20 @@ def drawable(line: pd.DataFrame, column: str) -> np.ndarray:
     return np.where(np.isfinite(values), values, np.nan)
 
 
-def _draw_d50(axes: Axes, summary: pd.DataFrame, looks: Mapping[str, Any]) -> None:
+def _draw_d50(axes: Axes, summary: pd.DataFrame, styles: Mapping[str, Any]) -> None:
     floor = axes.get_xaxis_transform()
     for model, dose in zip(summary["model"], summary["d50"], strict=True):
-        if model in looks and np.isfinite(dose):
+        if model in styles and np.isfinite(dose):
             axes.plot([dose, dose], [0, 0.055], transform=floor, linewidth=2.6,
-                      color=looks[model]["color"], solid_capstyle="butt", zorder=5)  # fmt: skip
+                      color=styles[model]["color"], solid_capstyle="butt", zorder=5)  # fmt: skip
 
 
 def _draw_signs(
-    axes: Axes, panel: pd.DataFrame, metric: str, diagnoses: pd.DataFrame, looks: Mapping[str, Any]
+    axes: Axes, panel: pd.DataFrame, metric: str, diagnoses: pd.DataFrame, styles: Mapping[str, Any]
 ) -> None:
     for found in diagnoses.dropna(subset="dose")[::-1].itertuples():  # the gravest on top
         here = panel[(panel["model"] == found.model) & np.isclose(panel["dose"], found.dose)]
         if found.name in SIGNS and len(here):
             axes.plot(here["dose"], drawable(here, metric), SIGNS[found.name], markersize=6.5,
-                      color="white", markeredgecolor=looks[found.model]["color"],
+                      color="white", markeredgecolor=styles[found.model]["color"],
                       markeredgewidth=1.4, clip_on=False, zorder=6)  # fmt: skip

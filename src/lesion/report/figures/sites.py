@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lesion.analysis.sites import WHOLE
-from lesion.report.figures.style import INK, empty_figure, file_name, save
+from lesion.report.figures.chart import Chart, RunData
+from lesion.report.figures.style import INK, empty_figure, file_name
 from lesion.words import PARTS
 
 if TYPE_CHECKING:
@@ -62,17 +62,6 @@ def site_figure(one: SiteMap) -> Figure:
         _colour_bar(figure, mesh, grid)
         _title(figure, one, models)
     return figure
-
-
-def write_site_figures(maps: Sequence[SiteMap], folder: Path | str) -> list[Path]:
-    """`folder`/<task>-<lesion>-sites.png and .svg for each map; returns the paths."""
-    written, alike = [], Counter[str]()
-    for one in maps:
-        name = f"{file_name(f'{one.task}-{one.lesion}')}-sites"
-        alike[name] += 1  # "heads, all" and "heads (all)" make the same name
-        path = Path(folder) / (name if alike[name] == 1 else f"{name}-{alike[name]}")
-        written += save(site_figure(one), path)
-    return written
 
 
 def _parts(cells: pd.DataFrame) -> list[str]:
@@ -155,3 +144,19 @@ def _title(figure: Figure, one: SiteMap, models: Sequence[str]) -> None:
     figure.legend(handles=[], loc="outside upper left", frameon=False, alignment="left",
                   title=f"{one.task}: {what}{mean}",
                   title_fontproperties={"weight": "bold", "size": 11})  # fmt: skip
+
+
+def _draw_all(data: RunData) -> Iterator[tuple[str, Figure]]:
+    same_name = Counter[str]()
+    for site_map in data.maps:
+        name = f"{file_name(f'{site_map.task}-{site_map.lesion}')}-sites"
+        same_name[name] += 1  # "heads, all" and "heads (all)" make the same name
+        number = same_name[name]
+        yield name if number == 1 else f"{name}-{number}", site_figure(site_map)
+
+
+SITES = Chart(
+    name="sites",
+    doc="a figure a task and lesion that destroys sites unequally: heat maps of the shares",
+    draw=_draw_all,
+)
