@@ -5,7 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lesion.analysis.from_record import responses
+from lesion.analysis.from_record import load_responses
 from lesion.errors import LesionError
 from lesion.outputs import writing
 from lesion.record import cuts
@@ -40,7 +40,7 @@ class Run:
         """One element per model, task and lesion, see `lesion.analysis.summary`."""
         from lesion.analysis.summary import analyse
 
-        return analyse(responses(self.record), seed=self.study.seed)
+        return analyse(load_responses(self.record), seed=self.study.seed)
 
     @cached_property
     def verdicts(self) -> "list[Verdict]":

@@ -37,7 +37,7 @@ def test_a_comparison_is_a_row_under_its_lesion_in_the_table_of_its_task():
         assert words[5] == f"{verdict.p_holm:.3f}"
         assert verdict.outcome == "cannot tell" or row.endswith(verdict.answer)
     below = " ".join(rows[8:])
-    assert below.startswith("difference: of retained area, the second less the first")
+    assert below.startswith("difference: of retained area, the second minus the first")
     assert "p: after Holm's correction over the study's 6 comparisons." in below
 
 
@@ -47,7 +47,7 @@ def test_the_table_fits_eighty_columns_and_says_in_short_what_would_settle_a_com
     assert open_ones
     text = " ".join(printed(*verdict_tables(found)).split())
     assert "…" not in text
-    assert text.count("five times as many of every source") == 1
+    assert text.count("five times as many models, draws and examples would be.") == 1
     for verdict in open_ones:
         assert f"cannot tell: {verdict.brief}" in text
         assert verdict.settle not in text

@@ -65,7 +65,7 @@ def test_rounds_begin_coarse_and_end_with_a_complete_table(small, tmp_path):
     first = rounds.aim_of(small, small.lesions[0])
     by_lesion = {one.lesion: one for one in run.analyses}
     weights, pruning = by_lesion["weights"], by_lesion["pruning"]
-    assert set(rounds.first_plan(first).doses) <= set(weights.doses.tolist())
+    assert set(rounds.first_grid(first).doses) <= set(weights.doses.tolist())
     assert len(weights.doses) * len(weights.draws) < 51 * 6
     assert len(pruning.draws) == 1
     done, total = run.progress()

@@ -1,4 +1,4 @@
-"""What can be said of a model before any damage: its intact score against chance."""
+"""The intact score of a model against chance, before any damage."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from lesion.analysis.responses import Responses
 from lesion.analysis.sampled import weights_of
 
 
-def first_look(
+def intact_summary(
     model: str,
     seed: int,
     task: str,
@@ -16,7 +16,7 @@ def first_look(
     outputs: np.ndarray,
     study_seed: int = 0,
 ) -> tuple[str, bool]:
-    """A sentence on an intact model, and whether it learned its task.
+    """A sentence on an intact model, and whether verdicts can be drawn from it.
 
     Args:
         about: kind, metrics, classes and labels of the task, as `Record.task` gives them.

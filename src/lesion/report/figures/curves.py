@@ -1,4 +1,4 @@
-"""Dose-response curves of one task: a column a lesion, a row a metric."""
+"""Dose-response curves of one task: a column per lesion, a row per metric."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ def curve_figure(
     doses: Mapping[str, str] | None = None,
     diagnoses: pd.DataFrame | None = None,
 ) -> Figure:
-    """Dose-response curves of one task: a column a lesion, a row a metric, a line a model.
+    """Dose-response curves of one task: a column per lesion, a row per metric, a line per model.
 
     A circle marks the intact score, the band is the interval at each dose, the dotted line is the
-    best constant answer, and a tick on the floor is the D50 of the main metric (from `summary`).
-    Models of one group share a colour and differ in dash.
+    best constant answer, and a tick on the dose axis is the D50 of the main metric (from
+    `summary`). Models of one group share a colour and differ in dash.
 
     Args:
         curves: from `analysis.frames.curve_frame`.
-        task: which task.
-        metric: a metric, "skill", or several: one row each.
+        task: its name.
+        metric: a metric, "skill", or several, one row each.
         summary: from `analysis.frames.summary_frame`; without it there are no D50 ticks.
         doses: lesion -> label of its dose axis, such as "dose: fraction of weights destroyed".
-        diagnoses: from `analysis.frames.diagnosis_frame`; each that has a dose is a sign on its
-            curve there, and models left out of verdicts are said to be.
+        diagnoses: from `analysis.frames.diagnosis_frame`; each with a dose is a sign on its curve
+            at this dose, and the legend names the models that verdicts leave out.
     """
     metrics = (metric,) if isinstance(metric, str) else tuple(metric)
     shown = FigureData.of(curves, task, metrics, summary, doses, diagnoses)
@@ -69,6 +69,6 @@ def _draw(data: RunData) -> Iterator[tuple[str, Figure]]:
 
 CURVES = Chart(
     name="curves",
-    doc="a figure a task with few lesions: a column a lesion, a row a metric",
+    doc="one figure per task with few lesions: a column per lesion, a row per metric",
     draw=_draw,
 )

@@ -1,4 +1,4 @@
-"""All lesions of a task side by side: a panel each, the most harmful first."""
+"""All lesions of a task side by side: a panel per lesion, the most harmful first."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ def lesion_grid(
     doses: Mapping[str, str] | None = None,
     diagnoses: pd.DataFrame | None = None,
 ) -> Figure:
-    """Dose-response curves of one metric, a panel a lesion, by retained area.
+    """Dose-response curves of one metric, a panel per lesion, in order of retained area.
 
-    Panels are as in `figures.curve_figure`. Of a single model, the curves of all other lesions
-    with the same range of doses stand behind in grey, so that every panel is read against all.
+    Panels are as in `curves.curve_figure`. With a single model, each panel also has the curves of
+    all other lesions with the same range of doses in grey, for comparison.
 
     Args:
         curves: from `analysis.frames.curve_frame`.
-        task, metric: which.
+        task, metric: their names.
         summary: from `analysis.frames.summary_frame`.
         doses: lesion -> label of its dose axis.
-        diagnoses: as of `figures.curve_figure`.
+        diagnoses: as in `curves.curve_figure`.
     """
     shown = FigureData.of(curves, task, (metric,), summary, doses, diagnoses)
     order = _by_area(summary[summary["task"] == task])
@@ -66,9 +66,9 @@ def _by_area(summary: pd.DataFrame) -> list[str]:
 
 
 def _draw_others(axes: Axes, data: pd.DataFrame, lesion: str, metric: str) -> None:
-    mine = _range(data, lesion)
+    shared = _range(data, lesion)
     for other, line in data.groupby("lesion", sort=False):
-        if other != lesion and _range(data, other) == mine:
+        if other != lesion and _range(data, other) == shared:
             values = drawable(line, metric)
             axes.plot(
                 line["dose"].to_numpy(float), values, color=BACKGROUND, linewidth=0.7, zorder=1
@@ -94,6 +94,6 @@ def _draw(data: RunData) -> Iterator[tuple[str, Figure]]:
 
 GRID = Chart(
     name="grid",
-    doc="a figure a metric of a task with many lesions: a panel a lesion",
+    doc="one figure per metric of a task with many lesions: a panel per lesion",
     draw=_draw,
 )
