@@ -129,7 +129,7 @@ def test_a_dissociation_is_a_sentence():
         "BERT", ("first", "last"), ("a", "b"), (flat, flat), flat, (0.1, 0.9), 0.01, 0.02, "yes"
     )
     assert printed(*remarks([], [one]), width=200).strip() == (
-        "BERT, first x last: yes (at equal severity, a less b differs by +0.100 [+.050, +.150] "
+        "BERT, first x last: yes (at equal severity, a minus b differs by +0.100 [+.050, +.150] "
         "between the lesions)"
     )
 
@@ -175,7 +175,7 @@ def pooled(**changed):
 def test_a_summary_is_a_sentence_with_its_heterogeneity_and_scope():
     text = printed(*over_all([pooled(), pooled(a="C")]), width=400)
     assert (
-        "Over 6 comparisons (2 tasks x 3 lesions), B less A is +0.100 [+.020, +.180] on average: "
+        "Over 6 comparisons (2 tasks x 3 lesions), B minus A is +0.100 [+.020, +.180] on average: "
         "B retains more. Heterogeneity: true differences vary by a standard deviation of 0.050 "
         "(task 0.040, beyond 0.030; I² 44%); one more would be in [-.100, +.300]."
     ) in text

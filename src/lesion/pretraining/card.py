@@ -1,4 +1,4 @@
-"""The model card of a twin: YAML front matter for machines, a page for people."""
+"""The model card of a twin: YAML front matter and a page of text."""
 
 import json
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
-"""What a family of twins is: its groups, its texts, its architecture and its training.
+"""The configuration of a twin family: its groups, texts, architecture and training.
 
-Reads no YAML and trains nothing: a mapping in, a checked `Pretraining` out.
+This file reads no YAML and trains nothing. It turns a mapping into a checked `Pretraining`.
 """
 
 import difflib
@@ -17,7 +17,7 @@ from lesion.pretraining.primer_words import PRIMERS
 Groups = dict[str, tuple[str, ...]]
 Files = dict[str, dict[str, str]]
 
-# Fields that do not touch a twin's weights, or are its languages and seed.
+# Fields that do not change a twin's weights, or that give its languages and seed.
 UNRELATED = ("groups", "seeds", "files", "credit", "checkpoint_every", "evaluate_every", "held_out")
 
 
@@ -45,15 +45,15 @@ class Pretraining:
     files: Files  # language -> {train: path, valid: path}; plain text, .gz or .xz
     seeds: tuple[int, ...] = (0, 1, 2)
     vocabulary: int = 4_096  # pieces of the one tokenizer
-    tokenizer_characters: int = 15_000_000  # of each language, that the tokenizer is trained on
+    tokenizer_characters: int = 15_000_000  # of each language, for training the tokenizer
     layers: int = 4
     hidden: int = 128
     heads: int = 4
     intermediate: int = 256
-    positions: int = 128  # longest input that the model takes
-    initialisation: str = "neighbours"  # or "plain": see newborn.py
+    positions: int = 128  # the longest input
+    initialisation: str = "neighbours"  # or "plain": see initial.py
     deviation: float = 0.05  # standard deviation of the initial weights
-    tokens: int = 4_000_000  # read by every twin
+    tokens: int = 4_000_000  # of every twin's training
     primer_share: float = 0.0  # of the tokens, from sentences chosen for agreement: see primer.py
     primer_sentences: int = 200_000  # made of each language's text
     batch: int = 16  # sequences
@@ -64,10 +64,10 @@ class Pretraining:
     weight_decay: float = 0.01
     warmup: float = 0.025  # share of the steps
     decay: float = 0.6  # share of the steps, linear, at the end
-    held_out: int = 1_024  # sequences a language that the final scores are taken from
+    held_out: int = 1_024  # sequences per language for the final scores
     evaluate_every: int = 500_000  # tokens between two rows of the learning table
     checkpoint_every: int = 100_000  # tokens between two checkpoints
-    credit: str = ""  # whose texts these are, and their licence
+    credit: str = ""  # the authors of the texts, and their licence
 
     def __post_init__(self) -> None:
         """Check every field at once; see `_mistakes`."""
@@ -78,16 +78,16 @@ class Pretraining:
 
     @property
     def ordinary_steps(self) -> int:
-        """Steps of the optimiser that read ordinary text, rounded down to whole batches."""
+        """Steps of the optimiser on ordinary text, rounded down to whole batches."""
         ordinary = self.tokens * (1 - self.primer_share)
         return max(1, int(ordinary) // (self.batch * self.sequence_length))
 
     def masked_places(self, length: int) -> int:
-        """Masked tokens in a sequence of training of `length` tokens with [CLS] and [SEP]."""
+        """Masked tokens in a training sequence of `length` tokens, with [CLS] and [SEP]."""
         return max(1, round(self.masked * (length - 2)))
 
     def twins(self) -> list[Twin]:
-        """All twins, seed by seed, so that every group has its first one early."""
+        """All twins, seed by seed, so that every group has its first twin early."""
         return [
             Twin(f"{''.join(languages)}-{seed}", group, languages, seed)
             for seed in self.seeds
@@ -95,15 +95,15 @@ class Pretraining:
         ]
 
     def fingerprint(self, twin: Twin, tokenizer_sha256: str) -> str:
-        """Digest of all that decides a twin's weights; a checkpoint is bound to it."""
-        said = asdict(self)
+        """Digest of everything that decides a twin's weights; a checkpoint is bound to it."""
+        decisive = asdict(self)
         for unrelated in UNRELATED:
-            del said[unrelated]
-        text = json.dumps([said, twin.languages, twin.seed, tokenizer_sha256], sort_keys=True)
+            del decisive[unrelated]
+        text = json.dumps([decisive, twin.languages, twin.seed, tokenizer_sha256], sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def family(mapping: Mapping[str, Any], name: str = "config") -> Pretraining:
+def read_family(mapping: Mapping[str, Any], name: str = "config") -> Pretraining:
     """A `Pretraining` from plain values, as a YAML file gives them; `name` is for the messages."""
     known = [f.name for f in fields(Pretraining)]
     wrong = [
@@ -194,6 +194,6 @@ def _kinds(c: Pretraining) -> list[str]:
 
 
 def paths(config: Pretraining, base: Path, split: str) -> dict[str, Path]:
-    """The files of every language that some group reads; relative paths start at `base`."""
-    read = sorted({language for group in config.groups.values() for language in group})
-    return {language: base / config.files[language][split] for language in read}
+    """The files of every language of the groups; relative paths start at `base`."""
+    languages = sorted({language for group in config.groups.values() for language in group})
+    return {language: base / config.files[language][split] for language in languages}

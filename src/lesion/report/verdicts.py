@@ -102,7 +102,7 @@ def _over_all(meta: "Meta") -> Text:
     pooled, counts = meta.pooled, []
     for word, names in (("task", meta.tasks), ("lesion", meta.lesions)):
         counts.append(f"{len(names)} {word}{'s' if len(names) > 1 else ''}")
-    text = Text(f"Over {meta.effects} comparisons ({' x '.join(counts)}), {meta.b} less ")
+    text = Text(f"Over {meta.effects} comparisons ({' x '.join(counts)}), {meta.b} minus ")
     text.append(f"{meta.a} is {_signed(*pooled.mean)} on average: ")
     text.append(meta.answer, style="bold")
     text.append(
@@ -200,7 +200,7 @@ def _dissociation(d: "Dissociation") -> Text:
     text = Text.assemble((f"{d.model}, {' x '.join(d.lesions)}: ", "dim"), (d.answer, "bold"))
     if np.isfinite(d.interaction.value):
         text.append(
-            f" (at equal severity, {d.tasks[0]} less {d.tasks[1]} differs by "
+            f" (at equal severity, {d.tasks[0]} minus {d.tasks[1]} differs by "
             f"{_signed(*d.interaction)} between the lesions)"
         )
     return text
