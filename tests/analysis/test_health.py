@@ -185,8 +185,8 @@ def test_a_random_lesion_with_one_draw_gives_no_verdict(random, draws):
     if "one draw" in found:
         assert found["one draw"].severity == "exclude"
         assert found["one draw"].message == (
-            "deletion is random and has one draw on A: its intervals hold no variance of draws "
-            "and are too narrow, so that no verdict is drawn from it. Ask for more draws."
+            "deletion is random and has one draw on A: its intervals contain no variance of draws "
+            "and are too narrow. It is left out of verdicts. Use more draws."
         )
 
 

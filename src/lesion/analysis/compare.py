@@ -207,7 +207,7 @@ def _intact_difference(v: Verdict, gains: Sequence[Side]) -> dict:
     warning = (
         f"Intact on {v.task}, {v.a} is {a:.3f} and {v.b} {b:.3f} above chance ({v.metric}; "
         f"difference {gain.value:+.3f} [{gain.lo:+.3f}, {gain.hi:+.3f}]). Retained area is "
-        "relative to that: a weaker model that keeps all of little keeps 1."
+        "relative to this gain: a weaker model that loses nothing has 1."
     )
     return {"gains": gain, "warning": warning}
 

@@ -148,5 +148,5 @@ def _worded(d: Dissociation, p_double: float) -> Dissociation:
         answer = f"{more} hurts {a} more, against {b}, than the other lesion does (no double "
         answer += "dissociation)"
     else:
-        answer = "no interaction of lesion and task can be told"
+        answer = "no significant interaction of lesion and task"
     return d._replace(p_double=p_double, answer=answer)

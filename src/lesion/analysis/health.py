@@ -114,17 +114,17 @@ def _one_draw(curve: CurveData) -> Observation | None:
     if not r.random or len(r.draws) > 1 or len(r.doses) < 2:
         return None
     message = (
-        f"{r.lesion} is random and has one draw on {r.model}: its intervals hold no variance of "
-        "draws and are too narrow, so that no verdict is drawn from it. Ask for more draws."
+        f"{r.lesion} is random and has one draw on {r.model}: its intervals contain no variance of "
+        "draws and are too narrow. It is left out of verdicts. Use more draws."
     )
     return Observation(message, None, "exclude", {"draws": 1})
 
 
-# In a simulated population such intervals of the area held the true value in a third of the studies
+# In simulated studies such intervals of the area contained the true value in a third of the studies
 # (docs/statistics.md).
 ONE_DRAW = Diagnosis(
     name="one draw",
-    doc="the lesion is random and has a single draw: its intervals hold no variance of draws",
+    doc="the lesion is random and has a single draw: its intervals contain no variance of draws",
     severities=("exclude",),
     observe=_one_draw,
 )
@@ -177,8 +177,8 @@ def _bimodal(curve: CurveData) -> Observation | None:
         if second >= 2 or (second and second >= trials / 10):
             message = (
                 f"At dose {dose:g} of {r.lesion}, {r.model} collapses to different classes of "
-                f"{r.task} in different trials ({_split(r, chosen)}; {trials} in all): the mean of "
-                f"such trials is the score of none."
+                f"{r.task} in different trials ({_split(r, chosen)}; {trials} in all): no trial "
+                "has the mean score."
             )
             evidence = {
                 "classes": _named(r, chosen),
