@@ -186,8 +186,8 @@ def variances(levels: Mapping[str, Array]) -> dict[str, Array]:
         finite = np.isfinite(values)
         n = np.maximum(finite.sum(0), 1)
         clean = np.where(finite, values, 0.0)
-        away = np.where(finite, values - clean.sum(0) / n, 0.0)
-        spread = (away**2).sum(0) / np.maximum(n - 1, 1)
+        deviation = np.where(finite, values - clean.sum(0) / n, 0.0)
+        spread = (deviation**2).sum(0) / np.maximum(n - 1, 1)
         # Means of equal numbers differ in the last bits; this counts as no variance.
         noise = (np.abs(clean).max(0) * 1e-6) ** 2
         spread_by_level[level] = np.where(spread > noise, spread, 0.0)

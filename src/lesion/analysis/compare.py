@@ -254,9 +254,9 @@ def corrected(verdicts: Sequence[Verdict]) -> list[Verdict]:
         new = _with_outcome(verdict._replace(p_holm=float(p), comparisons=tested))
         if new.outcome == "cannot tell" and verdict.outcome in ("a", "b"):
             new = _with_remedy(new)
-            alone = f"Alone it would be a difference (p = {verdict.p:.3f}); among "
-            alone += f"{tested} comparisons it is not (p = {p:.3f})."
-            new = new._replace(settle=f"{alone} {new.settle}".strip())
+            sentence = f"Alone it would be a difference (p = {verdict.p:.3f}); among "
+            sentence += f"{tested} comparisons it is not (p = {p:.3f})."
+            new = new._replace(settle=f"{sentence} {new.settle}".strip())
         result.append(new)
     return result
 

@@ -101,8 +101,8 @@ def _components(first: Side, second: Side) -> tuple[VarianceComponent, ...]:
     components = []
     for level in PAIRED:
         members = min(side.members[level] for side in (first, second))
-        away = _variance(second.levels[level] - first.levels[level])
-        components.append(VarianceComponent(level, away, members))
+        variance = _variance(second.levels[level] - first.levels[level])
+        components.append(VarianceComponent(level, variance, members))
     for side in (first, second):
         seeds, models = _variance(side.levels["seeds"]), side.between
         if side.members["models"] > 1:

@@ -76,7 +76,7 @@ class CurveData:
     def class_shares(self) -> Array | None:
         """Share of each class in the answers of each trial, (seeds, draws, doses, classes).
 
-        None where the task has no classes, and where at least 99% of the labels are one class.
+        None if the task has no classes, or if at least 99% of the labels are one class.
         """
         r = self.responses
         predicted = kinds.KINDS[r.kind].answer

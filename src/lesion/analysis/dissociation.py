@@ -90,14 +90,14 @@ def _bias(doses: Array, a: Array, b: Array, severities: Array) -> Array:
     """Mean over severities of skill(a) - skill(b) at the dose of that severity: (...)."""
     if not len(severities):
         return np.full(np.shape(a)[:-1], np.nan)
-    smooth, away = curves.falling((a + b) / 2), a - b
+    smooth, difference = curves.falling((a + b) / 2), a - b
     total = np.zeros(np.shape(a)[:-1])
     for severity in severities:
         dose = np.minimum(curves.reached(doses, smooth, 1 - severity), doses[-1])
         after = np.clip(np.searchsorted(doses, np.nan_to_num(dose)), 1, len(doses) - 1)
         share = (dose - doses[after - 1]) / (doses[after] - doses[after - 1])
         low, high = (
-            np.take_along_axis(away, np.asarray(index)[..., None], -1)[..., 0]
+            np.take_along_axis(difference, np.asarray(index)[..., None], -1)[..., 0]
             for index in (after - 1, after)
         )
         total += low + share * (high - low)

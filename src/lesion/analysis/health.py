@@ -1,12 +1,12 @@
 """Diagnoses of a dose-response curve, each with its evidence, made before any verdict.
 
-`DIAGNOSES` is their table. A diagnosis is one object; the function that finds it stands above it.
+`DIAGNOSES` is their table. A diagnosis is one object; the function that finds it is above it.
 
 `never learned` looks at the main metric only, because verdicts do: skill divides by this gain. A
 cross-entropy above the prior's entropy does not convict a model whose accuracy is far above chance:
 fine-tuned models are often over-confident (Guo et al. 2017). A constant predictor gains exactly
-nothing in every replicate and is always found. A constant class shows nothing where the labels
-themselves are >= 99% one class: `constant` and `bimodal` are then not looked for.
+nothing in every replicate and is always found. A constant class is no sign of damage if the
+labels themselves are >= 99% one class: `constant` and `bimodal` are then not looked for.
 """
 
 import numpy as np

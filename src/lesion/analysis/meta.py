@@ -147,17 +147,17 @@ def _shares(verdict: Verdict, sides: Sequence[Sequence[Analysis]]) -> dict[Addre
     shares: dict[Address, Share] = {}
     damage = verdict.lesion.removesuffix(RECOVERED)
     for level, address in (("draws", damage), ("examples", verdict.task)):
-        away = areas(1, level) - areas(0, level)
-        shares[level, address] = Share(_centred(away), fewest(level, 0, 1))
+        difference = areas(1, level) - areas(0, level)
+        shares[level, address] = Share(_centred(difference), fewest(level, 0, 1))
     for n, (name, side) in enumerate(zip((verdict.a, verdict.b), sides, strict=True)):
         sign = 2 * n - 1
         if len(side) == 1:
-            away = sign * areas(n, "seeds")
-            shares["seeds", verdict.task, name] = Share(_centred(away), fewest("seeds", n))
+            area = sign * areas(n, "seeds")
+            shares["seeds", verdict.task, name] = Share(_centred(area), fewest("seeds", n))
             continue
         each = np.array([float(curves.retained_area(doses, skill.value)) for skill in skills[n]])
-        away = sign * (each - each.mean()) / np.sqrt(len(each) * (len(each) - 1))
-        shares["models", name] = Share(away, len(each), tuple(model.model for model in side))
+        deviation = sign * (each - each.mean()) / np.sqrt(len(each) * (len(each) - 1))
+        shares["models", name] = Share(deviation, len(each), tuple(model.model for model in side))
     return shares
 
 
@@ -184,9 +184,9 @@ def _centred(replicates: Array) -> Array:
     """Replicates scaled so that the sum of their squares is their variance; see `bootstrap`."""
     variance = float(bootstrap.variances({"": replicates})[""])
     finite = np.isfinite(replicates)
-    away = np.where(finite, replicates, 0.0)
-    away = np.where(finite, away - away.sum() / max(finite.sum(), 1), 0.0)
-    return away * (variance > 0) / np.sqrt(max(finite.sum() - 1, 1))
+    deviation = np.where(finite, replicates, 0.0)
+    deviation = np.where(finite, deviation - deviation.sum() / max(finite.sum(), 1), 0.0)
+    return deviation * (variance > 0) / np.sqrt(max(finite.sum() - 1, 1))
 
 
 def pool(

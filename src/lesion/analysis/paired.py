@@ -42,14 +42,14 @@ def at_dose(dose: float, a: Array, b: Array, seed: int = 0) -> PairedTest:
         dose: for the result.
         a, b: (examples,) share of trials in which each example was answered correctly.
     """
-    away = np.asarray(b, np.float64) - a
-    moved = away[np.abs(away) > 1e-9]
+    difference = np.asarray(b, np.float64) - a
+    moved = difference[np.abs(difference) > 1e-9]
     down, up = int((moved < 0).sum()), int((moved > 0).sum())
     if (np.abs(moved) == 1).all():
         p, method = mcnemar(down, up), "exact McNemar"
     else:
         p, method = _flipped(moved, seed), "sign flips"
-    return PairedTest(dose, float(away.mean()), p, down, up, method)
+    return PairedTest(dose, float(difference.mean()), p, down, up, method)
 
 
 def mcnemar(only_a: int, only_b: int) -> float:

@@ -27,7 +27,7 @@ ROW = 0.27  # inches
 FIRST, SECOND = PALETTE[:2]  # of the sides
 MARGIN = "#F1F2F4"
 
-Places = Mapping[tuple[str, str], int]  # (task, lesion) or (task, "") -> row
+RowOf = Mapping[tuple[str, str], int]  # (task, lesion) or (task, "") -> row
 
 
 def forest_figure(verdicts: Sequence[Verdict], metas: Sequence[Meta]) -> Figure:
@@ -41,37 +41,37 @@ def forest_figure(verdicts: Sequence[Verdict], metas: Sequence[Meta]) -> Figure:
         verdicts: from `compare.verdicts`.
         metas: from `meta.summaries` of them.
     """
-    places, rows = _places(verdicts)
+    row_of, rows = _rows(verdicts)
     size = (2.0 + 3.5 * len(metas), 1.95 + ROW * (rows + 2.2))
     with empty_figure(size) as figure:
         panels = figure.subplots(1, len(metas), squeeze=False, sharey=True, sharex=True)[0]
         for axes, meta in zip(panels, metas, strict=True):
             pair = [v for v in verdicts if (v.a, v.b) == (meta.a, meta.b)]
             axes.set_xlim(*_limits(verdicts, metas))
-            _panel(axes, pair, meta, places, rows)
-        _labels(panels[0], places, rows)
+            _panel(axes, pair, meta, row_of, rows)
+        _labels(panels[0], row_of, rows)
         _legend(figure, metas)
     return figure
 
 
-def _places(verdicts: Sequence[Verdict]) -> tuple[Places, int]:
+def _rows(verdicts: Sequence[Verdict]) -> tuple[RowOf, int]:
     """A row for each task and lesion below a row for its task; and the number of rows."""
-    places: dict[tuple[str, str], int] = {}
+    row_of: dict[tuple[str, str], int] = {}
     for task in dict.fromkeys(v.task for v in verdicts):
-        places[task, ""] = len(places)
+        row_of[task, ""] = len(row_of)
         for v in verdicts:
             if v.task == task:
-                places.setdefault((task, v.lesion), len(places))
-    return places, len(places)
+                row_of.setdefault((task, v.lesion), len(row_of))
+    return row_of, len(row_of)
 
 
-def _panel(axes: Axes, verdicts: Sequence[Verdict], meta: Meta, places: Places, rows: int) -> None:
+def _panel(axes: Axes, verdicts: Sequence[Verdict], meta: Meta, row_of: RowOf, rows: int) -> None:
     axes.grid(visible=False)
     axes.axvspan(-meta.margin, meta.margin, color=MARGIN, linewidth=0, zorder=0)
     axes.axvline(0, color=SOFT, linewidth=0.9, zorder=1)
     axes.axhline(rows - 0.25, color=GRID, linewidth=0.9, zorder=1)
     for v in verdicts:
-        row = places[v.task, v.lesion]
+        row = row_of[v.task, v.lesion]
         if np.isfinite(v.hi - v.lo):
             _point(axes, v, row)
         else:
@@ -122,11 +122,11 @@ def _limits(verdicts: Sequence[Verdict], metas: Sequence[Meta]) -> tuple[float, 
     return min(finite) - room, max(finite) + room
 
 
-def _labels(axes: Axes, places: Places, rows: int) -> None:
-    names = [f"{lesion}" if lesion else task for task, lesion in places]
+def _labels(axes: Axes, row_of: RowOf, rows: int) -> None:
+    names = [f"{lesion}" if lesion else task for task, lesion in row_of]
     axes.set_yticks([*range(rows), rows + 0.45], [*names, "all"])
     axes.set_ylim(rows + 1.1, -0.6)
-    for text, key in zip(axes.get_yticklabels(), [*places, ("", "")], strict=True):
+    for text, key in zip(axes.get_yticklabels(), [*row_of, ("", "")], strict=True):
         if not key[1]:
             text.set_fontweight("bold")
 
