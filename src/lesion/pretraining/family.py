@@ -1,6 +1,6 @@
-"""What a family of twins is: its groups, its texts, its architecture and its training.
+"""The configuration of a twin family: its groups, texts, architecture and training.
 
-Trains nothing: a mapping in, a checked `Pretraining` out.
+This file reads no YAML and trains nothing. It turns a mapping into a checked `Pretraining`.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ def _as_given(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
 
 Real = Annotated[float, WrapValidator(_as_given)]
 
-# Fields that do not touch a twin's weights, or are its languages and seed.
+# Fields that do not change a twin's weights, or that give its languages and seed.
 UNRELATED = ("groups", "seeds", "files", "credit", "checkpoint_every", "evaluate_every", "held_out")
 
 
@@ -66,7 +66,7 @@ class Pretraining(Spec):
     heads: Annotated[int, doc("attention heads of a layer")] = 4
     intermediate: Annotated[int, doc("size of the feed-forward layers")] = 256
     positions: Annotated[int, doc("longest input that the model takes")] = 128
-    initialisation: Annotated[str, doc("neighbours, or plain: see newborn.py")] = "neighbours"
+    initialisation: Annotated[str, doc("neighbours, or plain: see initial.py")] = "neighbours"
     deviation: Annotated[Real, doc("standard deviation of the initial weights")] = 0.05
     tokens: Annotated[int, doc("read by every twin")] = 4_000_000
     primer_share: Annotated[
@@ -95,16 +95,16 @@ class Pretraining(Spec):
 
     @property
     def ordinary_steps(self) -> int:
-        """Steps of the optimiser that read ordinary text, rounded down to whole batches."""
+        """Steps of the optimiser on ordinary text, rounded down to whole batches."""
         ordinary = self.tokens * (1 - self.primer_share)
         return max(1, int(ordinary) // (self.batch * self.sequence_length))
 
     def masked_places(self, length: int) -> int:
-        """Masked tokens in a sequence of training of `length` tokens with [CLS] and [SEP]."""
+        """Masked tokens in a training sequence of `length` tokens, with [CLS] and [SEP]."""
         return max(1, round(self.masked * (length - 2)))
 
     def twins(self) -> list[Twin]:
-        """All twins, seed by seed, so that every group has its first one early."""
+        """All twins, seed by seed, so that every group has its first twin early."""
         return [
             Twin(f"{''.join(languages)}-{seed}", group, languages, seed)
             for seed in self.seeds
@@ -112,15 +112,15 @@ class Pretraining(Spec):
         ]
 
     def fingerprint(self, twin: Twin, tokenizer_sha256: str) -> str:
-        """Digest of all that decides a twin's weights; a checkpoint is bound to it."""
-        said = asdict(self)
+        """Digest of everything that decides a twin's weights; a checkpoint is bound to it."""
+        decisive = asdict(self)
         for unrelated in UNRELATED:
-            del said[unrelated]
-        text = json.dumps([said, twin.languages, twin.seed, tokenizer_sha256], sort_keys=True)
+            del decisive[unrelated]
+        text = json.dumps([decisive, twin.languages, twin.seed, tokenizer_sha256], sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def family(value: Any, origin: "str | YamlFile" = "config") -> Pretraining:
+def read_family(value: Any, origin: "str | YamlFile" = "config") -> Pretraining:
     """A `Pretraining` from plain values; `origin` is where they are from, for the messages."""
     from lesion.schema.yaml_files import parse
 
@@ -183,6 +183,6 @@ def _mistakes(c: Pretraining) -> list[str]:
 
 
 def paths(config: Pretraining, base: Path, split: str) -> dict[str, Path]:
-    """The files of every language that some group reads; relative paths start at `base`."""
-    read = sorted({language for group in config.groups.values() for language in group})
-    return {language: base / config.files[language][split] for language in read}
+    """The files of every language of the groups; relative paths start at `base`."""
+    languages = sorted({language for group in config.groups.values() for language in group})
+    return {language: base / config.files[language][split] for language in languages}
