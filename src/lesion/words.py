@@ -91,18 +91,6 @@ STRENGTHS = {"noise": (0.0, 1e6), "quantise": (2.0, 8.0), "scale": (-1e6, 1e6)}
 
 LAYERS = ("all", "first", "middle", "last")
 
-KINDS = {
-    "classify": "labelled texts or pairs of texts, for a model with a classification head",
-    "pairs": "minimal pairs: is the good sentence likelier than the bad one?",
-    "cloze": "hidden words of a text, to be guessed",
-    "lm": "running text: how surprised a causal language model is by every next word",
-}
-
-SCORINGS = {
-    "pll": "pseudo-log-likelihood of every token of both sentences",
-    "word": "only the words in which the sentences differ",
-}
-
 DISTRACTIONS = {
     "insert": "words of a list, at any place between the words",
     "drop": "words left out",
@@ -118,17 +106,6 @@ PER = {
     "words": "a dose of the number of words that the text has",
     "characters": "a dose of the number of characters that the text has, spaces among them",
 }
-
-METRICS = (
-    "accuracy",
-    "balanced_accuracy",
-    "f1",
-    "mcc",
-    "cross_entropy",
-    "bits_per_byte",
-    "nats_per_token",
-    "perplexity",
-)
 
 PRECISIONS = {
     "float32": "every product and sum in 32 bits",

@@ -10,14 +10,14 @@ import pytest
 import torch
 from transformers import AutoTokenizer
 
-from lesion.distraction.distraction import Distraction, retold, unmasked
+from lesion.distraction.distraction import Distraction, unmasked
 from lesion.distraction.edits import DISTRACTIONS, MASK, render, undressed
 from lesion.distraction.keyboard import LAYOUTS, neighbours
 from lesion.distraction.wordlists import load
 from lesion.errors import LesionError
 from lesion.models.load import load_model
-from lesion.tasks.base import Split
 from lesion.tasks.classify import Classification, encode
+from lesion.tasks.examples import Split
 
 DOSES = (0.0, 0.02, 0.1, 0.25, 0.5, 0.9, 1.0)
 ENGLISH = 'The  referendum , which he called "historic" , won\'t be held on Friday in New\tYork .\n'
@@ -152,7 +152,7 @@ def test_the_same_key_gives_the_same_texts_in_another_process():
     code = (
         "import numpy as np\n"
         "from lesion.distraction.distraction import Distraction\n"
-        "from lesion.tasks.base import Split\n"
+        "from lesion.tasks.examples import Split\n"
         f"split = Split({SPLIT.texts!r}, np.zeros({len(SPLIT)}), 'there')\n"
         f"for kind in {list(DISTRACTIONS)}:\n"
         "    d = Distraction(kind, words='fr' if kind == 'code-switch' else None)\n"
@@ -419,12 +419,12 @@ def test_a_scorer_reads_the_changed_texts_and_afterwards_the_intact(kind, folder
     np.testing.assert_array_equal(scorers[-1](), intact)
 
 
-def test_a_retold_task_differs_in_nothing_but_its_texts(tiny_bert):
+def test_a_task_with_other_texts_differs_in_nothing_but_its_texts(tiny_bert):
     tokenizer, config = AutoTokenizer.from_pretrained(tiny_bert), load_model(str(tiny_bert)).config
-    same = retold(TASK, TASK.evaluated.texts)
+    same = TASK.with_texts(TASK.evaluated.texts)
 
     assert same.encode(tokenizer, config) == encode(TASK, TASK.evaluated, tokenizer, config)
-    assert (same.classes, len(same.labels)) == (TASK.classes, 3)
+    assert (same.classes, len(same.targets)) == (TASK.classes, 3)
     assert (same.max_length, same.language, same.name) == (128, "en", "mine")
 
 

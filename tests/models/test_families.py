@@ -16,8 +16,8 @@ from lesion.models import anatomy, load
 from lesion.models.families import FAMILIES
 from lesion.models.inputs import collate
 from lesion.scoring.scorer import Scorer
-from lesion.tasks.base import Encoded, longest_input
-from lesion.tasks.classify import has_token_types
+from lesion.tasks.base import Encoded
+from lesion.tasks.tokens import has_token_types, longest_input
 from lesion.words import PARTS, SIX_MATRICES
 from tests import families
 

@@ -15,9 +15,8 @@ from lesion.schema.fields import plain
 from lesion.scoring.scorer import Scorer
 from lesion.study.files import parse_study
 from lesion.study.trials import INTACT, Trial
-from lesion.tasks.base import Split
+from lesion.tasks.examples import PairSet, Split
 from lesion.tasks.load import load_task
-from lesion.tasks.pairs import PairSet
 from lesion.tasks.spec import TaskSpec
 from tests import labs
 

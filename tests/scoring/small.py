@@ -5,7 +5,7 @@ from transformers import AutoTokenizer
 
 from lesion.models.load import load_model
 from lesion.tasks.base import Encoded
-from lesion.tasks.classify import has_token_types
+from lesion.tasks.tokens import has_token_types
 from tests import families
 from tests.conftest import SENTENCES
 

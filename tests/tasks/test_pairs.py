@@ -15,9 +15,10 @@ from transformers import (
 
 from lesion.errors import LesionError
 from lesion.models.inputs import collate
+from lesion.tasks.examples import PairSet
 from lesion.tasks.load import load_task
 from lesion.tasks.masked import at_positions
-from lesion.tasks.pairs import Pairs, PairSet
+from lesion.tasks.pairs import Pairs
 from lesion.tasks.sources.pair_files import PairFile
 from lesion.tasks.spec import TaskSpec
 

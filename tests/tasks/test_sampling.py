@@ -66,7 +66,7 @@ def sorted_file(folder, size=600):
 
 
 def given(spec, **changes):
-    return TaskSpec(**{**spec.__dict__, **changes})
+    return spec.with_keys(**changes)
 
 
 def test_a_file_that_is_sorted_by_label_is_sampled_in_its_shares(tmp_path):

@@ -26,8 +26,8 @@ from typing import NamedTuple
 import numpy as np
 
 from lesion.analysis import scores
-from lesion.analysis.kinds import weighted_mean
 from lesion.analysis.responses import Responses
+from lesion.tasks.statistics import weighted_mean
 
 Array = np.ndarray
 
@@ -52,6 +52,7 @@ class Replicates(NamedTuple):
 
     metric: str
     higher: bool  # higher is better
+    limits: tuple[float, float]  # lowest and highest value
     cells: Array  # (seeds, draws, doses) every trial's score
     value: Array  # (doses,) mean over trials
     chance: float
@@ -106,6 +107,7 @@ def replicate(
     scores are averaged under weights.
     """
     names = tuple(responses.metrics if metrics is None else metrics)
+    objects = [scores.metric_of(responses.metric(name), responses.kind) for name in names]
     outputs, labels = responses.outputs, responses.labels
     seeds, draws, doses, examples, columns = outputs.shape
     count = len(drawn.examples)
@@ -120,8 +122,8 @@ def replicate(
         block = np.moveaxis(outputs[:, :, part], (4, 3), (0, 1))
         shape = block.shape[2:]
         flat = block.reshape(columns, examples, -1)
-        seen = scores.measure(names, responses.kind, flat, labels, drawn.examples)
-        plain = scores.measure(names, responses.kind, flat, labels, once)
+        seen = scores.measure(objects, responses.kind, flat, labels, drawn.examples)
+        plain = scores.measure(objects, responses.kind, flat, labels, once)
         for name in names:
             scored = seen[name].reshape(count, *shape)
             joint[name][:, part] = _pooled(scored, drawn.seeds, drawn.draws)
@@ -131,26 +133,28 @@ def replicate(
                 intact[name] = scored[:, :, 0, 0].astype(np.float64)
     members = dict(zip(LEVELS, (seeds, draws, examples), strict=True))
     chance = partial(
-        scores.chance, labels=labels, columns=columns, kind=responses.kind, outputs=outputs[0, 0, 0]
-    )
+        scores.chance, targets=labels, columns=columns, kind=responses.kind,
+        outputs=outputs[0, 0, 0],
+    )  # fmt: skip
     return {
-        name: Replicates(
-            metric=name,
-            higher=scores.METRICS[name].higher,
-            cells=cells[name],
-            value=cells[name].mean((0, 1)),
-            chance=float(chance(name)),
-            joint=joint[name],
-            chances=chance(name, weights=drawn.examples),
+        metric.word: Replicates(
+            metric=metric.word,
+            higher=metric.higher_is_better,
+            limits=metric.limits,
+            cells=cells[metric.word],
+            value=cells[metric.word].mean((0, 1)),
+            chance=float(chance(metric)),
+            joint=joint[metric.word],
+            chances=chance(metric, weights=drawn.examples),
             levels={
-                "seeds": _even(drawn.seeds, cells[name].mean(1)),
-                "draws": _even(drawn.draws, cells[name].mean(0)),
-                "examples": alone[name],
+                "seeds": _even(drawn.seeds, cells[metric.word].mean(1)),
+                "draws": _even(drawn.draws, cells[metric.word].mean(0)),
+                "examples": alone[metric.word],
             },
-            intact=intact[name],
+            intact=intact[metric.word],
             members=members,
         )
-        for name in names
+        for metric in objects
     }
 
 

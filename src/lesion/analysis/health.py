@@ -27,9 +27,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lesion.analysis import bootstrap, kinds, scores
+from lesion.analysis import bootstrap, scores
 from lesion.analysis.bootstrap import Replicates
 from lesion.analysis.responses import Responses
+from lesion.tasks.kinds import kind_of
 
 Array = np.ndarray
 
@@ -131,7 +132,7 @@ def _not_finite(r: Responses) -> Diagnosis | None:
     first = int(trials.any((0, 1)).argmax())
     dose, share = float(r.doses[first]), float(bad[:, :, first].mean())
     count, total = int(trials[:, :, first].sum()), trials[:, :, first].size
-    ruined = first == 0 or scores.METRICS[r.metrics[0]].reads in ("loss", "spent")
+    ruined = first == 0 or scores.metric_of(r.metric(r.metrics[0]), r.kind).unbounded
     message = (
         f"{r.model} gives outputs that are not finite on {r.task} under {r.lesion}, first at dose "
         f"{dose:g}: {count} of {total} trials, {share:.1%} of their examples. They count as wrong."
@@ -142,13 +143,13 @@ def _not_finite(r: Responses) -> Diagnosis | None:
 
 def _answers(r: Responses) -> Array | None:
     """Shares of each class in each trial, (seeds, draws, doses, classes); None without classes."""
-    answer = kinds.KINDS[r.kind].answer
-    if answer is None:
+    predicted = kind_of(r.kind).predicted
+    if predicted is None:
         return None
     columns = r.outputs.shape[-1]
     if np.bincount(r.labels, minlength=columns).max() >= CONSTANT * len(r.labels):
         return None
-    answers = answer(np.moveaxis(r.outputs, -1, 0))
+    answers = predicted(np.moveaxis(r.outputs, -1, 0))
     return np.stack([(answers == k).mean(-1) for k in range(columns)], -1)
 
 
@@ -217,10 +218,10 @@ def _split(r: Responses, chosen: Array) -> str:
 def _no_effect(r: Responses) -> Diagnosis | None:
     if len(r.doses) < 2:
         return None
-    kind = kinds.KINDS[r.kind]
+    kind = kind_of(r.kind)
     flat = np.moveaxis(r.outputs, (4, 3), (0, 1)).reshape(r.outputs.shape[-1], len(r.labels), -1)
-    if kind.answer:
-        answers = kind.answer(flat)
+    if kind.predicted:
+        answers = kind.predicted(flat)
     else:
         answers = kind.correct(flat, r.labels) if kind.correct else flat[0]
     trials = answers.reshape(len(r.labels), -1, len(r.doses))

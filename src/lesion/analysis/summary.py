@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lesion.analysis import bootstrap, curves, health, kinds, scores
+from lesion.analysis import bootstrap, curves, health
 from lesion.analysis.bootstrap import Replicates, Weights
 from lesion.analysis.health import Diagnosis
 from lesion.analysis.responses import Responses
@@ -19,6 +19,7 @@ from lesion.analysis.sampled import (
     weights_of,
     widened,
 )
+from lesion.tasks.kinds import kind_of
 
 Array = np.ndarray
 D50S = ("d50", "d50_lo", "d50_hi")  # columns in which infinity means that it was not reached
@@ -123,7 +124,7 @@ def _one(responses: Responses, drawn: Weights, level: float) -> Analysis:
 
 
 def _right(r: Responses) -> Array | None:
-    correct = kinds.KINDS[r.kind].correct
+    correct = kind_of(r.kind).correct
     if correct is None:
         return None
     outputs = np.moveaxis(r.outputs, (4, 3), (0, 1))  # (columns, examples, seeds, draws, doses)
@@ -159,7 +160,7 @@ def _knee(skill: Sampled, smooth: Array, level: float, freedom: float) -> Estima
 
 def _curve(found: Replicates, level: float) -> Curve:
     band = _band(found.value, found.levels, found.members, level)
-    lo, hi = (np.clip(end, *scores.METRICS[found.metric].limits) for end in band)
+    lo, hi = (np.clip(end, *found.limits) for end in band)
     return Curve(found.metric, found.higher, found.chance, found.value, lo, hi)
 
 

@@ -9,7 +9,6 @@ the first round(dose * n) edits of a random order that is keyed by seed, name, d
 column alone.
 """
 
-import dataclasses
 import hashlib
 import json
 import re
@@ -29,8 +28,8 @@ from lesion.distraction.keyboard import LAYOUTS
 from lesion.errors import LesionError
 from lesion.keys import priorities
 from lesion.schema.fields import hint
-from lesion.tasks.base import Split
 from lesion.tasks.classify import Classification
+from lesion.tasks.examples import Split
 from lesion.words import PER
 
 Texts = tuple[tuple[str, ...], ...]  # (columns) × (examples), as in Split
@@ -239,28 +238,8 @@ class DistractionWound:
         """Have the scorer read the texts at a dose."""
         texts, receipt = self._distracted.deepen(dose)
         shown = tuple(unmasked(column, self._tokenizer) for column in texts)
-        self._reread(retold(self._task, shown))
+        self._reread(self._task.with_texts(shown))
         return receipt
-
-
-@dataclass(frozen=True)
-class Told:
-    """A source that holds one split, whatever it is asked for."""
-
-    default: str
-    classes: tuple[str, ...]
-    split: Split
-
-    def read(self, split: str) -> Split:
-        """The split."""
-        return self.split
-
-
-def retold(task: Classification, texts: Texts) -> Classification:
-    """A task whose evaluated examples have other texts and everything else in common."""
-    split = dataclasses.replace(task.evaluated, texts=texts)
-    source = Told(task.split_name, task.classes, split)
-    return dataclasses.replace(task, source=source, scored=task.split_name, examples=None)
 
 
 def unmasked(texts: Sequence[str], tokenizer: Any) -> tuple[str, ...]:

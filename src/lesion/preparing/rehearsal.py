@@ -10,7 +10,7 @@ from torch import nn
 
 from lesion.damage.lesion import Lesion, Recovering, Together
 from lesion.damage.rows import Inputs
-from lesion.distraction.distraction import Distraction, Told, unmasked
+from lesion.distraction.distraction import Distraction, unmasked
 from lesion.errors import LesionError
 from lesion.models import anatomy
 from lesion.models.finetune import preserved_randomness
@@ -24,8 +24,9 @@ from lesion.scoring.scorer import Scorer
 from lesion.study.damages import Damage
 from lesion.study.needs import needs_gradients, unsuited
 from lesion.study.specs import ModelSpec
-from lesion.tasks.base import Split, Task
+from lesion.tasks.base import Task
 from lesion.tasks.classify import Classification, encode
+from lesion.tasks.examples import Split
 
 FEW = 2
 
@@ -151,8 +152,7 @@ def few(task: Task) -> Task:
     """A task with two of its examples; the longest texts, where there is a choice."""
     if not isinstance(task, Classification):
         return replace(task, examples=FEW)  # type: ignore[type-var]
-    source = Told(task.split_name, task.classes, longest(task.evaluated))
-    return replace(task, source=source, scored=task.split_name, examples=None)
+    return task.with_examples(longest(task.evaluated))
 
 
 def longest(split: Split, examples: int = FEW) -> Split:

@@ -56,8 +56,9 @@ class Entry:
     @classmethod
     def parameters(cls) -> dict[str, dataclasses.Field]:
         """Its parameters, by the key of a study."""
-        parts: dict[str, Any] = getattr(cls, "__dataclass_fields__", {})
-        return {fields.key_of(part): part for part in parts.values()}
+        own: Any = cls
+        parts = dataclasses.fields(own) if dataclasses.is_dataclass(own) else ()
+        return {fields.key_of(part): part for part in parts}
 
     @classmethod
     def snippet(cls, kind: str) -> str:

@@ -25,6 +25,7 @@ def field(
     short: Callable[[Any], Any] | None = None,
     key: str | None = None,
     shape: Mapping[str, Any] | None = None,
+    path: bool = False,
 ) -> Any:
     """A dataclass field that knows how to be read.
 
@@ -35,6 +36,7 @@ def field(
         short: turns an abbreviation into the full form; raises ValueError with a sentence.
         key: the name in the file, where it differs from the attribute (`from` is a Python word).
         shape: the JSON schema, where it cannot be derived from the type.
+        path: whether the value names a file: relative to the study, pinned, compared by content.
     """
     metadata = {
         "doc": doc,
@@ -44,6 +46,7 @@ def field(
         "short": short,
         "key": key,
         "shape": shape,
+        "path": path,
     }
     return dataclasses.field(default=default, metadata=metadata)
 
@@ -53,11 +56,19 @@ def key_of(part: dataclasses.Field) -> str:
     return part.metadata.get("key") or part.name
 
 
+def paths(cls: type) -> tuple[str, ...]:
+    """The keys of a dataclass whose values name files."""
+    return tuple(key_of(part) for part in dataclasses.fields(cls) if part.metadata.get("path"))
+
+
 def read(cls: type, value: Any, path: str, problems: list[str]) -> Any:
     """Build `cls` from a mapping; append a sentence to `problems` for everything that is wrong.
 
-    Returns the instance, or None if anything in it was wrong.
+    A class with `from_mapping(value, path, problems)` reads itself. Returns the instance, or None
+    if anything in it was wrong.
     """
+    if hasattr(cls, "from_mapping"):
+        return cls.from_mapping(value, path, problems)
     if not isinstance(value, Mapping):
         problems.append(f"{path or 'the file'}: must be a mapping of keys. Got {show(value)}.")
         return None
@@ -95,6 +106,9 @@ def _value(value: Any, hint_: Any, rules: Mapping, path: str, problems: list[str
             problems.append(f"{path}: {error}")
             return None
     origin, inner = typing.get_origin(hint_), typing.get_args(hint_)
+    classes = [option for option in inner or (hint_,) if dataclasses.is_dataclass(option)]
+    if isinstance(value, tuple(map(_class, classes))):
+        return value  # an object made in Python
     if origin in (types.UnionType, typing.Union):
         if value is None and type(None) in inner:
             return None
@@ -114,6 +128,10 @@ def _value(value: Any, hint_: Any, rules: Mapping, path: str, problems: list[str
     if hint_ is Any:
         return value
     return _scalar(value, hint_, rules, path, problems)
+
+
+def _class(option: Any) -> type:
+    return typing.cast(type, option)
 
 
 def _meant(value: Any, options: list[Any]) -> Any:
@@ -188,7 +206,12 @@ def join(path: str, key: object) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Dataclasses to mappings under the keys of the file; None and defaults are kept."""
+    """Dataclasses to mappings under the keys of the file; None and defaults are kept.
+
+    An object with `to_mapping` says itself what stands for it.
+    """
+    if hasattr(value, "to_mapping") and not isinstance(value, type):
+        return value.to_mapping()
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {
             key_of(part): plain(getattr(value, part.name))
@@ -201,7 +224,13 @@ def plain(value: Any) -> Any:
 
 
 def json_schema(cls: type) -> dict[str, Any]:
-    """The JSON schema (draft 2020-12) of a dataclass made of `field`s."""
+    """The JSON schema (draft 2020-12) of a dataclass made of `field`s.
+
+    A class with `json_shape()` describes itself.
+    """
+    if hasattr(cls, "json_shape"):
+        shape: dict[str, Any] = cls.json_shape()
+        return shape
     hints = typing.get_type_hints(cls)
     parts = [part for part in dataclasses.fields(cls) if part.init]
     return {

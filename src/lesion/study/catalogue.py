@@ -37,19 +37,14 @@ def _about_twin(folder: Path) -> str:
 
 
 def _tasks() -> dict[str, dict[str, str]]:
-    from lesion.tasks.load import TASKS
+    from lesion.schema.entries import listing
+    from lesion.tasks.kinds import TASK_KINDS
+    from lesion.tasks.registered import TASKS
 
     registered = {name: entry.about for name, entry in TASKS.items()}
-    own = {kind: f"{about}\n{TASK_SNIPPETS[kind]}" for kind, about in words.KINDS.items()}
-    return {"tasks": registered, "kinds of tasks on files of your own": own}
+    return {"tasks": registered, "kinds of tasks on files of your own": listing("kind", TASK_KINDS)}
 
 
-TASK_SNIPPETS = {
-    "classify": "{name: mine, train: a.tsv, dev: b.tsv, text: [s1, s2], label: label}",
-    "pairs": "{name: mine, kind: pairs, file: pairs.tsv}",
-    "cloze": "{name: mine, kind: cloze, file: novel.txt}",
-    "lm": "{name: mine, kind: lm, file: novel.txt, length: 128, stride: 64}",
-}
 LESION_WORDS = {
     "units": words.UNITS,
     "order": words.ORDERS,

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 
 from lesion.schema.fields import field
-from lesion.words import BESIDE, METRICS
+from lesion.tasks.metrics import METRICS, Metric, word_of
+from lesion.words import BESIDE
+
+WORD = {"type": "string", "enum": list(METRICS)}  # a file names a metric; Python may give an object
 
 
 @dataclass(frozen=True)
@@ -26,8 +29,11 @@ class Compare:
     """Which curves are held against each other."""
 
     between: str = field("models or groups", "model", choices=("model", "group"))
-    metric: str | None = field(
-        "metric of the comparison (default: the task's first)", None, choices=METRICS
+    metric: str | Metric | None = field(
+        "metric of the comparison (default: the task's first)",
+        None,
+        choices=METRICS,
+        shape={"anyOf": [WORD, {"type": "null"}]},
     )
     margin: float = field("smallest difference of retained area that matters", 0.02, at_least=0)
     dose: float | None = field("a dose at which curves are compared as well", None, at_least=0)
@@ -38,12 +44,20 @@ class Compare:
 class Figures:
     """What the figures of a run show."""
 
-    metrics: tuple[str, ...] = field(
+    metrics: tuple[str | Metric, ...] = field(
         "a row of panels each (default: the metric of the comparison, and mcc)",
         (),
         choices=METRICS,
+        shape={"type": "array", "items": WORD},
     )
 
     def __post_init__(self) -> None:
-        if len(set(self.metrics)) < len(self.metrics):
-            raise ValueError(f"metrics must be different. Got {', '.join(self.metrics)}.")
+        words = [word_of(metric) for metric in self.metrics]
+        if len(set(words)) < len(words):
+            raise ValueError(f"metrics must be different. Got {', '.join(words)}.")
+
+
+def own_metrics(compare: Compare, figures: Figures) -> tuple[Metric, ...]:
+    """The metrics that were made in Python, each once."""
+    given = (compare.metric, *figures.metrics)
+    return tuple(dict.fromkeys(metric for metric in given if isinstance(metric, Metric)))

@@ -5,18 +5,20 @@ every mistake is reported at once with its place in the file.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from lesion import shorthand
+from lesion.errors import LesionError
 from lesion.models.recipes import Finetuning
 from lesion.schema.fields import field
-from lesion.study.comparison import Compare, Draws, Figures
+from lesion.study.comparison import Compare, Draws, Figures, own_metrics
 from lesion.study.fingerprint import fingerprint
 from lesion.study.specs import LesionSpec, ModelSpec
 from lesion.study.trials import INTACT, Trial
-from lesion.tasks.spec import TaskSpec
+from lesion.tasks.metrics import Metric
+from lesion.tasks.spec import TaskSpec, is_task
 from lesion.words import PRECISIONS
 
 
@@ -24,7 +26,14 @@ def _named(key: str, value: Any) -> Any:
     """A list in which whatever is no mapping stands for one with this key."""
     if not isinstance(value, list | tuple):
         return value
-    return [item if isinstance(item, Mapping) else {key: item} for item in value]
+    return [item if isinstance(item, Mapping | TaskSpec) else {key: item} for item in value]
+
+
+def _tasks(value: Any) -> Any:
+    """A list of names, mappings and live tasks."""
+    if not isinstance(value, list | tuple):
+        return value
+    return _named("name", [TaskSpec.of(item) if is_task(item) else item for item in value])
 
 
 @dataclass(frozen=True)
@@ -35,7 +44,7 @@ class Study:
     models: tuple[ModelSpec, ...] = field(
         "checkpoints: sources or mappings", short=partial(_named, "source")
     )
-    tasks: tuple[TaskSpec, ...] = field("tasks: names or mappings", short=partial(_named, "name"))
+    tasks: tuple[TaskSpec, ...] = field("tasks: names or mappings", short=_tasks)
     lesions: tuple[LesionSpec, ...] = field("kinds of damage")
     doses: tuple[float, ...] = field(
         "fractions destroyed",
@@ -109,6 +118,25 @@ class Study:
                 f"({self.most_draws} draws each)."
             )
         return asked
+
+    def without_own_metrics(self) -> "Study":
+        """The study as a file or a record can hold it: without metrics made in Python.
+
+        Raises:
+            LesionError: if such a metric decides which draws are added.
+        """
+        compare, figures = self.compare, self.figures
+        if not own_metrics(compare, figures):
+            return self
+        if isinstance(compare.metric, Metric):
+            if isinstance(self.draws, Draws):
+                raise LesionError(
+                    f"compare.metric: {compare.metric.word} was made in Python, and draws that are "
+                    "added as needed are judged by a metric of Lesion. Give draws as a number."
+                )
+            compare = replace(compare, metric=None)
+        words = tuple(metric for metric in figures.metrics if not isinstance(metric, Metric))
+        return replace(self, compare=compare, figures=replace(figures, metrics=words))
 
     def fingerprint(self) -> str:
         """Digest of everything that decides the scores, whatever folder the files lie in.

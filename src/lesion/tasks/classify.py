@@ -4,39 +4,136 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lesion.errors import LesionError
-from lesion.tasks.base import Encoded, Row, Split, longest_input, opening_token
+from lesion.schema import fields
+from lesion.tasks.base import Encoded, Kind, OfKind, Row, find_file
+from lesion.tasks.examples import MISSING, InMemory, Source, Split
+from lesion.tasks.metrics import ACCURACY, BALANCED_ACCURACY, CROSS_ENTROPY, F1, MCC
+from lesion.tasks.sources.files import LabelledFiles
+from lesion.tasks.sources.frames import labelled_frames
+from lesion.tasks.statistics import Array
+from lesion.tasks.tokens import has_token_types, longest_input, opening_token
 
 if TYPE_CHECKING:
     import torch
 
 
-class Source(Protocol):
-    """Where the splits of a task come from: a GLUE folder, the hub, the user's own files."""
-
-    @property
-    def default(self) -> str:
-        """The split that is evaluated where the study names none."""
-        ...
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Label names in order of index."""
-        ...
-
-    def read(self, split: str) -> Split:
-        """Reads "train", "dev" or "test"."""
-        ...
+SPLITS = ("train", "dev", "test")
 
 
 @dataclass(frozen=True)
-class Classification:
+class ClassifyKind(Kind):
+    """labelled texts or pairs of texts, for a model with a classification head."""
+
+    word, head, target = "classify", "classification", "class"
+    offers = frozenset({"labels", "training", "examples", "texts"})
+    metrics = (ACCURACY, BALANCED_ACCURACY, F1, MCC, CROSS_ENTROPY)
+    example = {"train": "a.tsv", "dev": "b.tsv", "text": "[s1, s2]", "label": "label"}  # noqa: RUF012
+
+    train: str | None = fields.field("file to fine-tune on", None, path=True)
+    dev: str | None = fields.field("file to evaluate on", None, path=True)
+    test: str | None = fields.field(
+        "second file to evaluate on, chosen by split: test", None, path=True
+    )
+    text: tuple[str, ...] = fields.field(
+        "one or two columns that hold the text",
+        (),
+        short=lambda value: value if isinstance(value, list | tuple) else [value],
+        shape={"type": ["string", "array"], "items": {"type": "string"}},
+    )
+    label: str | None = fields.field("column that holds the label", None)
+    split: str | None = fields.field("split that is scored (default: dev)", None, choices=SPLITS)
+    max_length: int = fields.field("longest input in tokens", 128, at_least=8, at_most=8192)
+    hub: str | None = fields.field(
+        "hub dataset that replaces the registered one", None, key="source"
+    )
+    missing: str = fields.field(
+        "own files: what becomes of rows without a text or label", "refuse", choices=MISSING
+    )
+
+    def check(self) -> None:
+        """Rows that lack values can be dropped of files only."""
+        if self.missing != "refuse" and not self.files:
+            raise ValueError(
+                f"missing: belongs to files of rows (kind classify or pairs). Got {self.missing}."
+            )
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The file of each split that is given."""
+        paths = {"train": self.train, "dev": self.dev, "test": self.test}
+        return {split: path for split, path in paths.items() if path}
+
+    def task(self, name: str, data: Path | None) -> Classification:
+        """The task on labelled files."""
+        paths = {split: find_file(path, data) for split, path in self.files.items()}
+        source = LabelledFiles(
+            name, paths, self.text, self.label or "", self.split or "", self.missing
+        )
+        return self.on(name, source)
+
+    def of_frame(self, name: str, frame: Any, train: Any = None) -> Classification:
+        """The task on rows with these columns of text and this label."""
+        given = {"dev": frame} if train is None else {"train": train, "dev": frame}
+        drop = self.missing == "drop"
+        return self.on(name, labelled_frames(name, given, self.text, self.label, drop))
+
+    def on(self, name: str, source: Source) -> Classification:
+        """The task on examples from any source."""
+        language = self.language or "en"
+        return Classification(name, source, self.split, self.max_length, self.examples, language)
+
+    def without_files(self, name: str, registered: Sequence[str]) -> str:
+        """Which names are registered, and which keys files need."""
+        return (
+            f"Task {name!r}: there is no registered task of this name, and no files are "
+            f"given. The names are {', '.join(registered)}; a task of your own needs train and dev "
+            f"or test files, text and label.{fields.hint(name, registered)}"
+        )
+
+    @staticmethod
+    def predicted(outputs: Array) -> Array:
+        """The class with the largest output; -1 where outputs are not finite."""
+        largest = outputs[1] > outputs[0] if len(outputs) == 2 else outputs.argmax(0)
+        return np.where(np.isfinite(outputs).all(0), largest, np.int16(-1)).astype(np.int16)
+
+    @staticmethod
+    def correct(outputs: Array, targets: Array) -> Array:
+        """1 where the predicted class is the target."""
+        return (ClassifyKind.predicted(outputs) == targets[:, None]).astype(np.float32)
+
+    @staticmethod
+    def loss(outputs: Array, targets: Array) -> Array:
+        """Cross-entropy of the softmax of the outputs."""
+        with np.errstate(invalid="ignore"):
+            shifted = outputs - outputs.max(0)
+            picked = np.take_along_axis(shifted, targets[None, :, None], 0)[0]
+            loss = np.log(np.exp(shifted).sum(0)) - picked
+        return np.where(np.isfinite(outputs).all(0), loss, np.inf)
+
+    @staticmethod
+    def prior(targets: Array, columns: int, weights: Array) -> Array:
+        """Shares of the classes."""
+        shares = [weights[:, targets == k].sum(1, dtype=np.float64) for k in range(columns)]
+        return np.stack(shares, 1) / weights.sum(1, dtype=np.float64)[:, None]
+
+    @classmethod
+    def answers(cls, outputs: Array, classes: Sequence[str]) -> list[str | None]:
+        """Names of the predicted classes."""
+        predicted = cls.predicted(outputs[:, :, None])[:, 0]
+        return [classes[k] if k >= 0 else None for k in predicted]
+
+
+@dataclass(frozen=True)
+class Classification(OfKind):
     """A labelled set to evaluate on and, for fine-tuning, one to train on. Both are read lazily.
 
     Attributes:
@@ -49,17 +146,14 @@ class Classification:
         first: `examples` takes the first ones instead, as runs do that began so.
     """
 
+    entry = ClassifyKind
+
     name: str
     source: Source
     scored: str | None = None
     max_length: int = 128
     examples: int | None = None
     language: str = "en"
-    kind: str = field(default="classify", init=False)
-    head: str = field(default="classification", init=False)
-    metrics: tuple[str, ...] = field(
-        default=("accuracy", "balanced_accuracy", "f1", "mcc", "cross_entropy"), init=False
-    )
     first: bool = False
     _splits: dict[str, Split] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -74,9 +168,10 @@ class Classification:
         return self.scored or self.source.default
 
     @property
-    def trains(self) -> bool:
-        """Whether there are training examples: files of one's own may be without."""
-        return "train" in getattr(self.source, "paths", ("train",))
+    def offers(self) -> frozenset[str]:
+        """All that a classification can have; without training examples, no labels either."""
+        splits = getattr(self.source, "splits", getattr(self.source, "paths", SPLITS))
+        return self.entry.offers - (frozenset() if "train" in splits else {"labels", "training"})
 
     def split(self, name: str) -> Split:
         """All examples of "train", "dev" or "test", read when first asked for."""
@@ -95,7 +190,7 @@ class Classification:
     @property
     def notes(self) -> tuple[str, ...]:
         """What was left out of the data, in sentences."""
-        taught = self.trains and getattr(self.source, "missing", "") == "drop"
+        taught = "training" in self.offers and getattr(self.source, "missing", "") == "drop"
         names = dict.fromkeys(["train", self.split_name] if taught else [self.split_name])
         return tuple(note for name in names if (note := self.split(name).note))
 
@@ -117,6 +212,15 @@ class Classification:
         of = self.evaluated.digest
         decides = [of, self.classes, self.split_name, self.max_length, self.examples]
         return hashlib.blake2b(json.dumps(decides).encode(), digest_size=16).hexdigest()
+
+    def with_texts(self, texts: tuple[tuple[str, ...], ...]) -> Classification:
+        """A copy of the task whose evaluated examples have other texts."""
+        return self.with_examples(replace(self.evaluated, texts=texts))
+
+    def with_examples(self, split: Split) -> Classification:
+        """A copy of the task that evaluates other examples, all of them."""
+        source = InMemory({self.split_name: split}, self.classes, self.split_name)
+        return replace(self, source=source, scored=self.split_name, examples=None)
 
     def encode(self, tokenizer: Any, config: Any) -> Encoded:
         """The evaluated split as rows, one an example, for one model."""
@@ -189,11 +293,6 @@ def _fill_empty(rows: list[Row], tokenizer: Any) -> None:
     if opening is not None:
         for row in empty:
             row.update({name: [opening if name == "input_ids" else 0] for name in row})
-
-
-def has_token_types(config: Any) -> bool:
-    """Whether a model of this configuration tells the first text from the second by type."""
-    return (getattr(config, "type_vocab_size", None) or 0) > 1
 
 
 def _check_length(task: Classification, rows: list[Row], tokenizer: Any, config: Any) -> None:

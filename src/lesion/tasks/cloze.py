@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,13 +20,16 @@ import numpy as np
 
 from lesion.errors import LesionError
 from lesion.keys import priorities
-from lesion.tasks.base import Row
+from lesion.schema import fields
+from lesion.tasks.base import Kind, OfKind, Row, find_file
 from lesion.tasks.masked import MaskedRows, MaskedWord, masked_rows, sentences
-from lesion.tasks.spec import CLOZE_EXAMPLES
+from lesion.tasks.metrics import ACCURACY, CROSS_ENTROPY
+from lesion.tasks.statistics import Array
 
 if TYPE_CHECKING:
     import torch
 
+EXAMPLES = 1_000  # passages by default
 WORDS = 24  # between spaces, a passage; shorter ends of paragraphs are kept from half of it
 WORD = re.compile(r"(?<![\w'’-])[^\W\d_]+(?![\w'’-])")  # letters; beside no apostrophe or hyphen
 
@@ -45,14 +48,49 @@ class ClozeItem(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Cloze:
+class ClozeKind(Kind):
+    """hidden words of a text, to be guessed."""
+
+    word, head, target = "cloze", "mlm", "word"
+    columns, metrics = ("correct", "loss"), (ACCURACY, CROSS_ENTROPY)
+    default_examples = EXAMPLES
+    example = {"file": "novel.txt"}  # noqa: RUF012
+
+    file: str | None = fields.field("text with one paragraph a line", None, path=True)
+
+    def task(self, name: str, data: Path | None) -> Cloze:
+        """The task on a text file."""
+        path = find_file(self.file or "", data)
+        return Cloze(name, path, self.examples, self.language or "en")
+
+    @staticmethod
+    def correct(outputs: Array, targets: Array) -> Array:
+        """1 where every token of the word is the first choice."""
+        return np.where(np.isfinite(outputs).all(0), outputs[0], 0.0).astype(np.float32)
+
+    @staticmethod
+    def loss(outputs: Array, targets: Array) -> Array:
+        """Nats of the word."""
+        return np.where(np.isfinite(outputs).all(0), outputs[1], np.inf)
+
+    @staticmethod
+    def prior(targets: Array, columns: int, weights: Array) -> Array:
+        """Shares of the hidden words, which are many and sparse."""
+        order = np.argsort(targets, kind="stable")
+        _, starts = np.unique(targets[order], return_index=True)
+        sums = np.add.reduceat(weights[:, order].astype(np.float64), starts, axis=1)
+        return sums / weights.sum(1, dtype=np.float64)[:, None]
+
+
+@dataclass(frozen=True)
+class Cloze(OfKind):
     """MaskedWord words of a text file for a masked language model, read when first asked for.
 
     The outputs of a passage are [correct, loss]: whether every token of the word is the model's
     first choice, and minus the log-probability of the word in nats. A word of several tokens is
     guessed from left to right, each with the ones after it masked, so that its probability is a
     product of conditional ones. Chance is always saying the most frequent of the hidden words,
-    or their entropy; `labels` index `classes`, the different words.
+    or their entropy; `targets` index `classes`, the different words.
 
     Attributes:
         name: the task's name in the study.
@@ -62,18 +100,17 @@ class Cloze:
         language: of the text, for models that must be told.
     """
 
+    entry = ClozeKind
+
     name: str
     path: Path
     examples: int | None = None
     language: str = "en"
-    kind: str = field(default="cloze", init=False)
-    head: str = field(default="mlm", init=False)
-    metrics: tuple[str, ...] = field(default=("accuracy", "cross_entropy"), init=False)
 
     @cached_property
     def evaluated(self) -> tuple[ClozeItem, ...]:
         """The passages that are scored."""
-        return cloze_items(self.path, self.examples or CLOZE_EXAMPLES)
+        return cloze_items(self.path, self.examples or EXAMPLES)
 
     @cached_property
     def classes(self) -> tuple[str, ...]:

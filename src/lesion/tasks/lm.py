@@ -17,21 +17,25 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from lesion.errors import LesionError
 from lesion.keys import priorities
-from lesion.tasks.base import Encoded, Row, longest_input, opening_token
-from lesion.tasks.spec import LM_LENGTH
+from lesion.schema import fields
+from lesion.tasks.base import Encoded, Kind, OfKind, Row, find_file
+from lesion.tasks.metrics import BITS_PER_BYTE, NATS_PER_TOKEN, PERPLEXITY
+from lesion.tasks.statistics import Array, TextLoss, weighted_mean
+from lesion.tasks.tokens import longest_input, opening_token
 
 if TYPE_CHECKING:
     import torch
 
+LENGTH = 128  # words a window
 WORD = re.compile(r"\S+")
 
 
@@ -61,12 +65,48 @@ class WindowRows(Encoded):
 
 
 @dataclass(frozen=True)
-class RunningText:
+class LmKind(Kind):
+    """running text: how surprised a causal language model is by every next word."""
+
+    word, head, target = "lm", "causal", "bytes"
+    columns, baseline_columns = ("nats", "tokens", "baseline"), (2, 1, 2)
+    metrics = (BITS_PER_BYTE, NATS_PER_TOKEN, PERPLEXITY)
+    example = {"file": "novel.txt", "length": 128, "stride": 64}  # noqa: RUF012
+
+    file: str | None = fields.field("text with one paragraph a line", None, path=True)
+    length: int | None = fields.field("words a window (default: 128)", None, at_least=1)
+    stride: int | None = fields.field(
+        "words from one window to the next (default: length)", None, at_least=1
+    )
+
+    def __post_init__(self) -> None:
+        if self.stride and self.stride > (self.length or LENGTH):
+            raise ValueError(
+                f"stride: must be at most the length ({self.length or LENGTH}), or words would "
+                f"be left out. Got {self.stride}."
+            )
+
+    def task(self, name: str, data: Path | None) -> RunningText:
+        """The task on a text file."""
+        path, language = find_file(self.file or "", data), self.language or "en"
+        return RunningText(name, path, self.length or LENGTH, self.stride, self.examples, language)
+
+    @staticmethod
+    def text_loss(weights: Array, outputs: Array, targets: Array) -> TextLoss:
+        """Mean nats, tokens and bytes of a window."""
+        nats, tokens, _ = outputs
+        nats = np.where(np.isfinite(nats), nats, np.inf)
+        means = (weighted_mean(weights, values) for values in (nats, tokens, targets[:, None]))
+        return TextLoss(*means)
+
+
+@dataclass(frozen=True)
+class RunningText(OfKind):
     """Loss of a causal language model on a text file, read when first asked for.
 
     The outputs of a window are [nats, tokens, constant]: minus the sum of the log-probabilities
     of its predicted tokens, how many these are, and the nats that the best constant answer spends
-    on them. `labels` are bytes. So every window's loss a token, perplexity and bits a byte follow.
+    on them. `targets` are bytes. So every window's loss a token, perplexity and bits a byte follow.
 
     Every window is read alone, after the token that begins a text (or, where a tokenizer has
     none, the one that ends it), so that its first word is predicted too. Every word is predicted
@@ -84,18 +124,15 @@ class RunningText:
         language: of the text.
     """
 
+    entry = LmKind
+
     name: str
     path: Path
-    length: int = LM_LENGTH
+    length: int = LENGTH
     stride: int | None = None
     examples: int | None = None
     language: str = "en"
-    kind: str = field(default="lm", init=False)
-    head: str = field(default="causal", init=False)
-    classes: tuple[str, ...] = field(default=(), init=False)
-    metrics: tuple[str, ...] = field(
-        default=("bits_per_byte", "nats_per_token", "perplexity"), init=False
-    )
+    classes: ClassVar[tuple[str, ...]] = ()
 
     @cached_property
     def evaluated(self) -> tuple[Window, ...]:

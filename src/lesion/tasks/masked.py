@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from lesion.errors import LesionError
-from lesion.tasks.base import Encoded, Row, longest_input
-from lesion.tasks.classify import has_token_types
+from lesion.tasks.base import Encoded, Row
+from lesion.tasks.tokens import has_token_types, longest_input
 
 if TYPE_CHECKING:
     import torch

@@ -10,17 +10,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lesion.errors import LesionError
-from lesion.schema.fields import hint, show
-from lesion.tasks.base import Row
+from lesion.schema import fields
+from lesion.tasks.base import Kind, OfKind, Row, find_file
+from lesion.tasks.examples import MISSING, InMemoryPairs, PairSet, PairSource
 from lesion.tasks.masked import MaskedRows, MaskedWord, Sentence, masked_rows, sentences
-from lesion.tasks.sampling import sample
+from lesion.tasks.metrics import ACCURACY
+from lesion.tasks.sources.frames import pairs_frame
+from lesion.tasks.sources.pair_files import PairFile
+from lesion.tasks.statistics import Array
 
 if TYPE_CHECKING:
     import torch
@@ -28,51 +34,69 @@ if TYPE_CHECKING:
 SCORINGS = ("pll", "word")
 
 
-class PairSet(NamedTuple):
-    """Minimal pairs: `good[i]` and `bad[i]` belong together."""
+@dataclass(frozen=True)
+class PairsKind(Kind):
+    """minimal pairs: is the good sentence likelier than the bad one?"""
 
-    good: tuple[str, ...]
-    bad: tuple[str, ...]
-    labels: np.ndarray  # int64 (pairs,): the paradigm of each pair, an index into classes
-    classes: tuple[str, ...]  # names of the paradigms; () where there is only one
-    origin: str  # where they come from, for messages
-    groups: np.ndarray | None = None  # (pairs,) what a sample balances inside each paradigm
-    note: str = ""  # what was left out, in a sentence
+    word, head, target = "pairs", "mlm", "paradigm"
+    columns, metrics = ("good", "bad"), (ACCURACY,)
+    example = {"file": "pairs.tsv"}  # noqa: RUF012
 
-    def first(self, examples: int | None) -> PairSet:
-        """The first so many pairs; all of them for None."""
-        return self._at(np.arange(len(self.good))[:examples])
+    file: str | None = fields.field(
+        "file of pairs: good<TAB>bad, BLiMP's .jsonl or CLAMS", None, path=True
+    )
+    label: str | None = fields.field("key of the paradigm (.jsonl)", None)
+    scoring: str | None = fields.field(
+        "whole sentences, or differing words", None, choices=SCORINGS
+    )
+    missing: str = fields.field(
+        "own files: what becomes of pairs without a sentence or label", "refuse", choices=MISSING
+    )
 
-    def sample(self, examples: int | None, task: str) -> PairSet:
-        """So many pairs by chance, the paradigms in their shares; all of them for None.
+    def check(self) -> None:
+        """Rows that lack values can be dropped of files only."""
+        if self.missing != "refuse" and not self.file:
+            raise ValueError(
+                f"missing: belongs to files of rows (kind classify or pairs). Got {self.missing}."
+            )
 
-        Args:
-            task: its name addresses the choice, see `lesion.tasks.sampling`.
-        """
-        if examples is None or examples >= len(self.good):
-            return self
-        finer = () if self.groups is None else (self.groups,)
-        return self._at(sample(examples, task, *finer, self.labels))
+    def task(self, name: str, data: Path | None) -> Pairs:
+        """The task on a file of pairs."""
+        path = find_file(self.file or "", data)
+        return self.on(name, PairFile(path, self.label, self.missing, name))
 
-    def _at(self, places: np.ndarray) -> PairSet:
-        return self._replace(
-            good=tuple(self.good[place] for place in places),
-            bad=tuple(self.bad[place] for place in places),
-            labels=self.labels[places],
-            groups=None if self.groups is None else self.groups[places],
-        )
+    def of_frame(self, name: str, frame: Any, train: Any = None) -> Pairs:
+        """The task on rows with the columns good and bad."""
+        if train is not None:
+            raise LesionError(f"Task {name!r}: a task of kind pairs has no training examples.")
+        return self.on(name, pairs_frame(name, frame, self.label, self.missing == "drop"))
 
+    def on(self, name: str, source: PairSource) -> Pairs:
+        """The task on pairs from any source."""
+        return Pairs(name, source, self.scoring or "pll", self.examples, self.language or "en")
 
-class PairSource(Protocol):
-    """Where pairs come from: a file, or a grammar."""
+    @staticmethod
+    def correct(outputs: Array, targets: Array) -> Array:
+        """1 where the good sentence has the larger sum, a half for a tie."""
+        good, bad = outputs
+        correct = (good > bad) + 0.5 * (good == bad)
+        return np.where(np.isfinite(outputs).all(0), correct, 0.0).astype(np.float32)
 
-    def read(self) -> PairSet:
-        """All pairs."""
-        ...
+    @staticmethod
+    def prior(targets: Array, columns: int, weights: Array) -> Array:
+        """One half each: a constant answer cannot know which of the two is good."""
+        return np.full((len(weights), 2), 0.5)
+
+    @classmethod
+    def answers(cls, outputs: Array, classes: Sequence[str]) -> list[str | None]:
+        """The likelier sentence: good, bad, or None for a tie."""
+        good, bad = outputs
+        side = np.select([good > bad, good < bad], [1, 2], 0)
+        return [(None, *cls.columns)[k] for k in np.where(np.isfinite(outputs).all(0), side, 0)]
 
 
 @dataclass(frozen=True)
-class Pairs:
+class Pairs(OfKind):
     """Minimal pairs for a masked language model. They are read when first asked for.
 
     The outputs of a pair are two sums of log-probabilities in nats, [good, bad]; with scoring
@@ -94,21 +118,20 @@ class Pairs:
         first: `examples` takes the first ones instead, as runs do that began so.
     """
 
+    entry = PairsKind
+
     name: str
     source: PairSource
     scoring: str = "pll"
     examples: int | None = None
     language: str = "en"
-    kind: str = field(default="pairs", init=False)
-    head: str = field(default="mlm", init=False)
-    metrics: tuple[str, ...] = field(default=("accuracy",), init=False)
     first: bool = False
 
     def __post_init__(self) -> None:
         if self.scoring not in SCORINGS:
             raise LesionError(
                 f"Task {self.name!r}: scoring must be one of {', '.join(SCORINGS)}. "
-                f"Got {show(self.scoring)}.{hint(self.scoring, SCORINGS)}"
+                f"Got {fields.show(self.scoring)}.{fields.hint(self.scoring, SCORINGS)}"
             )
 
     @cached_property
@@ -147,6 +170,12 @@ class Pairs:
         pairs = self.evaluated
         decides = [pairs.good, pairs.bad, pairs.labels.tolist(), pairs.classes, self.scoring]
         return hashlib.blake2b(json.dumps(decides).encode(), digest_size=16).hexdigest()
+
+    def with_texts(self, texts: tuple[tuple[str, ...], ...]) -> Pairs:
+        """A copy of the task whose evaluated pairs are (good, bad) sentences of these texts."""
+        good, bad = texts
+        source = InMemoryPairs(self.evaluated._replace(good=good, bad=bad))
+        return replace(self, source=source, examples=None)
 
     def encode(self, tokenizer: Any, config: Any) -> MaskedRows:
         """A row for each masked context that is scored; `parts` says what it counts for.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from lesion.report.figures.curves import curve_figure
 from lesion.report.figures.grid import side_by_side
 from lesion.report.figures.style import file_name, save
+from lesion.tasks.metrics import METRICS
 
 if TYPE_CHECKING:
     from lesion.analysis.summary import Analysis
@@ -61,4 +62,5 @@ def write_figures(
 def _shown(first: Analysis, metrics: Sequence[str]) -> tuple[str, ...]:
     """The metrics that the figure of a task shows; the main one and MCC where it has none."""
     wanted = tuple(metric for metric in metrics if metric in first.curves)
-    return wanted or tuple(dict.fromkeys((first.metric, *(m for m in first.curves if m == "mcc"))))
+    beside = (m for m in first.curves if m in METRICS and METRICS[m].beside)
+    return wanted or tuple(dict.fromkeys((first.metric, *beside)))

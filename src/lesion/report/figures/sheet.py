@@ -13,6 +13,7 @@ import numpy as np
 
 from lesion.errors import LesionError
 from lesion.report.figures.style import DASHES, PALETTE, SOFT
+from lesion.tasks.metrics import METRICS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,16 +22,8 @@ if TYPE_CHECKING:
 
 DECADES = 1000  # largest dose by smallest from which on the axis is logarithmic
 
-LABELS = {
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "f1": "F1",
-    "mcc": "Matthews correlation",
-    "cross_entropy": "cross-entropy (nats, lower is better)",
-    "bits_per_byte": "bits per byte (lower is better)",
-    "nats_per_token": "nats per token (lower is better)",
-    "perplexity": "perplexity (lower is better)",
-    "skill": "skill (1 intact, 0 chance)",
+LABELS = {"skill": "skill (1 intact, 0 chance)"} | {
+    word: metric.label for word, metric in METRICS.items()
 }
 DOSE = "dose: fraction of units destroyed"
 # What is wrong with a curve, and the sign that says so at the dose where it begins.

@@ -19,7 +19,8 @@ from lesion.errors import LesionError
 from lesion.keys import priorities
 from lesion.schema.fields import hint, show
 from lesion.tasks.builtin.grammars import CONSTRUCTIONS, GRAMMARS, Grammar, SentencePlan, Verb
-from lesion.tasks.pairs import Pairs, PairSet
+from lesion.tasks.examples import PairSet
+from lesion.tasks.pairs import Pairs
 
 BLOCKS = 25  # of 24 pairs: each construction, number and number of the other noun
 BALANCED = 2 * len(CONSTRUCTIONS)  # the first n make_pairs are balanced for every multiple of this

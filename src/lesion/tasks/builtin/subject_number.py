@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from lesion.errors import LesionError
-from lesion.tasks.base import Split
 from lesion.tasks.builtin.agreement import BALANCED, make_pairs
 from lesion.tasks.builtin.grammars import CONSTRUCTIONS
 from lesion.tasks.classify import Classification
+from lesion.tasks.examples import Split
 
 TRAINING = 34 * BALANCED  # of the 600 agreement pairs; the rest are evaluated
 TWO_SUBJECTS = "coordination"  # left out: two clauses with a subject each

@@ -13,11 +13,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
 from lesion.errors import LesionError
-from lesion.tasks.base import Split
+from lesion.tasks.examples import Split
 from lesion.tasks.sources.tables import Table, read_tsv
 
 SPLITS = ("train", "dev", "test")
@@ -57,6 +58,7 @@ class GlueTask:
     skip_broken_lines: bool = False
     hub_text: tuple[str, ...] = ("sentence1", "sentence2")
     hub_splits: tuple[str, str, str] = ("train", "validation", "test")
+    kind: ClassVar[str] = "classify"
 
 
 def _mnli(about: str, matching: str) -> GlueTask:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from lesion.errors import LesionError
-from lesion.tasks.base import Split
+from lesion.tasks.examples import Split
 from lesion.tasks.sources.glue import SPLITS, GlueTask, unlabelled
 
 DATASET = "nyu-mll/glue"

@@ -10,7 +10,7 @@ import numpy as np
 
 from lesion.errors import LesionError
 from lesion.schema.fields import show
-from lesion.tasks.pairs import PairSet
+from lesion.tasks.examples import PairSet
 from lesion.tasks.sources.tables import absent, incomplete, left_out, read_jsonl, read_tsv
 
 GRAMMATICAL = ("True", "False")
