@@ -56,7 +56,7 @@ class ClassifyKind(Kind):
         "hub dataset that replaces the registered one", None, key="source"
     )
     missing: str = fields.field(
-        "own files: what becomes of rows without a text or label", "refuse", choices=MISSING
+        "rows that lack a value: refused, or left out", "refuse", choices=MISSING
     )
 
     def check(self) -> None:

@@ -43,14 +43,14 @@ class PairsKind(Kind):
     example = {"file": "pairs.tsv"}  # noqa: RUF012
 
     file: str | None = fields.field(
-        "file of pairs: good<TAB>bad, BLiMP's .jsonl or CLAMS", None, path=True
+        "file of pairs: good, tab, bad; or BLiMP's .jsonl; or CLAMS's", None, path=True
     )
     label: str | None = fields.field("key of the paradigm (.jsonl)", None)
     scoring: str | None = fields.field(
         "whole sentences, or differing words", None, choices=SCORINGS
     )
     missing: str = fields.field(
-        "own files: what becomes of pairs without a sentence or label", "refuse", choices=MISSING
+        "rows that lack a value: refused, or left out", "refuse", choices=MISSING
     )
 
     def check(self) -> None:
