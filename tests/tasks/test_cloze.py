@@ -90,7 +90,7 @@ def test_outputs_are_those_of_a_naive_loop(bert, text, untouched_randomness):
 def test_a_word_is_right_where_all_its_tokens_are_and_losses_add_up(bert, text):
     task = Cloze("novel", text)
     encoded = task.encode(bert[1], bert[0].config)
-    owners = encoded.parts.example
+    owners = encoded.owners.example
     several = int(np.bincount(owners).argmax())
     assert (owners == several).sum() > 1
     outputs = np.ones((len(encoded), 2), dtype=np.float32)

@@ -209,7 +209,7 @@ def test_two_tokenizers_can_be_encoded_before_either_is_gathered(bert, xlm):
     second = task.encode(xlm[1], xlm[0].config)
     for encoded in (first, second):
         outputs = np.ones((len(encoded), 2), dtype=np.float32)
-        counted = [np.bincount(encoded.parts.side)[side] for side in (0, 1)]
+        counted = [np.bincount(encoded.owners.side)[side] for side in (0, 1)]
         assert task.gather(outputs, encoded).sum(0).tolist() == counted
 
 

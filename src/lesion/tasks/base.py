@@ -90,10 +90,10 @@ class Kind(Entry):
     examples: int | None = fields.field(
         "score only so many: a fixed random sample, the same for every model", None, at_least=1
     )
-    language: str | None = fields.field("of the texts, for models that must be told (XLM)", None)
+    language: str | None = fields.field("of the texts, for models that need it (XLM)", None)
 
     def check(self) -> None:
-        """Refuses what a study cannot ask of this kind.
+        """Refuses values that no study of this kind can have.
 
         Raises:
             ValueError: with a sentence that begins with the key.
@@ -104,7 +104,7 @@ class Kind(Entry):
 
         Args:
             name: the task's name in the study.
-            data: folder in which files are looked for that are not where they are said to be.
+            data: a second folder in which files are looked for.
         """
         raise NotImplementedError
 
@@ -165,7 +165,7 @@ class Task(Protocol):
 
     @property
     def language(self) -> str:
-        """Of the texts (ISO 639-1), for models that must be told."""
+        """Of the texts (ISO 639-1), for models that need it."""
         ...
 
     @property

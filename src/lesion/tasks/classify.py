@@ -15,7 +15,7 @@ import numpy as np
 from lesion.errors import LesionError
 from lesion.schema import fields
 from lesion.tasks.base import Encoded, Kind, OfKind, Row, find_file
-from lesion.tasks.examples import MISSING, InMemory, Source, Split
+from lesion.tasks.examples import MISSING, SPLITS, InMemory, Source, Split
 from lesion.tasks.metrics import ACCURACY, BALANCED_ACCURACY, CROSS_ENTROPY, F1, MCC
 from lesion.tasks.sources.files import LabelledFiles
 from lesion.tasks.sources.frames import labelled_frames
@@ -24,9 +24,6 @@ from lesion.tasks.tokens import has_token_types, longest_input, opening_token
 
 if TYPE_CHECKING:
     import torch
-
-
-SPLITS = ("train", "dev", "test")
 
 
 @dataclass(frozen=True)
@@ -142,8 +139,8 @@ class Classification(OfKind):
         scored: the split that is evaluated ("train", "dev" or "test"); None: the source's default.
         max_length: longest input in tokens, special tokens included; longer ones are cut.
         examples: evaluate only so many, a fixed sample with the classes in their shares; None: all.
-        language: of the texts, for models that must be told.
-        first: `examples` takes the first ones instead, as runs do that began so.
+        language: of the texts, for models that need it.
+        first: `examples` takes the first ones; only for runs that began so.
     """
 
     entry = ClassifyKind
@@ -174,7 +171,7 @@ class Classification(OfKind):
         return self.entry.offers - (frozenset() if "train" in splits else {"labels", "training"})
 
     def split(self, name: str) -> Split:
-        """All examples of "train", "dev" or "test", read when first asked for."""
+        """All examples of "train", "dev" or "test", read at first use."""
         if name not in self._splits:
             self._splits[name] = self.source.read(name)
         return self._splits[name]
@@ -189,9 +186,9 @@ class Classification(OfKind):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was left out of the data, in sentences."""
-        taught = "training" in self.offers and getattr(self.source, "missing", "") == "drop"
-        names = dict.fromkeys(["train", self.split_name] if taught else [self.split_name])
+        """Sentences on rows that were left out of the data."""
+        trains = "training" in self.offers and getattr(self.source, "missing", "") == "drop"
+        names = dict.fromkeys(["train", self.split_name] if trains else [self.split_name])
         return tuple(note for name in names if (note := self.split(name).note))
 
     @property
@@ -229,7 +226,7 @@ class Classification(OfKind):
     def encode_split(
         self, name: str, tokenizer: Any, config: Any, examples: int | None = None
     ) -> tuple[list[Row], np.ndarray]:
-        """Rows and labels of a split, as fine-tuning needs them; the first so many if asked."""
+        """Rows and labels of a split, for fine-tuning; `examples`: only the first so many."""
         split = self.split(name).first(examples)
         return encode(self, split, tokenizer, config).rows, split.labels
 
@@ -251,8 +248,8 @@ class Classification(OfKind):
 def encode(task: Classification, split: Split, tokenizer: Any, config: Any) -> Encoded:
     """Token ids of each example, cut to the task's length, without padding.
 
-    Token types are kept only where both sides know them: the tokenizer makes them and the model
-    has a table of them. XLM would add the embeddings of ordinary words 0 and 1 in their place.
+    Token types are kept only if the tokenizer makes them and the model has a table of them. XLM
+    would add the embeddings of the ordinary words 0 and 1 instead.
     """
     made = tokenizer(
         *(list(column) for column in split.texts),
@@ -274,20 +271,20 @@ def encode(task: Classification, split: Split, tokenizer: Any, config: Any) -> E
 
 
 def _cut(limit: int, split: Split, rows: list[Row], tokenizer: Any) -> float:
-    """The share of the rows that are longer than what is read of them.
+    """The share of the rows that are cut.
 
-    Only a row that fills the limit can have been cut; these are read again, whole.
+    Only rows that fill the limit can be; they are tokenised again without it.
     """
-    full = [place for place, row in enumerate(rows) if len(row["input_ids"]) >= limit]
+    full = [index for index, row in enumerate(rows) if len(row["input_ids"]) >= limit]
     if not full:
         return 0.0
-    texts = [[column[place] for place in full] for column in split.texts]
+    texts = [[column[index] for index in full] for column in split.texts]
     whole = tokenizer(*texts, return_attention_mask=False, verbose=False)["input_ids"]
     return sum(len(ids) > limit for ids in whole) / len(rows)
 
 
 def _fill_empty(rows: list[Row], tokenizer: Any) -> None:
-    """Decoders add no token to an empty text (all words dropped), and no model reads nothing."""
+    """Gives an empty text (all words dropped) one token: decoders add none, models need one."""
     empty = [row for row in rows if not row["input_ids"]]
     opening = opening_token(tokenizer) if empty else None
     if opening is not None:

@@ -14,6 +14,7 @@ import numpy as np
 from lesion.errors import LesionError
 from lesion.tasks.sampling import sample
 
+SPLITS = ("train", "dev", "test")
 MISSING = ("refuse", "drop")  # what becomes of rows that lack a value
 
 
@@ -25,7 +26,7 @@ class Split:
         texts: (text columns) × (examples): `texts[0][i]` and `texts[1][i]` belong together.
         labels: int64 (examples,), each an index into the task's classes.
         origin: where the examples were read, for messages and the record.
-        note: what was left out, in a sentence; "" where nothing was.
+        note: a sentence on rows that were left out; "" for none.
     """
 
     texts: tuple[tuple[str, ...], ...]
@@ -52,7 +53,7 @@ class Split:
         return self._at(np.arange(examples))
 
     def sample(self, examples: int | None, task: str) -> Split:
-        """So many examples by chance, the classes in their shares; all of them for None.
+        """A random sample with the classes in their shares; all examples for None.
 
         Args:
             task: its name addresses the choice, see `lesion.tasks.sampling`.
@@ -61,17 +62,17 @@ class Split:
             return self
         return self._at(sample(examples, task, self.labels))
 
-    def _at(self, places: np.ndarray) -> Split:
-        texts = tuple(tuple(column[place] for place in places) for column in self.texts)
-        return replace(self, texts=texts, labels=self.labels[places])
+    def _at(self, rows: np.ndarray) -> Split:
+        texts = tuple(tuple(column[row] for row in rows) for column in self.texts)
+        return replace(self, texts=texts, labels=self.labels[rows])
 
 
 class Source(Protocol):
-    """Where the splits of a task come from: a GLUE folder, the hub, the user's own files."""
+    """Where the splits of a task come from: a GLUE folder, the hub, files, rows in Python."""
 
     @property
     def default(self) -> str:
-        """The split that is evaluated where the study names none."""
+        """The split that is evaluated by default."""
         ...
 
     @property
@@ -114,14 +115,14 @@ class PairSet(NamedTuple):
     classes: tuple[str, ...]  # names of the paradigms; () where there is only one
     origin: str  # where they come from, for messages
     groups: np.ndarray | None = None  # (pairs,) what a sample balances inside each paradigm
-    note: str = ""  # what was left out, in a sentence
+    note: str = ""  # a sentence on rows that were left out
 
     def first(self, examples: int | None) -> PairSet:
         """The first so many pairs; all of them for None."""
         return self._at(np.arange(len(self.good))[:examples])
 
     def sample(self, examples: int | None, task: str) -> PairSet:
-        """So many pairs by chance, the paradigms in their shares; all of them for None.
+        """A random sample with the paradigms in their shares; all pairs for None.
 
         Args:
             task: its name addresses the choice, see `lesion.tasks.sampling`.
@@ -131,17 +132,17 @@ class PairSet(NamedTuple):
         finer = () if self.groups is None else (self.groups,)
         return self._at(sample(examples, task, *finer, self.labels))
 
-    def _at(self, places: np.ndarray) -> PairSet:
+    def _at(self, rows: np.ndarray) -> PairSet:
         return self._replace(
-            good=tuple(self.good[place] for place in places),
-            bad=tuple(self.bad[place] for place in places),
-            labels=self.labels[places],
-            groups=None if self.groups is None else self.groups[places],
+            good=tuple(self.good[row] for row in rows),
+            bad=tuple(self.bad[row] for row in rows),
+            labels=self.labels[rows],
+            groups=None if self.groups is None else self.groups[rows],
         )
 
 
 class PairSource(Protocol):
-    """Where pairs come from: a file, or a grammar."""
+    """Where pairs come from: a file, a grammar, rows in Python."""
 
     def read(self) -> PairSet:
         """All pairs."""

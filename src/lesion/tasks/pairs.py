@@ -1,9 +1,9 @@
 """Minimal pairs: is the good sentence likelier than the bad one?
 
-A masked language model gives no probability of a sentence; its pseudo-log-likelihood stands in:
-the sum over tokens of log P(token | the rest), with the token masked (Salazar et al. 2020). A token
-of a longer word is scored with the tokens of the same word to its right masked too, since a model
-that sees the end of a word guesses its beginning (PLL-word-l2r, Kauf and Ivanova 2023).
+A masked language model gives no probability of a sentence. Its pseudo-log-likelihood is used
+instead: the sum over tokens of log P(token | the rest), with the token masked (Salazar et al.
+2020). The tokens of the same word to its right are masked too, because the end of a word reveals
+its beginning (PLL-word-l2r, Kauf and Ivanova 2023).
 """
 
 from __future__ import annotations
@@ -97,25 +97,25 @@ class PairsKind(Kind):
 
 @dataclass(frozen=True)
 class Pairs(OfKind):
-    """Minimal pairs for a masked language model. They are read when first asked for.
+    """Minimal pairs for a masked language model, read at first use.
 
-    The outputs of a pair are two sums of log-probabilities in nats, [good, bad]; with scoring
-    "word" less what both have in common, so that only their difference counts. `labels` and
-    `classes` name each pair's paradigm (the construction, for the built-in agreement), so that
-    scores can be told apart by it: `outputs[task.targets == k]` are those of `task.classes[k]`.
+    The outputs of a pair are two sums of log-probabilities in nats, [good, bad]. With scoring
+    "word" the terms that both share are left out, so that only the difference is meaningful.
+    `targets` and `classes` give the paradigm of each pair (the construction, in the built-in
+    agreement): `outputs[task.targets == k]` are those of `task.classes[k]`.
 
     Attributes:
         name: the task's name in the study.
         source: where the pairs come from.
-        scoring: "pll" scores every token of both sentences (PLL-word-l2r), a forward row each.
-            "word" scores only the words in which they differ, each given all the other words, in
-            the same way: log P(is | ...) against log P(are | ...), as Goldberg (2019) does.
-            Where the sentences differ in one word of one token, that is one row for the pair;
-            where all do, only these two tokens are asked of the output layer, as logits.
+        scoring: "pll" scores every token of both sentences (PLL-word-l2r), with one forward row
+            each. "word" scores only the words in which they differ, each given all other words:
+            log P(is | ...) against log P(are | ...), as Goldberg (2019) does. Sentences that
+            differ in one word of one token need one row for the pair. If all pairs are such, the
+            output layer computes the logits of these two tokens only.
         examples: evaluate only so many pairs, a fixed sample with the paradigms in their shares;
             None: all.
-        language: of the texts, for models that must be told.
-        first: `examples` takes the first ones instead, as runs do that began so.
+        language: of the texts, for models that need it.
+        first: `examples` takes the first ones; only for runs that began so.
     """
 
     entry = PairsKind
@@ -178,23 +178,23 @@ class Pairs(OfKind):
         return replace(self, source=source, examples=None)
 
     def encode(self, tokenizer: Any, config: Any) -> MaskedRows:
-        """A row for each masked context that is scored; `parts` says what it counts for.
+        """A row for each masked context that is scored, with the pairs that it counts for.
 
-        A context that good and bad have in common is one row with two targets.
+        A context that good and bad share is one row with two targets.
         """
         pairs, name = self.evaluated, f"Task {self.name!r}"
         good = sentences(pairs.good, tokenizer, config, name)
         bad = sentences(pairs.bad, tokenizer, config, name)
-        hidden: list[MaskedWord] = []
+        masked: list[MaskedWord] = []
         for example, (left, right) in enumerate(zip(good, bad, strict=True)):
             chosen = self._words(left, right, example)
             for side, (sentence, words) in enumerate(zip((left, right), chosen, strict=True)):
-                hidden += [MaskedWord(example, side, sentence, word) for word in words]
-        found = masked_rows(hidden, tokenizer)
-        if self.scoring == "word" and all(len(row["target"]) == 2 for row in found.rows):
-            for row in found.rows:
+                masked += [MaskedWord(example, side, sentence, word) for word in words]
+        encoded = masked_rows(masked, tokenizer)
+        if self.scoring == "word" and all(len(row["target"]) == 2 for row in encoded.rows):
+            for row in encoded.rows:
                 row["candidates"] = row["target"]
-        return found
+        return encoded
 
     def _words(self, good: Sentence, bad: Sentence, example: int) -> tuple[list[int], list[int]]:
         """Which words of the two sentences are scored."""
@@ -210,10 +210,10 @@ class Pairs(OfKind):
         return chosen
 
     def reduce(self, logits: torch.Tensor, rows: list[Row]) -> torch.Tensor:
-        """Log-probabilities of the targets: (rows, reads, vocabulary) -> (rows, 2), float32.
+        """Log-probabilities of the targets: (rows, positions, vocabulary) -> (rows, 2), float32.
 
-        `logits` are those at the places in `row["positions"]`, one a row. A row with one target
-        repeats it. Logits of a row's two words are kept as they are.
+        Rows have one position. A row with one target repeats it. Logits of two candidates are
+        kept as they are.
         """
         import torch
 
@@ -227,16 +227,16 @@ class Pairs(OfKind):
 
     def gather(self, outputs: np.ndarray, encoded: MaskedRows) -> np.ndarray:
         """(rows, 2) log-probabilities -> (pairs, 2) sums [good, bad], float32."""
-        parts = encoded.parts
+        owners = encoded.owners
         sums = np.zeros((len(self.evaluated.good), 2))
-        np.add.at(sums, (parts.example, parts.side), outputs[parts.row, parts.column])
+        np.add.at(sums, (owners.example, owners.side), outputs[owners.row, owners.column])
         return sums.astype(np.float32)
 
 
 def differing(good: Sentence, bad: Sentence) -> tuple[list[int], list[int]]:
-    """The words between what two sentences share at the beginning and at the end."""
-    left = [tuple(good.ids[place] for place in word) for word in good.words]
-    right = [tuple(bad.ids[place] for place in word) for word in bad.words]
+    """The words between the common beginning and the common end of two sentences."""
+    left = [tuple(good.ids[position] for position in word) for word in good.words]
+    right = [tuple(bad.ids[position] for position in word) for word in bad.words]
     shortest = min(len(left), len(right))
     start = 0
     while start < shortest and left[start] == right[start]:

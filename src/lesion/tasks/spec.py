@@ -9,7 +9,7 @@ from typing import Any
 
 from lesion.errors import LesionError
 from lesion.schema import fields
-from lesion.schema.entries import json_properties
+from lesion.schema.entries import installed, json_properties
 from lesion.schema.fields import field, hint, join
 from lesion.tasks.base import DEFAULT, Kind, Task
 from lesion.tasks.kinds import TASK_KINDS, kind_of
@@ -47,8 +47,8 @@ class _Head:
 class TaskSpec:
     """A task to score: a registered name, or files of your own.
 
-    Every key of release 0.1 can be read as an attribute; a key that the kind does not have is at
-    its default.
+    The kind's parameters and the keys of release 0.1 can be read as attributes; a key that the
+    kind does not have is at its default.
 
     Attributes:
         name: registered, or the user's own.
@@ -91,13 +91,17 @@ class TaskSpec:
     @classmethod
     def of(cls, task: Task) -> TaskSpec:
         """What stands for a live task in a study."""
-        made = _fields({"name": task.name, "kind": task.kind, DIGEST: task.digest}, "", [])
-        return _made(cls, {**made, "task": task})
+        parts = kind_of(task.kind).parameters()
+        values = {key: getattr(task, part.name, None) for key, part in parts.items()}
+        keys = {key: value for key, value in values.items() if isinstance(value, str | int | float)}
+        spec = cls(task.name, task.kind, **{**keys, DIGEST: task.digest})
+        return _made(cls, {**spec.__dict__, "task": task})
 
     def with_keys(self, **keys: Any) -> TaskSpec:
-        """A copy with other values of these keys."""
-        changed = {**self.to_mapping(), **keys}
-        return _made(type(self), {**_fields(changed, "", []), "task": self.task})
+        """A copy with other values of these keys; of a live task, of the task too."""
+        if self.task is not None:
+            return self.of(dataclasses.replace(self.task, **keys)) if keys else self  # type: ignore[type-var]
+        return type(self)(**{**self.to_mapping(), **keys})
 
     def to_mapping(self) -> dict[str, Any]:
         """All keys of release 0.1, those of other kinds at their defaults; then the kind's own."""
@@ -129,18 +133,20 @@ class TaskSpec:
     def json_shape(cls) -> dict[str, Any]:
         """The JSON schema of a task: the keys of every kind."""
         head = fields.json_schema(_Head)
-        head["properties"]["kind"]["enum"] = list(TASK_KINDS)
+        head["properties"]["kind"]["enum"] = [*TASK_KINDS, *installed("kind")]
         described = (cls.__doc__ or "").splitlines()[0]
         properties = {**head["properties"], **json_properties({"kind": TASK_KINDS})}
         return {**head, "description": described, "properties": properties}
 
     def __getattr__(self, key: str) -> Any:
         """The value of a key."""
-        if key in KEYS and "parameters" in self.__dict__:
-            part = self.parameters.parameters().get(key)
-            unused = dict(self.unused).get(key, DEFAULTS[key])
-            return getattr(self.parameters, part.name) if part else unused
-        raise AttributeError(key)
+        parameters = self.__dict__.get("parameters")
+        part = parameters.parameters().get(key) if parameters is not None else None
+        if part is not None:
+            return getattr(parameters, part.name)
+        if parameters is None or key not in KEYS:
+            raise AttributeError(key)
+        return dict(self.unused).get(key, DEFAULTS[key])
 
 
 def is_task(value: Any) -> bool:
@@ -193,11 +199,8 @@ def _kind(
         problems.append(join(path, str(error)))
         return None
     files = {key: item for key, item in keys.items() if key in PATHS and item}
-    return kind_of(TASKS[head.name].kind) if _is_registered(*_of(head), files) else kind
-
-
-def _of(head: _Head) -> tuple[str, str]:
-    return head.name, head.kind
+    registered = _is_registered(head.name, head.kind, files)
+    return kind_of(TASKS[head.name].kind) if registered else kind
 
 
 def _unused(

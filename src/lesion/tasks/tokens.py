@@ -9,7 +9,7 @@ def longest_input(tokenizer: Any, config: Any) -> int:
     """The most tokens that a model reads, special ones included.
 
     RoBERTa, XLM-R and MPNet count positions from the one after the padding's id: a table of 514
-    positions is read by 512 tokens.
+    positions allows 512 tokens.
     """
     longest = int(tokenizer.model_max_length)
     positions = getattr(config, "max_position_embeddings", None)
@@ -21,9 +21,9 @@ def longest_input(tokenizer: Any, config: Any) -> int:
 
 
 def opening_token(tokenizer: Any) -> int | None:
-    """The token that begins a text or, where a tokenizer has none, the one that ends it.
+    """The token that begins a text or, if the tokenizer has none, the token that ends one.
 
-    GPT-2 and its heirs were trained on texts with the second between them.
+    GPT-2 and its successors were trained on texts separated by the latter.
     """
     for token in (tokenizer.bos_token_id, tokenizer.eos_token_id):
         if token is not None:
@@ -32,5 +32,5 @@ def opening_token(tokenizer: Any) -> int | None:
 
 
 def has_token_types(config: Any) -> bool:
-    """Whether a model of this configuration tells the first text from the second by type."""
+    """Whether the model has embeddings of token types (first and second text)."""
     return (getattr(config, "type_vocab_size", None) or 0) > 1

@@ -9,6 +9,8 @@ import pytest
 import lesion
 from lesion.errors import LesionError
 from lesion.results import Run
+from lesion.study.files import parse_study, write_study
+from lesion.study.variants import limited
 from lesion.tasks.load import load_task, task
 from lesion.tasks.spec import TaskSpec
 from tests import labs
@@ -148,3 +150,14 @@ def test_a_run_is_not_resumed_with_other_rows(tiny_bert, tmp_path):
     lesion.run(live(tiny_bert, tmp_path), tmp_path / "run", workers=1)
     with pytest.raises(LesionError, match=r"Changed:\n  tasks\[0\]\.digest: "):
         lesion.run(live(tiny_bert, tmp_path, 20), tmp_path / "run", workers=1)
+
+
+def test_a_live_task_stands_in_a_study_with_its_own_keys(tiny_bert, tmp_path):
+    found = made(ROWS, max_length=64, examples=2)
+    study = parse_study({**labs.study(tiny_bert, tmp_path), "tasks": [found]})
+    (spec,) = study.tasks
+    assert (spec.max_length, spec.examples, spec.task) == (64, 2, found)
+    (fewer,) = limited(study, 1).tasks
+    assert (len(fewer.task.targets), fewer.examples) == (1, 1)
+    assert fewer.digest != spec.digest
+    assert write_study(study).count("digest: ") == 1

@@ -18,10 +18,9 @@ from typing import ClassVar
 import numpy as np
 
 from lesion.errors import LesionError
-from lesion.tasks.examples import Split
+from lesion.tasks.examples import SPLITS, Split
 from lesion.tasks.sources.tables import Table, read_tsv
 
-SPLITS = ("train", "dev", "test")
 NESTED = ("glue", "gluedata")  # a folder of this name inside the given one is looked into
 
 
