@@ -203,6 +203,12 @@ def test_a_key_that_a_kind_ignores_is_kept_as_it_was_written():
     assert spec.to_mapping()["text"] == ["s1"]
 
 
+def test_a_study_notes_keys_that_have_no_effect(tmp_path):
+    value = labs.study(tmp_path, tmp_path)
+    value["tasks"] = [{"name": "a", "kind": "pairs", "file": "p.tsv", "split": "test"}]
+    assert "a: split: has no effect on a task of kind pairs." in parse_study(value).notes()
+
+
 @pytest.mark.parametrize("kind", TASK_KINDS)
 def test_a_task_offers_no_more_than_its_kind(kind):
     assert TASK_KINDS[kind].offers <= {"labels", "training", "examples", "texts"}

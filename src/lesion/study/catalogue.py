@@ -8,10 +8,10 @@ from lesion.errors import LesionError
 
 def catalogue(kind: str) -> dict[str, dict[str, str]]:
     """Headed lists of `models`, `tasks`, `lesions` or `studies`: name -> one line."""
-    found = {"models": _models, "tasks": _tasks, "lesions": _lesions, "studies": _studies}
-    if kind not in found:
-        raise LesionError(f"kind must be one of {', '.join(found)}. Got {kind!r}.")
-    return found[kind]()
+    lists = {"models": _models, "tasks": _tasks, "lesions": _lesions, "studies": _studies}
+    if kind not in lists:
+        raise LesionError(f"kind must be one of {', '.join(lists)}. Got {kind!r}.")
+    return lists[kind]()
 
 
 def _models() -> dict[str, dict[str, str]]:

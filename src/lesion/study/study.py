@@ -112,6 +112,12 @@ class Study:
             for lesion in self.lesions
             if self.most_draws > 1 and not lesion.random
         ]
+        asked += [
+            f"{task.name}: {', '.join(key for key, _ in task.unused)}: has no effect on a task of "
+            f"kind {task.parameters.word}."
+            for task in self.tasks
+            if task.unused
+        ]
         if isinstance(self.draws, Draws):
             asked.append(
                 "Draws and doses are added as needed; trials are counted as if all of them were "

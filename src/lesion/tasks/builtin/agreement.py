@@ -23,7 +23,7 @@ from lesion.tasks.examples import PairSet
 from lesion.tasks.pairs import Pairs
 
 BLOCKS = 25  # of 24 pairs: each construction, number and number of the other noun
-BALANCED = 2 * len(CONSTRUCTIONS)  # the first n make_pairs are balanced for every multiple of this
+BALANCED = 2 * len(CONSTRUCTIONS)  # the first n pairs are balanced for every multiple of this
 TRIES = 100
 LONG = 4  # letters of a word that may stand only once in a sentence
 
@@ -47,12 +47,12 @@ class GrammarPairs(NamedTuple):
         """All pairs; their labels are the constructions."""
         made = make_pairs(self.language)
         return PairSet(
-            tuple(draft.good for draft in made),
-            tuple(draft.bad for draft in made),
-            np.array([draft.construction for draft in made], dtype=np.int64),
+            tuple(pair.good for pair in made),
+            tuple(pair.bad for pair in made),
+            np.array([pair.construction for pair in made], dtype=np.int64),
             CONSTRUCTIONS,
             f"agreement-{self.language}, built in",
-            np.array([_cell(draft) for draft in made], dtype=np.int64),
+            np.array([_cell(pair) for pair in made], dtype=np.int64),
         )
 
 
@@ -90,15 +90,15 @@ def make_pairs(language: str) -> tuple[MadePair, ...]:
                 number = (cell + k) % 2
                 other = number ^ (cell // 2 + k // 2) % 2
                 verb = order[block % len(order)]
-                draft = _make_pair(grammar, k, (number, other), verb, (block, cell), seen)
-                seen.add(draft.good)
-                made.append(draft)
+                pair = _make_pair(grammar, k, (number, other), verb, (block, cell), seen)
+                seen.add(pair.good)
+                made.append(pair)
     return tuple(made)
 
 
-def _cell(draft: MadePair) -> int:
+def _cell(pair: MadePair) -> int:
     """Construction, number and number of the other noun, as one number."""
-    return 4 * draft.construction + 2 * draft.plan.number + draft.plan.other
+    return 4 * pair.construction + 2 * pair.plan.number + pair.plan.other
 
 
 def _verbs(grammar: Grammar, construction: str) -> list[Verb]:
@@ -114,13 +114,13 @@ def _make_pair(
     construction: int,
     numbers: tuple[int, int],
     verb: Verb,
-    place: tuple[int, int],
+    cell: tuple[int, int],
     seen: set[str],
 ) -> MadePair:
     """The first sentence with this address that is new and repeats no long word."""
     name = CONSTRUCTIONS[construction]
     for attempt in range(TRIES):
-        address = ("agreement", grammar.language, name, *place, attempt)
+        address = ("agreement", grammar.language, name, *cell, attempt)
         plan = SentencePlan(*numbers, verb.past, address)
         before = grammar.before[name](plan)
         standing = name in ("phrase", "verb-phrase")

@@ -1,8 +1,8 @@
 """Is the subject of a sentence singular or plural? A classification task, built in.
 
-SentEval's probe of that name (Conneau et al. 2018) on the sentences of the agreement grammars: a
-classifier can be fine-tuned and damaged with it where there is no data and no network. In half the
-sentences with a second noun, that one has the other number.
+It is SentEval's probe of that name (Conneau et al. 2018) on the sentences of the agreement
+grammars. A classifier can be fine-tuned and damaged with it without data and network. In half the
+sentences with a second noun, that noun has the other number.
 """
 
 from dataclasses import dataclass
@@ -34,12 +34,12 @@ class SubjectSentences:
         if split not in parts:
             raise LesionError(f"Task {name!r}: has the splits train and dev. Got {split!r}.")
         chosen = [
-            draft
-            for draft in make_pairs(self.language)[parts[split]]
-            if CONSTRUCTIONS[draft.construction] != TWO_SUBJECTS
+            pair
+            for pair in make_pairs(self.language)[parts[split]]
+            if CONSTRUCTIONS[pair.construction] != TWO_SUBJECTS
         ]
-        labels = np.array([draft.plan.number for draft in chosen], dtype=np.int64)
-        return Split((tuple(draft.good for draft in chosen),), labels, f"{name}/{split}, built in")
+        labels = np.array([pair.plan.number for pair in chosen], dtype=np.int64)
+        return Split((tuple(pair.good for pair in chosen),), labels, f"{name}/{split}, built in")
 
 
 def subject_number(

@@ -1,4 +1,4 @@
-"""Labelled files of the user's own: TSV, CSV, JSON Lines or Parquet."""
+"""Labelled files: TSV, CSV, JSON Lines or Parquet."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lesion.tasks.sources.tables import Table, complete, left_out, read_table
 
 @dataclass(frozen=True)
 class LabelledFiles:
-    """Splits of a task in files of the user's own.
+    """Splits of a task in labelled files.
 
     Attributes:
         name: the task's name in the study.
@@ -66,8 +66,8 @@ class LabelledFiles:
         """Reads one of the splits that have a file."""
         table, texts, labels = self._labelled(split)
         numbers = indices_of(table, labels, self.classes, str(self.paths[self._label_split]))
-        lost, found = table.left_out, len(table.numbers)
-        note = left_out(self.name, table.path, table.unit, lost, lost + found) if lost else ""
+        lost, kept = table.left_out, len(table.numbers)
+        note = left_out(self.name, table.path, table.unit, lost, lost + kept) if lost else ""
         return Split(texts, numbers, str(table.path), note)
 
     @property

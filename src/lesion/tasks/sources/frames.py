@@ -119,7 +119,7 @@ def _columns(frame: Any) -> dict[str, Sequence[Any]] | None:
         return {str(name): _values(frame[name], frame, name) for name in names}
     if isinstance(frame, Sequence) and all(isinstance(row, Mapping) for row in frame):
         keys = dict.fromkeys(str(key) for row in frame for key in row)
-        return {key: [python(row.get(key)) for row in frame] for key in keys}
+        return {key: [_cell(row.get(key)) for row in frame] for key in keys}
     return None
 
 
@@ -127,8 +127,13 @@ def _values(column: Any, frame: Any, name: Any) -> list[Any]:
     """Values of a column; class labels of `datasets` by their names."""
     features = getattr(frame, "features", None)
     names = getattr(features[name], "names", None) if features else None
-    values = [python(value) for value in column]
+    values = [_cell(value) for value in column]
     return [_named(value, names) for value in values] if names else values
+
+
+def _cell(value: Any) -> Any:
+    """A value as Python's; None for the missing values of pandas."""
+    return None if type(value).__name__ in ("NAType", "NaTType") else python(value)
 
 
 def _named(value: Any, names: Sequence[str]) -> Any:

@@ -163,8 +163,8 @@ class GlueFolder:
     @property
     def files(self) -> dict[str, Path]:
         """File of each split that is there."""
-        found = ((split, self._file(split)) for split in SPLITS)
-        return {split: path for split, path in found if path is not None}
+        paths = ((split, self._file(split)) for split in SPLITS)
+        return {split: path for split, path in paths if path is not None}
 
     def read(self, split: str) -> Split:
         """Reads train, dev or test; a split without public labels is an error."""

@@ -27,7 +27,7 @@ class Pair(NamedTuple):
 
 
 class PairFile(NamedTuple):
-    """Minimal pairs in a file of the user's own.
+    """Minimal pairs in a file.
 
     Attributes:
         path: `.jsonl` is BLiMP's format (Warstadt et al. 2020), with the keys sentence_good and
@@ -48,8 +48,9 @@ class PairFile(NamedTuple):
     def read(self) -> PairSet:
         """All pairs.
 
-        Errors: LesionError with the line, if a line does not fit or both sentences of a pair are
-        the same; with every line that lacks a sentence.
+        Raises:
+            LesionError: with the line, if a line does not fit or both sentences of a pair are the
+                same; with every line that lacks a sentence.
         """
         every = list(self._pairs())
         pairs = self._complete(every)

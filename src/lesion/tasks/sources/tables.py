@@ -20,9 +20,9 @@ SPARE = 1000  # lines for each line with the wrong number of columns that may be
 
 
 class Table(NamedTuple):
-    """Columns of one file, with the place of each row for messages.
+    """Columns of one file, with the number of each row for messages.
 
-    `left_out` counts lines that were skipped because `read_tsv` was told that it may.
+    `left_out` counts the lines that `read_tsv` skipped and the rows that `complete` dropped.
     """
 
     path: Path
@@ -62,8 +62,8 @@ def complete(table: Table, names: Sequence[str], drop: bool = False) -> Table:
     if not lacking:
         return table
     if not drop:
-        found = [(table.numbers[row], missing) for row, missing in lacking.items()]
-        raise incomplete(table.path, table.unit, found)
+        numbered = [(table.numbers[row], missing) for row, missing in lacking.items()]
+        raise incomplete(table.path, table.unit, numbered)
     kept = [row for row in range(len(table.numbers)) if row not in lacking]
     if not kept:
         raise LesionError(f"{table.path}: has no examples: every {table.unit} lacks a value.")
@@ -79,11 +79,11 @@ def absent(value: Any) -> bool:
     return value is None or (isinstance(value, str) and not value.strip()) or value != value
 
 
-def incomplete(path: Path, unit: str, found: Sequence[tuple[int, list[str]]]) -> LesionError:
-    """The error for rows that lack values; `found`: number and columns of each."""
-    places = ", ".join(f"{number} ({', '.join(names)})" for number, names in found[:LISTED])
-    more = f" and {len(found) - LISTED} more" if len(found) > LISTED else ""
-    lack = f"1 {unit} lacks" if len(found) == 1 else f"{len(found)} {unit}s lack"
+def incomplete(path: Path, unit: str, lacking: Sequence[tuple[int, list[str]]]) -> LesionError:
+    """The error for rows that lack values, from the number and columns of each."""
+    places = ", ".join(f"{number} ({', '.join(names)})" for number, names in lacking[:LISTED])
+    more = f" and {len(lacking) - LISTED} more" if len(lacking) > LISTED else ""
+    lack = f"1 {unit} lacks" if len(lacking) == 1 else f"{len(lacking)} {unit}s lack"
     return LesionError(
         f"{path}: {lack} a value: {places}{more}. Fill in what is missing or remove the {unit}s; "
         "`missing: drop` in the task leaves them out."
