@@ -79,6 +79,7 @@ def run(
 
     study = _as_study(study)
     study = dataclasses.replace(study, precision=precision) if precision else study
+    analysed, study = study, study.without_own_metrics()
     hiring = Hiring(workers, engine, address, resources or {})
     if load_dtype not in LOAD_DTYPES:
         known = ", ".join(LOAD_DTYPES)
@@ -113,7 +114,7 @@ def run(
             record.hold(tasks, task_files(tasks))
         needed = rounds.rounds(study, sweep.once)
         sweep.run(study, record, tasks, watching, staff, needed, load_dtype)
-    return Run(folder)
+    return Run(folder, analysed)
 
 
 def _awaited(study: Study, record: Record | None) -> Iterable[Trial]:

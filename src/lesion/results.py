@@ -1,6 +1,7 @@
 """A run that was made: its curves, verdicts and tables, analysed when first asked."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,9 @@ from lesion.record import cuts
 from lesion.record.record import Record
 from lesion.running import rounds
 from lesion.schema import did_you_mean, to_mapping
+from lesion.study.study import Study
 from lesion.study.trials import Trial
+from lesion.tasks.metrics import word_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,19 +31,27 @@ TABLES = (
 
 
 class Run:
-    """A run's folder and what can be said of it; analysed when first asked."""
+    """A run's folder and what can be said of it; analysed when first asked.
 
-    def __init__(self, folder: str | Path) -> None:
+    Args:
+        folder: of the run.
+        study: the run's, where it compares or shows metrics that were made in Python; these are
+            not in the record.
+    """
+
+    def __init__(self, folder: str | Path, study: Study | None = None) -> None:
         self.folder = Path(folder)
         self.record = Record(folder)
         self.study = self.record.study
+        if study is not None:
+            self.study = replace(self.study, compare=study.compare, figures=study.figures)
 
     @cached_property
     def analyses(self) -> "list[Analysis]":
         """One element per model, task and lesion, see `lesion.analysis.summary`."""
         from lesion.analysis.summary import analyse
 
-        return analyse(load_responses(self.record), seed=self.study.seed)
+        return analyse(load_responses(self.record, self.study), seed=self.study.seed)
 
     @cached_property
     def verdicts(self) -> "list[Verdict]":
@@ -190,7 +201,8 @@ class Run:
             return []
         table = self.folder / "curves.csv"
         axes = {lesion.name: f"dose: {lesion.dose_means}" for lesion in self.study.lesions}
-        figures, shown = self.folder / "figures", metrics or self.study.figures.metrics
+        figures, of_study = self.folder / "figures", map(word_of, self.study.figures.metrics)
+        shown = metrics or tuple(of_study)
         maps = site_maps(self.record)
         data = RunData(self.analyses, self.verdicts, self.meta, maps, axes, shown)
         with writing(figures):

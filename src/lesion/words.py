@@ -91,29 +91,6 @@ STRENGTHS = {"noise": (0.0, 1e6), "quantise": (2.0, 8.0), "scale": (-1e6, 1e6)}
 
 LAYERS = ("all", "first", "middle", "last")
 
-KINDS = {
-    "classify": "labelled texts or pairs of texts, for a model with a classification head",
-    "pairs": "minimal pairs: is the good sentence likelier than the bad one?",
-    "cloze": "hidden words of a text, to be guessed",
-    "lm": "running text: how surprised a causal language model is by every next word",
-}
-
-SCORINGS = {
-    "pll": "pseudo-log-likelihood of every token of both sentences",
-    "word": "only the words in which the sentences differ",
-}
-
-METRICS = (
-    "accuracy",
-    "balanced_accuracy",
-    "f1",
-    "mcc",
-    "cross_entropy",
-    "bits_per_byte",
-    "nats_per_token",
-    "perplexity",
-)
-
 PRECISIONS = {
     "float32": "every product and sum in 32 bits",
     "tf32": "products of matrices with 10 bits of mantissa; CUDA devices only",

@@ -9,7 +9,7 @@ import pytest
 
 from lesion.distraction.corruptions import CORRUPTIONS
 from lesion.errors import LesionError
-from lesion.tasks.base import Split
+from lesion.tasks.examples import Split
 from tests.distraction.texts import ENGLISH, SPLIT, SUBJECTS, recipe, shown
 
 DOSES = (0.0, 0.02, 0.1, 0.25, 0.5, 0.9, 1.0)
@@ -131,7 +131,7 @@ def test_the_same_key_gives_the_same_texts_in_another_process():
     code = (
         "import numpy as np\n"
         "from lesion.distraction.distraction import Distraction\n"
-        "from lesion.tasks.base import Split\n"
+        "from lesion.tasks.examples import Split\n"
         f"split = Split({SPLIT.texts!r}, np.zeros({len(SPLIT)}), 'there')\n"
         "from lesion.distraction.corruptions import CORRUPTIONS\n"
         "for word, entry in CORRUPTIONS.items():\n"

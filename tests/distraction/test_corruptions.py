@@ -7,7 +7,7 @@ from lesion.distraction.distraction import Distraction
 from lesion.distraction.edits import render, split_punctuation
 from lesion.distraction.keyboard import LAYOUTS, neighbours
 from lesion.distraction.wordlists import load
-from lesion.tasks.base import Split
+from lesion.tasks.examples import Split
 from tests.distraction.test_contract import within
 from tests.distraction.texts import SPLIT, TEXTS, recipe, shown
 

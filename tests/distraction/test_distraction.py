@@ -18,8 +18,8 @@ from lesion.errors import LesionError
 from lesion.models.load import load_model
 from lesion.study.files import parse
 from lesion.study.specs import LesionSpec
-from lesion.tasks.base import Split
 from lesion.tasks.classify import Classification, encode
+from lesion.tasks.examples import Split
 from tests.distraction.texts import SPLIT, Shout, recipe, shown
 
 
@@ -83,7 +83,7 @@ def test_a_task_with_texts_differs_in_nothing_but_its_texts(tiny_bert):
     same = TASK.with_texts(TASK.evaluated.texts)
 
     assert same.encode(tokenizer, config) == encode(TASK, TASK.evaluated, tokenizer, config)
-    assert (same.classes, len(same.labels)) == (TASK.classes, 3)
+    assert (same.classes, len(same.targets)) == (TASK.classes, 3)
     assert (same.max_length, same.language, same.name) == (128, "en", "mine")
 
 

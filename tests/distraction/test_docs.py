@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 from lesion.distraction.corruptions import CORRUPTIONS, PARAMETERS
 from lesion.study.json_schema import study_schema
 from lesion.study.specs import DISTRACTION_KEYS, LesionSpec
-from lesion.tasks.base import Split
+from lesion.tasks.examples import Split
 
 PAGE = Path(__file__).parents[2] / "docs" / "lesions.md"
 

@@ -10,7 +10,7 @@ from lesion.distraction.corruptions import CORRUPTIONS, Corruption
 from lesion.distraction.distraction import Distraction
 from lesion.distraction.edits import CorruptionContext, Edit, RandomNumbers
 from lesion.schema import OneOf, doc
-from lesion.tasks.base import Split
+from lesion.tasks.examples import Split
 
 ENGLISH = 'The  referendum , which he called "historic" , won\'t be held on Friday in New\tYork .\n'
 TEXTS = {

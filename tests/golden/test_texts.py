@@ -14,7 +14,7 @@ import pytest
 
 from lesion.distraction.distraction import Distraction
 from lesion.distraction.wound import with_mask_token
-from lesion.tasks.base import Split
+from lesion.tasks.examples import Split
 from tests.golden.test_golden import pinned, write
 
 FILE = "texts.json"

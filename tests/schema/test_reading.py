@@ -12,8 +12,9 @@ from pydantic import Field
 
 from lesion import schema
 from lesion.pretraining.family import Pretraining
-from lesion.schema import Between, ByShape, Expand, File, OneOf, Spec, doc
+from lesion.schema import Between, ByShape, Expand, File, OneOf, ReadsItself, Spec, doc
 from lesion.study.study import Study
+from lesion.tasks.metrics import Metric
 
 
 @dataclass(frozen=True)
@@ -165,6 +166,8 @@ def test_every_class_of_a_study_and_of_a_family_is_a_spec_whose_fields_have_a_li
         if cls in seen:
             continue
         seen.add(cls)
+        if issubclass(cls, ReadsItself | Metric):  # keys of its own; made in Python alone
+            continue
         assert issubclass(cls, Spec)
         assert all(part.doc for part in schema.parameters(cls).values())
         waiting += [kind for hint in typing.get_type_hints(cls).values() for kind in classes(hint)]

@@ -26,8 +26,8 @@ from typing import NamedTuple
 import numpy as np
 
 from lesion.analysis import scores
-from lesion.analysis.kinds import weighted_mean
 from lesion.analysis.responses import Responses
+from lesion.tasks.statistics import weighted_mean
 
 Array = np.ndarray
 
@@ -52,6 +52,7 @@ class Replicates(NamedTuple):
 
     metric: str
     higher: bool  # higher is better
+    limits: tuple[float, float]  # lowest and highest value
     cells: Array  # (seeds, draws, doses) every trial's score
     value: Array  # (doses,) mean over trials
     chance: float
@@ -107,6 +108,7 @@ def replicate(
     under weights.
     """
     names = tuple(responses.metrics if metrics is None else metrics)
+    objects = [scores.metric_of(responses.metric(name), responses.kind) for name in names]
     outputs, labels = responses.outputs, responses.labels
     seeds, draws, doses, examples, columns = outputs.shape
     count = len(weights.examples)
@@ -121,8 +123,8 @@ def replicate(
         block = np.moveaxis(outputs[:, :, chunk], (4, 3), (0, 1))
         shape = block.shape[2:]
         flat = block.reshape(columns, examples, -1)
-        weighted = scores.measure(names, responses.kind, flat, labels, weights.examples)
-        plain = scores.measure(names, responses.kind, flat, labels, unweighted)
+        weighted = scores.measure(objects, responses.kind, flat, labels, weights.examples)
+        plain = scores.measure(objects, responses.kind, flat, labels, unweighted)
         for name in names:
             scored = weighted[name].reshape(count, *shape)
             joint[name][:, chunk] = _pooled(scored, weights.seeds, weights.draws)
@@ -132,26 +134,28 @@ def replicate(
                 intact[name] = scored[:, :, 0, 0].astype(np.float64)
     members = dict(zip(LEVELS, (seeds, draws, examples), strict=True))
     chance = partial(
-        scores.chance, labels=labels, columns=columns, kind=responses.kind, outputs=outputs[0, 0, 0]
-    )
+        scores.chance, targets=labels, columns=columns, kind=responses.kind,
+        outputs=outputs[0, 0, 0],
+    )  # fmt: skip
     return {
-        name: Replicates(
-            metric=name,
-            higher=scores.METRICS[name].higher,
-            cells=cells[name],
-            value=cells[name].mean((0, 1)),
-            chance=float(chance(name)),
-            joint=joint[name],
-            chances=chance(name, weights=weights.examples),
+        metric.word: Replicates(
+            metric=metric.word,
+            higher=metric.higher_is_better,
+            limits=metric.limits,
+            cells=cells[metric.word],
+            value=cells[metric.word].mean((0, 1)),
+            chance=float(chance(metric)),
+            joint=joint[metric.word],
+            chances=chance(metric, weights=weights.examples),
             levels={
-                "seeds": _even(weights.seeds, cells[name].mean(1)),
-                "draws": _even(weights.draws, cells[name].mean(0)),
-                "examples": single_level[name],
+                "seeds": _even(weights.seeds, cells[metric.word].mean(1)),
+                "draws": _even(weights.draws, cells[metric.word].mean(0)),
+                "examples": single_level[metric.word],
             },
-            intact=intact[name],
+            intact=intact[metric.word],
             members=members,
         )
-        for name in names
+        for metric in objects
     }
 
 

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lesion.analysis import kinds
 from lesion.analysis.bootstrap import Replicates
 from lesion.analysis.responses import Responses
+from lesion.tasks.kinds import kind_of
 
 Array = np.ndarray
 
@@ -79,7 +79,7 @@ class CurveData:
         None if the task has no classes, or if at least 99% of the labels are one class.
         """
         r = self.responses
-        predicted = kinds.KINDS[r.kind].answer
+        predicted = kind_of(r.kind).predicted
         if predicted is None:
             return None
         columns = r.outputs.shape[-1]

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lesion.analysis import kinds, scores, summary
+from lesion.analysis import scores, summary
 from lesion.analysis.compare import Verdict
 from lesion.analysis.summary import Analysis
+from lesion.tasks.kinds import kind_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,18 +115,13 @@ def example_frame(
 
 def _answers(outputs: np.ndarray, about: Mapping[str, Any]) -> dict[str, Any]:
     """Label, prediction and correctness of each example."""
-    labels, classes, kind = about["labels"], about["classes"], kinds.KINDS[about["kind"]]
-    cells = outputs.T[:, :, None]
+    labels, classes, kind = about["labels"], about["classes"], kind_of(about["kind"])
     columns: dict[str, Any] = {"label": [classes[k] for k in labels] if classes else labels}
-    if kind.answer:
-        answers = kind.answer(cells)[:, 0]
-        columns["prediction"] = [classes[k] if k >= 0 else None for k in answers]
-    elif about["kind"] == "pairs":
-        finite = np.isfinite(outputs).all(1)
-        named = np.select([outputs[:, 0] > outputs[:, 1], outputs[:, 0] < outputs[:, 1]], [1, 2], 0)
-        columns["prediction"] = [(None, "good", "bad")[k] for k in np.where(finite, named, 0)]
+    answers = kind.answers(outputs.T, classes)
+    if answers is not None:
+        columns["prediction"] = answers
     if kind.correct:
-        columns["correct"] = kind.correct(cells, labels)[:, 0]
+        columns["correct"] = kind.correct(outputs.T[:, :, None], labels)[:, 0]
     return columns
 
 

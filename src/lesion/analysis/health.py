@@ -11,10 +11,11 @@ labels themselves are >= 99% one class: `constant` and `bimodal` are then not lo
 
 import numpy as np
 
-from lesion.analysis import bootstrap, kinds, scores
+from lesion.analysis import bootstrap, scores
 from lesion.analysis.bootstrap import Replicates
 from lesion.analysis.diagnosis import CONSTANT, CurveData, Diagnosis, Finding, Observation
 from lesion.analysis.responses import Responses
+from lesion.tasks.kinds import kind_of
 
 Array = np.ndarray
 
@@ -90,7 +91,7 @@ def _not_finite(curve: CurveData) -> Observation | None:
     first = int(trials.any((0, 1)).argmax())
     dose, share = float(r.doses[first]), float(bad[:, :, first].mean())
     count, total = int(trials[:, :, first].sum()), trials[:, :, first].size
-    ruined = first == 0 or scores.METRICS[r.metrics[0]].reads in ("loss", "spent")
+    ruined = first == 0 or scores.metric_of(r.metric(r.metrics[0]), r.kind).unbounded
     message = (
         f"{r.model} gives outputs that are not finite on {r.task} under {r.lesion}, first at dose "
         f"{dose:g}: {count} of {total} trials, {share:.1%} of their examples. They count as wrong."
@@ -218,10 +219,10 @@ def _no_effect(curve: CurveData) -> Observation | None:
     r = curve.responses
     if len(r.doses) < 2:
         return None
-    kind = kinds.KINDS[r.kind]
+    kind = kind_of(r.kind)
     flat = np.moveaxis(r.outputs, (4, 3), (0, 1)).reshape(r.outputs.shape[-1], len(r.labels), -1)
-    if kind.answer:
-        answers = kind.answer(flat)
+    if kind.predicted:
+        answers = kind.predicted(flat)
     else:
         answers = kind.correct(flat, r.labels) if kind.correct else flat[0]
     trials = answers.reshape(len(r.labels), -1, len(r.doses))

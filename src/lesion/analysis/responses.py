@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lesion.tasks.metrics import Metric
+
 
 class Responses(NamedTuple):
     """The outputs of one model on one task under one lesion, example by example.
@@ -26,3 +28,8 @@ class Responses(NamedTuple):
     seeds: tuple[int, ...]
     draws: tuple[int, ...]
     random: bool = False  # whether draws differ in the damage
+    own_metrics: tuple[Metric, ...] = ()  # made in Python; `metrics` may name them
+
+    def metric(self, word: str) -> Metric | str:
+        """What a name in `metrics` stands for: an own metric, or one of the kind."""
+        return next((metric for metric in self.own_metrics if metric.word == word), word)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lesion.analysis import bootstrap, curves, health, kinds, scores
+from lesion.analysis import bootstrap, curves, health
 from lesion.analysis.bootstrap import Replicates, ResamplingWeights
 from lesion.analysis.diagnosis import Finding
 from lesion.analysis.responses import Responses
@@ -19,6 +19,7 @@ from lesion.analysis.sampled import (
     weights_of,
     widened,
 )
+from lesion.tasks.kinds import kind_of
 
 Array = np.ndarray
 D50S = ("d50", "d50_lo", "d50_hi")  # columns in which infinity means that D50 was not reached
@@ -123,7 +124,7 @@ def _analysis(responses: Responses, weights: ResamplingWeights, level: float) ->
 
 
 def _correct_share(r: Responses) -> Array | None:
-    correct = kinds.KINDS[r.kind].correct
+    correct = kind_of(r.kind).correct
     if correct is None:
         return None
     outputs = np.moveaxis(r.outputs, (4, 3), (0, 1))  # (columns, examples, seeds, draws, doses)
@@ -159,7 +160,7 @@ def _knee(skill: ResampledCurve, smooth: Array, level: float, dof: float) -> Est
 
 def _curve(scored: Replicates, level: float) -> Curve:
     band = _band(scored.value, scored.levels, scored.members, level)
-    lo, hi = (np.clip(end, *scores.METRICS[scored.metric].limits) for end in band)
+    lo, hi = (np.clip(end, *scored.limits) for end in band)
     return Curve(scored.metric, scored.higher, scored.chance, scored.value, lo, hi)
 
 

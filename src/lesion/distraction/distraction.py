@@ -27,7 +27,7 @@ from lesion.distraction.wound import (
 from lesion.errors import LesionError
 from lesion.schema import shortened
 from lesion.schema.entries import choose
-from lesion.tasks.base import Split
+from lesion.tasks.examples import Split
 
 
 @dataclass(frozen=True, init=False)

@@ -163,7 +163,7 @@ def cut_shares(
         return found
     checkpoint = resolve(spec.source, spec.revision)
     tokenizer, config = load_tokenizer(checkpoint), load_config(checkpoint)
-    some = task.with_split(task.evaluated.sample(CHECKED, task.name))
+    some = task.with_examples(task.evaluated.sample(CHECKED, task.name))
     usual, seen = some.encode(tokenizer, config).cut, [0.0]
     doses = {one.name: study.doses_of(one) for one in study.lesions}
     for one in distractions:

@@ -181,7 +181,7 @@ def _examples(bench: Bench, labelled: bool) -> list[dict[str, torch.Tensor]]:
     task, config = bench.task, cast(Any, bench.model.config)
     tokenizer = bench.score.tokenizer
     labels: list[int] = []
-    if isinstance(task, Classification) and (labelled or task.trains):
+    if isinstance(task, Classification) and (labelled or "training" in task.offers):
         rows, found = task.encode_split("train", tokenizer, config, EXAMPLES)
         labels = head_labels(found, bench.columns).tolist()
     else:

@@ -24,8 +24,9 @@ from lesion.scoring.scorer import Scorer
 from lesion.study.damages import Damage
 from lesion.study.needs import needs_gradients, unsuited
 from lesion.study.specs import ModelSpec
-from lesion.tasks.base import Split, Task
+from lesion.tasks.base import Task
 from lesion.tasks.classify import Classification, encode
+from lesion.tasks.examples import Split
 
 FEW = 2
 
@@ -151,7 +152,7 @@ def few(task: Task) -> Task:
     """A task with two of its examples; the longest texts, where there is a choice."""
     if not isinstance(task, Classification):
         return replace(task, examples=FEW)  # type: ignore[type-var]
-    return task.with_split(longest(task.evaluated))
+    return task.with_examples(longest(task.evaluated))
 
 
 def longest(split: Split, examples: int = FEW) -> Split:

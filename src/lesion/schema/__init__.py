@@ -1,13 +1,25 @@
 """Mappings to frozen dataclasses by pydantic, with every mistake reported at once, in sentences."""
 
 from lesion.schema.errors import did_you_mean, join_path, shortened
-from lesion.schema.fields import Between, ByShape, Expand, File, OneOf, Spec, doc, python
+from lesion.schema.fields import (
+    Between,
+    ByShape,
+    Expand,
+    File,
+    OneOf,
+    ReadsItself,
+    Spec,
+    WordOr,
+    doc,
+    python,
+)
 from lesion.schema.reading import (
     Parameter,
     check_fields,
     json_schema,
     key_of,
     parameters,
+    paths,
     read,
     to_mapping,
 )
@@ -19,7 +31,9 @@ __all__ = [
     "File",
     "OneOf",
     "Parameter",
+    "ReadsItself",
     "Spec",
+    "WordOr",
     "check_fields",
     "did_you_mean",
     "doc",
@@ -27,6 +41,7 @@ __all__ = [
     "json_schema",
     "key_of",
     "parameters",
+    "paths",
     "python",
     "read",
     "shortened",

@@ -18,6 +18,8 @@ TYPES = {
     "dict_type": "a mapping of keys",
     "dataclass_type": "a mapping of keys",
 }
+HERE = "@"  # stands for the place of a class that reads itself, which does not know it
+OWN_PROBLEMS = "own_problems"
 UNKNOWN = ("unexpected_keyword_argument", "invalid_key")
 # What YAML 1.1 took for a number or for true and false, and 1.2 takes for text.
 OLD_NUMBERS = {
@@ -54,10 +56,18 @@ def sentence(kind: str, place: Place, value: Any, error: Mapping[str, Any]) -> s
     if kind == "value_error":
         lines = str(error["ctx"]["error"]).splitlines()
         return "\n".join(f"{at}: {line}" for line in lines)
+    if kind == OWN_PROBLEMS:
+        return "\n".join(_placed(line, place.path) for line in error["ctx"]["lines"].split("\n"))
     got = f"Got {shortened(value)}."
     if kind in TYPES:
         return f"{at}: must be {TYPES[kind]}. {got}{_remedy(kind, value)}"
     return f"{at}: {error['msg'].replace('Input should', 'must')}. {got}"
+
+
+def _placed(line: str, path: str) -> str:
+    """A problem of a class that reads itself, with its place."""
+    rest = line.removeprefix(HERE)
+    return join_path(path, rest[1:]) if rest.startswith(".") else f"{path or 'the file'}{rest}"
 
 
 def _remedy(kind: str, value: Any) -> str:

@@ -14,9 +14,9 @@ from dataclasses import dataclass, is_dataclass
 from typing import Annotated, Any, get_args
 
 from pydantic import ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
-from pydantic_core import CoreSchema, core_schema
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from lesion.schema.errors import did_you_mean, shortened
+from lesion.schema.errors import HERE, OWN_PROBLEMS, did_you_mean, shortened
 
 VALUE, MAPPING = "(value)", "(mapping)"  # the two branches of `ByShape` in pydantic's locations
 
@@ -139,6 +139,68 @@ class Expand:
         return handler(schema) if self.json_shape is None else dict(self.json_shape)
 
 
+class WordOr:
+    """One of these words or, from Python, an object of a class; or None, if allowed."""
+
+    def __init__(self, kind: type, words: Iterable[str], or_none: bool = False) -> None:
+        self.kind, self.word, self.or_none = kind, OneOf(words), or_none
+
+    def check(self, value: Any) -> Any:
+        """The value, or ValueError."""
+        if isinstance(value, self.kind) or (value is None and self.or_none):
+            return value
+        return self.word.check(value if value is not None else "None")
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.check)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        word = {"type": "string", "enum": list(self.word.words)}
+        return {"anyOf": [word, {"type": "null"}]} if self.or_none else word
+
+
+class ReadsItself:
+    """Base of a class that reads its own keys, because they depend on one another.
+
+    A subclass defines `from_mapping(value, path, problems)`, which returns an instance or appends
+    `path.key: sentence` or `path: sentence` to the problems; `to_mapping()`; and `json_shape()`.
+    """
+
+    @classmethod
+    def from_mapping(cls, value: Any, path: str, problems: list[str]) -> Any:
+        """An instance, or None and problems."""
+        raise NotImplementedError(f"{cls.__name__} must define from_mapping")
+
+    @classmethod
+    def json_shape(cls) -> dict[str, Any]:
+        """The JSON schema of its mapping."""
+        raise NotImplementedError(f"{cls.__name__} must define json_shape")
+
+    @classmethod
+    def _read(cls, value: Any) -> Any:
+        if isinstance(value, cls):
+            return value
+        problems: list[str] = []
+        made = cls.from_mapping(as_given(value), HERE, problems)
+        if problems:
+            raise PydanticCustomError(OWN_PROBLEMS, "{lines}", {"lines": "\n".join(problems)})
+        return made
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(cls._read)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return cls.json_shape()
+
+
 class ByShape:
     """On `number | SomeSpec`: a mapping or an instance is the second, anything else the first."""
 
@@ -174,5 +236,7 @@ def readable(value: Any) -> Any:
 
 
 def as_given(value: Any) -> Any:
-    """Tuples as lists: what shorthand and messages see."""
+    """Tuples as lists, in mappings too: what shorthand and messages see."""
+    if isinstance(value, Mapping):
+        return {key: as_given(item) for key, item in value.items()}
     return [as_given(item) for item in value] if isinstance(value, tuple) else value

@@ -18,6 +18,7 @@ from lesion.schema.fields import (
     AFile,
     Between,
     OneOf,
+    ReadsItself,
     Spec,
     as_given,
     readable,
@@ -27,11 +28,14 @@ from lesion.schema.fields import (
 def read(cls: type, value: Any, path: str, problems: list[str]) -> Any:
     """Build `cls`, a `Spec`, from a mapping; append a sentence to `problems` for every mistake.
 
-    An instance of `cls` is returned as it is.
+    An instance of `cls` is returned as it is. A class that reads itself (`ReadsItself`) does so.
 
     Returns:
         The instance, or None if anything in it was wrong.
     """
+    own: Any = cls
+    if issubclass(own, ReadsItself):
+        return value if isinstance(value, own) else own.from_mapping(value, path, problems)
     if Spec not in cls.__mro__:
         raise TypeError(f"{cls.__name__} must be a Spec to be read: others let unknown keys pass.")
     try:
@@ -66,9 +70,17 @@ def _adapter(cls: type) -> TypeAdapter:
 
 @functools.cache
 def _adapter_of_field(cls: type, name: str) -> TypeAdapter:
-    hint = _hints(cls)[name]
+    hint = _without_key(_hints(cls)[name])
     own = Spec in getattr(_bare(hint), "__mro__", ())  # a Spec brings its own configuration
     return TypeAdapter(hint, config=None if own else ConfigDict(strict=True))
+
+
+def _without_key(hint: Any) -> Any:
+    """A type without the name that its field has in a file, which a value alone cannot have."""
+    if typing.get_origin(hint) is not typing.Annotated:
+        return hint
+    notes = [n for n in hint.__metadata__ if not (isinstance(n, FieldInfo) and n.alias)]
+    return typing.Annotated[(hint.__origin__, *notes)] if notes else hint.__origin__
 
 
 def _worded(error: ValidationError, cls: type, path: str) -> list[str]:
@@ -163,13 +175,23 @@ def _parameter(part: dataclasses.Field, notes: list[Any]) -> Parameter:
     )
 
 
+def paths(cls: type) -> tuple[str, ...]:
+    """The keys of a `Spec` whose values are paths of files."""
+    return tuple(key for key, part in parameters(cls).items() if part.is_file)
+
+
 def key_of(cls: type, name: str) -> str:
     """The name that an attribute has in a file."""
     return next(part.key for part in parameters(cls).values() if part.name == name)
 
 
 def to_mapping(value: Any) -> Any:
-    """Dataclasses to mappings under the keys of the file; None and defaults are kept."""
+    """Dataclasses to mappings under the keys of the file; None and defaults are kept.
+
+    What has a method `to_mapping` is shown by it.
+    """
+    if hasattr(value, "to_mapping") and not isinstance(value, type):
+        return value.to_mapping()
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         parts = parameters(type(value)).values()
         return {part.key: to_mapping(getattr(value, part.name)) for part in parts}
@@ -195,4 +217,7 @@ class _Shape(GenerateJsonSchema):
 
 def json_schema(cls: type) -> dict[str, Any]:
     """The JSON schema (draft 2020-12) of a `Spec`; shorthand is accepted."""
+    own: Any = cls
+    if issubclass(own, ReadsItself):
+        return own.json_shape()
     return _adapter(cls).json_schema(schema_generator=_Shape)

@@ -67,13 +67,7 @@ def _found(text: str | None, folder: Path) -> str | None:
 
 
 def _task(task: TaskSpec, folder: Path) -> TaskSpec:
-    return dataclasses.replace(
-        task,
-        train=_found(task.train, folder),
-        dev=_found(task.dev, folder),
-        test=_found(task.test, folder),
-        file=_found(task.file, folder),
-    )
+    return task.with_keys(**{key: _found(path, folder) for key, path in task.files.items()})
 
 
 def _model(model: ModelSpec, folder: Path) -> ModelSpec:

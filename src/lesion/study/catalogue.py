@@ -10,10 +10,10 @@ from lesion.schema.entries import listing
 
 def catalogue(kind: str) -> dict[str, dict[str, str]]:
     """Headed lists of `models`, `tasks`, `lesions` or `studies`: name -> one line."""
-    found = {"models": _models, "tasks": _tasks, "lesions": _lesions, "studies": _studies}
-    if kind not in found:
-        raise LesionError(f"kind must be one of {', '.join(found)}. Got {kind!r}.")
-    return found[kind]()
+    lists = {"models": _models, "tasks": _tasks, "lesions": _lesions, "studies": _studies}
+    if kind not in lists:
+        raise LesionError(f"kind must be one of {', '.join(lists)}. Got {kind!r}.")
+    return lists[kind]()
 
 
 def _models() -> dict[str, dict[str, str]]:
@@ -39,19 +39,14 @@ def _about_twin(folder: Path) -> str:
 
 
 def _tasks() -> dict[str, dict[str, str]]:
-    from lesion.tasks.load import TASKS
+    from lesion.schema.entries import listing
+    from lesion.tasks.kinds import TASK_KINDS
+    from lesion.tasks.registered import TASKS
 
     registered = {name: entry.about for name, entry in TASKS.items()}
-    own = {kind: f"{about}\n{TASK_SNIPPETS[kind]}" for kind, about in words.KINDS.items()}
-    return {"tasks": registered, "kinds of tasks on files of your own": own}
+    return {"tasks": registered, "kinds of tasks on files of your own": listing("kind", TASK_KINDS)}
 
 
-TASK_SNIPPETS = {
-    "classify": "{name: mine, train: a.tsv, dev: b.tsv, text: [s1, s2], label: label}",
-    "pairs": "{name: mine, kind: pairs, file: pairs.tsv}",
-    "cloze": "{name: mine, kind: cloze, file: novel.txt}",
-    "lm": "{name: mine, kind: lm, file: novel.txt, length: 128, stride: 64}",
-}
 LESION_WORDS = {
     "units": words.UNITS,
     "order": words.ORDERS,

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from lesion.schema import Between, OneOf, Spec, doc
-from lesion.words import BESIDE, METRICS
+from lesion.schema import Between, OneOf, Spec, WordOr, doc
+from lesion.tasks.metrics import METRICS, Metric, word_of
+from lesion.words import BESIDE
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,9 @@ class Compare(Spec):
 
     between: Annotated[str, OneOf(("model", "group")), doc("models or groups")] = "model"
     metric: Annotated[
-        str | None, OneOf(METRICS), doc("metric of the comparison (default: the task's first)")
+        str | Metric | None,
+        WordOr(Metric, METRICS, or_none=True),
+        doc("metric of the comparison (default: the task's first)"),
     ] = None
     margin: Annotated[
         float, Between(0), doc("smallest difference of retained area that matters")
@@ -48,10 +51,17 @@ class Figures(Spec):
     """What the figures of a run show."""
 
     metrics: Annotated[
-        tuple[Annotated[str, OneOf(METRICS)], ...],
+        tuple[Annotated[str | Metric, WordOr(Metric, METRICS)], ...],
         doc("a row of panels each (default: the metric of the comparison, and mcc)"),
     ] = ()
 
     def __post_init__(self) -> None:
-        if len(set(self.metrics)) < len(self.metrics):
-            raise ValueError(f"metrics must be different. Got {', '.join(self.metrics)}.")
+        words = [word_of(metric) for metric in self.metrics]
+        if len(set(words)) < len(words):
+            raise ValueError(f"metrics must be different. Got {', '.join(words)}.")
+
+
+def own_metrics(compare: Compare, figures: Figures) -> tuple[Metric, ...]:
+    """The metrics that were made in Python, each once."""
+    given = (compare.metric, *figures.metrics)
+    return tuple(dict.fromkeys(metric for metric in given if isinstance(metric, Metric)))

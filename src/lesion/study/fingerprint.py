@@ -41,9 +41,9 @@ def _comparable(study: "Study", contents: Mapping[str, str]) -> dict[str, Any]:
     """What decides the scores: not where files are, nor what is compared and drawn later."""
     value = schema.to_mapping(study)
     del value["compare"], value["figures"]
-    for task in value["tasks"]:
-        for key in filter(task.get, pinning.TASK_FILES):
-            task[key] = contents.get(pinning.of_task(task["name"], key), Path(task[key]).name)
+    for task, written in zip(study.tasks, value["tasks"], strict=True):
+        for key, text in task.files.items():
+            written[key] = contents.get(pinning.of_task(task.name, key), Path(text).name)
     for lesion, shown in zip(study.lesions, value["lesions"], strict=True):
         for part, one in zip((lesion, *lesion.together), (shown, *shown["together"]), strict=True):
             files = {key: pinning.file_of(part, key) for key in pinning.LESION_FILES}

@@ -73,7 +73,7 @@ def _check_trainable(name: str, task: Task) -> None:
 
 def _trained(name: str, task: Task, what: str, otherwise: str) -> Classification:
     found = _classify(name, task, what, "training examples")
-    if not found.trains:
+    if "training" not in found.offers:
         raise LesionError(
             f"{name}: {what} needs training examples, and {task.name} has none. Give the task a "
             f"train file, or {otherwise}"

@@ -5,18 +5,20 @@ line and place in the file.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, Any
 
 from lesion import shorthand
+from lesion.errors import LesionError
 from lesion.models.recipes import Finetuning
 from lesion.schema import Between, ByShape, Expand, OneOf, Spec, doc
-from lesion.study.comparison import Compare, Draws, Figures
+from lesion.study.comparison import Compare, Draws, Figures, own_metrics
 from lesion.study.fingerprint import fingerprint
 from lesion.study.specs import LesionSpec, ModelSpec
 from lesion.study.trials import INTACT, Trial
-from lesion.tasks.spec import TaskSpec
+from lesion.tasks.metrics import Metric
+from lesion.tasks.spec import TaskSpec, is_task
 from lesion.words import PRECISIONS
 
 
@@ -24,7 +26,14 @@ def _named(key: str, value: Any) -> Any:
     """A list in which whatever is no mapping stands for one with this key."""
     if not isinstance(value, list | tuple):
         return value
-    return [item if isinstance(item, Mapping) else {key: item} for item in value]
+    return [item if isinstance(item, Mapping | TaskSpec) else {key: item} for item in value]
+
+
+def _tasks(value: Any) -> Any:
+    """A list of names, mappings and live tasks."""
+    if not isinstance(value, list | tuple):
+        return value
+    return _named("name", [TaskSpec.of(item) if is_task(item) else item for item in value])
 
 
 @dataclass(frozen=True)
@@ -37,9 +46,7 @@ class Study(Spec):
         doc("checkpoints: sources or mappings"),
         Expand(partial(_named, "source")),
     ]
-    tasks: Annotated[
-        tuple[TaskSpec, ...], doc("tasks: names or mappings"), Expand(partial(_named, "name"))
-    ]
+    tasks: Annotated[tuple[TaskSpec, ...], doc("tasks: names or mappings"), Expand(_tasks)]
     lesions: Annotated[tuple[LesionSpec, ...], doc("kinds of damage")]
     doses: Annotated[
         tuple[Annotated[float, Between(0, 1)], ...],
@@ -107,12 +114,37 @@ class Study(Spec):
             for lesion in self.lesions
             if self.most_draws > 1 and not lesion.random
         ]
+        asked += [
+            f"{task.name}: {', '.join(key for key, _ in task.unused)}: has no effect on a task of "
+            f"kind {task.parameters.word}."
+            for task in self.tasks
+            if task.unused
+        ]
         if isinstance(self.draws, Draws):
             asked.append(
                 "Draws and doses are added as needed; trials are counted as if all of them were "
                 f"({self.most_draws} draws each)."
             )
         return asked
+
+    def without_own_metrics(self) -> "Study":
+        """The study as a file or a record can hold it: without metrics made in Python.
+
+        Raises:
+            LesionError: if such a metric decides which draws are added.
+        """
+        compare, figures = self.compare, self.figures
+        if not own_metrics(compare, figures):
+            return self
+        if isinstance(compare.metric, Metric):
+            if isinstance(self.draws, Draws):
+                raise LesionError(
+                    f"compare.metric: {compare.metric.word} was made in Python, and draws that are "
+                    "added as needed are judged by a metric of Lesion. Give draws as a number."
+                )
+            compare = replace(compare, metric=None)
+        words = tuple(metric for metric in figures.metrics if not isinstance(metric, Metric))
+        return replace(self, compare=compare, figures=replace(figures, metrics=words))
 
     def fingerprint(self) -> str:
         """Digest of everything that decides the scores, whatever folder the files lie in.

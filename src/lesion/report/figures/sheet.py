@@ -14,6 +14,7 @@ import numpy as np
 from lesion.analysis.health import DIAGNOSES
 from lesion.errors import LesionError
 from lesion.report.figures.style import DASHES, PALETTE, SOFT
+from lesion.tasks.metrics import METRICS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,16 +23,8 @@ if TYPE_CHECKING:
 
 LOG_AXIS_RATIO = 1000  # of the largest dose to the smallest: from here on the axis is logarithmic
 
-LABELS = {
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "f1": "F1",
-    "mcc": "Matthews correlation",
-    "cross_entropy": "cross-entropy (nats, lower is better)",
-    "bits_per_byte": "bits per byte (lower is better)",
-    "nats_per_token": "nats per token (lower is better)",
-    "perplexity": "perplexity (lower is better)",
-    "skill": "skill (1 intact, 0 chance)",
+LABELS = {"skill": "skill (1 intact, 0 chance)"} | {
+    word: metric.label for word, metric in METRICS.items()
 }
 DOSE = "dose: fraction of units destroyed"
 # Diagnosis -> the marker of matplotlib at the dose where it begins.

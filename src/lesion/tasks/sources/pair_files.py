@@ -9,11 +9,11 @@ from typing import NamedTuple
 import numpy as np
 
 from lesion.errors import LesionError
-from lesion.schema import shortened
-from lesion.tasks.pairs import PairSet
+from lesion.schema.errors import shortened
+from lesion.tasks.examples import PairSet
 from lesion.tasks.sources.tables import absent, incomplete, left_out, read_jsonl, read_tsv
 
-VERDICTS = ("True", "False")
+GRAMMATICAL = ("True", "False")
 HEADERS = (("good", "bad"), ("sentence_good", "sentence_bad"))
 
 
@@ -27,7 +27,7 @@ class Pair(NamedTuple):
 
 
 class PairFile(NamedTuple):
-    """Minimal pairs in a file of the user's own.
+    """Minimal pairs in a file.
 
     Attributes:
         path: `.jsonl` is BLiMP's format (Warstadt et al. 2020), with the keys sentence_good and
@@ -48,8 +48,9 @@ class PairFile(NamedTuple):
     def read(self) -> PairSet:
         """All pairs.
 
-        Errors: LesionError with the line, if a line does not fit or both sentences of a pair are
-        the same; with every line that lacks a sentence.
+        Raises:
+            LesionError: with the line, if a line does not fit or both sentences of a pair are the
+                same; with every line that lacks a sentence.
         """
         every = list(self._pairs())
         pairs = self._complete(every)
@@ -95,7 +96,7 @@ class PairFile(NamedTuple):
         rows = list(
             zip(table.columns["first"], table.columns["second"], table.numbers, strict=True)
         )
-        if rows and rows[0][0] in VERDICTS:
+        if rows and rows[0][0] in GRAMMATICAL:
             return _clams(self.path, rows)
         return _columns(self.path, rows)
 
@@ -120,7 +121,7 @@ def _clams(path: Path, rows: list[tuple[str, str, int]]) -> Iterator[Pair]:
     used, last = True, 0
     for verdict, sentence, number in rows:
         at = f"{path}, line {number}"
-        if verdict not in VERDICTS:
+        if verdict not in GRAMMATICAL:
             raise LesionError(f"{at}: must begin with True or False. Got {shortened(verdict)}.")
         if number > last + 1 and last:  # a blank line ends a block
             _paired(path, last, used)
