@@ -39,8 +39,8 @@ from torch.nn.utils import prune
 from lesion.damage.lesion import Lesion
 from lesion.models.anatomy import select
 from lesion.models.inputs import collate
+from lesion.models.parts import SIX_MATRICES
 from lesion.scoring.scorer import Scorer
-from lesion.words import SIX_MATRICES
 
 LENGTH, BATCH = 128, 32
 CORES = os.cpu_count() or 1

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 import transformers
 
+from lesion.models.families import FAMILIES
 from lesion.models.load import quiet
 from tests.conftest import SENTENCES, _write_xlm_bpe
 
@@ -58,7 +59,13 @@ CONFIGS: dict[str, tuple[str, dict[str, Any]]] = {
     "qwen2": ("Qwen2Config", {**_GROUPED, "tie_word_embeddings": True}),
 }
 NAMES = tuple(CONFIGS)
-CAUSAL = ("gpt2", "llama", "mistral", "qwen2")
+
+
+def _model_type(name: str) -> str:
+    return str(getattr(transformers, CONFIGS[name][0]).model_type)
+
+
+CAUSAL = tuple(name for name in NAMES if FAMILIES[_model_type(name)].causal)
 MASKED = tuple(name for name in NAMES if name not in CAUSAL)
 _AUTO = {
     "classification": transformers.AutoModelForSequenceClassification,

@@ -5,7 +5,7 @@ from transformers import BertConfig, BertForMaskedLM, XLMConfig, XLMWithLMHeadMo
 from lesion.errors import LesionError
 from lesion.models import anatomy, load
 from lesion.models.families import FAMILIES
-from lesion.words import PARTS, SIX_MATRICES
+from lesion.models.parts import PARTS, SIX_MATRICES
 
 
 @pytest.fixture(scope="module")
@@ -153,8 +153,8 @@ def test_an_unknown_family_is_refused_and_told_where_to_add_it():
         anatomy.sites(Odd())
     assert str(caught.value) == (
         "model_type 'perceiver' is not a family that Lesion knows. Known: "
-        f"{', '.join(FAMILIES)}. Add its module paths to FAMILIES in "
-        "lesion/models/families.py."
+        f"{', '.join(FAMILIES)}. Install a package that describes it, or add a file to "
+        "lesion/models/families."
     )
 
 

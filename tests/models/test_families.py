@@ -1,4 +1,4 @@
-"""What the table says of a family, held against the model's own forward, for every family."""
+"""What a family declares, held against the model's own forward, for every family."""
 
 import copy
 import json
@@ -15,10 +15,10 @@ from lesion.errors import LesionError
 from lesion.models import anatomy, load
 from lesion.models.families import FAMILIES
 from lesion.models.inputs import collate
+from lesion.models.parts import PARTS, SIX_MATRICES
 from lesion.scoring.scorer import Scorer
 from lesion.tasks.base import Encoded, longest_input
 from lesion.tasks.classify import has_token_types
-from lesion.words import PARTS, SIX_MATRICES
 from tests import families
 
 TEXTS = (
@@ -125,6 +125,18 @@ def test_the_table_uses_only_known_parts_and_has_the_six_matrices():
     for family in FAMILIES.values():
         assert set(family.body) | set(family.head) <= set(PARTS)
         assert set(SIX_MATRICES) <= set(family.body)
+
+
+def test_the_table_names_every_family_by_its_model_type():
+    assert {word: family.word for word, family in FAMILIES.items()} == {w: w for w in FAMILIES}
+
+
+@pytest.mark.parametrize("name", families.NAMES)
+def test_a_family_has_biases_exactly_if_every_matrix_of_its_layers_has_one(name, loaded):
+    model = loaded(name)
+    matrices = anatomy.select(model, "all", SIX_MATRICES)
+    family = FAMILIES[model.config.model_type]
+    assert family.biases == all(site.bias is not None for site in matrices)
 
 
 @pytest.mark.parametrize(("name", "head"), HEADED)
@@ -283,7 +295,7 @@ def test_a_model_does_not_know_the_order_of_its_hidden_dimensions(name, loaded, 
     order = torch.randperm(32, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         for site in anatomy.sites(model):
-            for key, axis in anatomy.hidden_axes(site).items():
+            for key, axis in site.stream_axes.items():
                 tensor = getattr(site, key)
                 tensor.copy_(tensor.index_select(axis, order))
     torch.testing.assert_close(logits(model, asked(name)), expected, atol=1e-4, rtol=1e-4)
@@ -294,7 +306,7 @@ def test_a_hidden_dimension_that_nothing_writes_is_zero_in_every_layer(name, loa
     model = loaded(name)
     with torch.no_grad():
         for site in anatomy.sites(model):
-            for key, axis in anatomy.hidden_axes(site).items():
+            for key, axis in site.stream_axes.items():
                 getattr(site, key).select(axis, 7).zero_()
     with torch.inference_mode():
         states = model(**asked(name), output_hidden_states=True).hidden_states
@@ -303,10 +315,10 @@ def test_a_hidden_dimension_that_nothing_writes_is_zero_in_every_layer(name, loa
         assert (state[0] == 0).all(0).nonzero().flatten().tolist() == [7]
 
 
-def test_hidden_axes_leave_out_what_the_stream_does_not_reach(loaded):
+def test_stream_axes_leave_out_what_the_stream_does_not_reach(loaded):
     def axes(name, head="classification"):
         return {
-            (site.part, site.index): anatomy.hidden_axes(site)
+            (site.part, site.index): site.stream_axes
             for site in anatomy.sites(loaded(name, head))
             if site.layer in (None, 0)
         }
@@ -366,7 +378,7 @@ def test_a_deberta_of_the_newer_kind_of_head(tmp_path):
     held = [site.path for site in of(model, "mlm_head")]
     head = "lm_predictions.lm_head"
     assert held == [f"{head}.dense", f"{head}.LayerNorm", head]
-    assert anatomy.hidden_axes(of(model, "mlm_head")[0]) == {"weight": 1}
+    assert of(model, "mlm_head")[0].stream_axes == {"weight": 1}
 
 
 def test_a_causal_classifier_is_told_what_pads(loaded, folders):

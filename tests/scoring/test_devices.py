@@ -13,16 +13,18 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from lesion.damage.lesion import Lesion
+from lesion.models.families import FAMILIES
 from lesion.scoring import blocks, scorer
 from lesion.scoring.device import computing
-from lesion.scoring.encoders import KINDS
 from lesion.scoring.packing import pack
 from lesion.scoring.scorer import DEVICE_TOKENS, Scorer
 from tests.scoring.small import Small, built
 
 EVERY_TIME = ("bert", "mpnet", "albert")
 NAMES = [
-    name if name in EVERY_TIME else pytest.param(name, marks=pytest.mark.slow) for name in KINDS
+    name if name in EVERY_TIME else pytest.param(name, marks=pytest.mark.slow)
+    for name, family in FAMILIES.items()
+    if family.fast
 ]
 CUDA = pytest.param("cuda", marks=pytest.mark.gpu)
 HEADS = ("classification", "mlm")

@@ -3,21 +3,16 @@
 import pytest
 from torch import nn
 
-from lesion.models.families import FAMILIES
-from lesion.scoring.encoders import KINDS, encoder_of
+from lesion.scoring.encoders import encoder_of
 from tests.scoring.small import built
 
 
-def test_every_kind_is_a_family():
-    assert set(KINDS) <= set(FAMILIES)
-
-
-@pytest.mark.parametrize(("name", "below"), [("bert", 4), ("electra", 5), ("mpnet", 4)])
-def test_an_encoder_knows_what_its_embeddings_read(name, below, tmp_path):
+@pytest.mark.parametrize(("name", "modules"), [("bert", 4), ("electra", 5), ("mpnet", 4)])
+def test_an_encoder_knows_what_its_embeddings_read(name, modules, tmp_path):
     """Words, positions, types and a norm; ELECTRA's widening; MPNet's distances, but no types."""
     model, _ = built(name, tmp_path)
     encoder = encoder_of(model, "classification")
-    assert len(encoder.below) == below
+    assert len(encoder.embedding_modules) == modules
     assert len(encoder.layers) == 3
 
 

@@ -6,10 +6,10 @@ import torch
 from transformers import AutoTokenizer
 
 from lesion.damage.lesion import Lesion
+from lesion.models.families import FAMILIES
 from lesion.models.inputs import collate, language_of
 from lesion.models.load import load_model
 from lesion.scoring import scorer
-from lesion.scoring.encoders import KINDS
 from lesion.scoring.packing import pack
 from lesion.scoring.scorer import Scorer
 from lesion.tasks.masked import at
@@ -56,7 +56,7 @@ def alone(model, tokenizer, task) -> np.ndarray:
 
 def check(model, tokenizer, task, lesions) -> None:
     score = Scorer(model, tokenizer, task)
-    assert bool(score.note) == (model.config.model_type not in KINDS)
+    assert bool(score.note) == (FAMILIES[model.config.model_type].fast is None)
     for lesion in lesions:
         with lesion.opened(model, draw=1) as wound:
             for dose in DOSES:

@@ -5,6 +5,8 @@ from typing import Any
 
 from lesion import shorthand
 from lesion.errors import LesionError
+from lesion.models.parts import expand_layers
+from lesion.schema import lists
 from lesion.schema.fields import python, show
 
 
@@ -60,14 +62,14 @@ def _number(value: Any) -> float | None:
 
 
 def _words(value: Any) -> tuple[str, ...] | None:
-    words = shorthand.words(value)
+    words = lists.words(value)
     if words is not None and not isinstance(words, list):
         raise ValueError(f"must be a word or a list of words. Got {show(value)}.")
     return None if words is None else tuple(words)
 
 
 SPELLED: dict[str, Callable[[Any], Any]] = {
-    "layers": shorthand.layers,
+    "layers": expand_layers,
     "parts": _words,
     "tensors": _words,
     "bits": shorthand.bits,

@@ -1,7 +1,7 @@
 """The sites of a model: which tensors play which part in which layer.
 
-Where the modules are is said by the table in `lesion.models.families`; here its paths become the
-live tensors of one model. A tensor belongs to one site only. What a family keeps in one tensor
+The paths to modules are in `lesion.models.families`; here they become the live tensors of one
+model. A tensor belongs to one site only. What a family keeps in one tensor
 (query, key and value of GPT-2 and ModernBERT) is shown as views of it: writing to a view writes
 to the model, and a view need not be contiguous.
 """
@@ -15,8 +15,8 @@ from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from lesion.errors import LesionError
+from lesion.models.parts import LAYERS, PARTS
 from lesion.models.places import check_writable, depth, paths, places
-from lesion.words import LAYERS, PARTS
 
 _WRITERS = ("attention_output", "mlp_out", "embeddings", "norms")
 _HEADS = ("pooler", "classifier", "mlm_head")
@@ -28,7 +28,7 @@ class Site:
 
     Attributes:
         layer: zero-based, None outside the layers; 0 for all layers of a model that share weights.
-        part: a word of `words.PARTS`.
+        part: a word of `models.parts.PARTS`.
         index: position of the module within its part and layer.
         path: module path, from the base model or from the model with its head, for people.
         weight: the matrix (or the vector of scales), None where it is shared with another part.
@@ -71,6 +71,23 @@ class Site:
         """Its name, and its place among the modules."""
         return f"{self.name} ({self.path})"
 
+    @property
+    def stream_axes(self) -> dict[str, int]:
+        """Along which axis of its tensors ("weight", "bias") it has the residual stream.
+
+        A tensor that is not there, or in which the stream does not run, is left out: the narrow
+        tables of ELECTRA and ALBERT, biases of query or mlp_in, the inner layers of a head.
+
+        Example:
+            >>> sites(bert)[0].stream_axes
+            {'weight': 1}
+        """
+        if self.stream == "in":
+            axes = {"weight": self.in_axis}
+        else:
+            axes = {"weight": self.axis, "bias": 0} if self.stream == "out" else {}
+        return {name: axis for name, axis in axes.items() if getattr(self, name) is not None}
+
     def own(self, tensor: str) -> torch.Tensor | None:
         """What the module keeps as its `weight` or `bias` now, whole; None if it keeps none.
 
@@ -102,23 +119,6 @@ def sites(model: nn.Module) -> list[Site]:
         reads = part != "classifier" or all(site.part != "pooler" for site in found)
         found += _sites_of(model, root, part, listed, reads, seen)
     return found
-
-
-def hidden_axes(site: Site) -> dict[str, int]:
-    """Along which axis of its tensors ("weight", "bias") a site has the residual stream.
-
-    A tensor that is not there, or in which the stream does not run, is left out: the narrow
-    tables of ELECTRA and ALBERT, biases of query or mlp_in, the inner layers of a head.
-
-    Example:
-        >>> hidden_axes(sites(bert)[0])
-        {'weight': 1}
-    """
-    if site.stream == "in":
-        axes = {"weight": site.in_axis}
-    else:
-        axes = {"weight": site.axis, "bias": 0} if site.stream == "out" else {}
-    return {name: axis for name, axis in axes.items() if getattr(site, name) is not None}
 
 
 def select(model: nn.Module, layers: Any, parts: Sequence[str]) -> list[Site]:

@@ -22,12 +22,13 @@ from torch import nn
 from lesion import digests
 from lesion.errors import LesionError
 from lesion.models.devices import check_device
-from lesion.models.families import FAMILIES
+from lesion.models.families import FAMILIES, find_family
 from lesion.models.hush import hush_tokenizers
 from lesion.models.inputs import padding_id
 from lesion.models.missing import check_missing, generator_kept
 from lesion.models.origins import folder_of
 from lesion.models.stored import LOADED, Loaded, name_of, number_of, stored_format
+from lesion.schema.entries import installed
 from lesion.schema.fields import hint
 
 HEADS = {
@@ -118,6 +119,7 @@ def load_model(
     stored = format_of(checkpoint)
     number = number_of(checkpoint.source, dtype, stored)
     auto = getattr(transformers, HEADS[head])
+    _load_family(checkpoint)
     with _explained(checkpoint.source), generator_kept(complete):
         model, loading = auto.from_pretrained(
             checkpoint.path,
@@ -133,7 +135,7 @@ def load_model(
     if drawn and head == "base":
         model.pooler, drawn = None, ()
     setattr(model, LOADED, Loaded(stored, name_of(number), drawn))
-    family = FAMILIES.get(model.config.model_type)
+    family = find_family(model.config.model_type)
     if head == "classification" and family and family.causal:
         _agree_on_padding(model, checkpoint)
     return model.to(device).eval()
@@ -166,6 +168,7 @@ def check_here(checkpoint: Checkpoint) -> None:
 
 def load_config(checkpoint: Checkpoint) -> Any:
     """The configuration of a checkpoint."""
+    _load_family(checkpoint)
     with _explained(checkpoint.source):
         return transformers.AutoConfig.from_pretrained(
             checkpoint.path, revision=checkpoint.revision or "main", trust_remote_code=False
@@ -176,17 +179,29 @@ def load_tokenizer(source: str | Checkpoint, *, revision: str | None = None) -> 
     """The tokenizer that belongs to a model; arguments as of `load_model`."""
     checkpoint = source if isinstance(source, Checkpoint) else resolve(source, revision)
     hush_tokenizers()
+    _load_family(checkpoint)
     with _explained(checkpoint.source):
         return transformers.AutoTokenizer.from_pretrained(
             checkpoint.path, revision=checkpoint.revision or "main", trust_remote_code=False
         )
 
 
+def _load_family(checkpoint: Checkpoint) -> None:
+    """Let the package that offers a checkpoint's family register what transformers lacks."""
+    if not installed("family"):
+        return
+    with _explained(checkpoint.source):
+        config, _ = transformers.PretrainedConfig.get_config_dict(
+            checkpoint.path, revision=checkpoint.revision or "main"
+        )
+    find_family(config.get("model_type", ""))
+
+
 def _check_causal(checkpoint: Checkpoint) -> None:
     """A masked model with a causal head loads, and sees the word that it is to predict."""
     config = load_config(checkpoint)
-    kind = config.model_type
-    if kind in FAMILIES and not FAMILIES[kind].causal and not getattr(config, "is_decoder", False):
+    kind, family = config.model_type, find_family(config.model_type)
+    if family and not family.causal and not getattr(config, "is_decoder", False):
         causal = ", ".join(name for name, family in FAMILIES.items() if family.causal)
         raise LesionError(
             f"{checkpoint.source}: is a {kind}, which does not predict the next word. "

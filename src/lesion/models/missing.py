@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from lesion.errors import LesionError
-from lesion.models.families import FAMILIES
+from lesion.models.families import find_family
 
 REMEDIES = {
     "classification": "Fine-tune it: give the study a finetune section.",
@@ -32,7 +32,7 @@ def check_missing(
         LesionError: if weights of the base model are missing, or of a head that is needed.
     """
     prefix = "" if head == "base" else f"{model.base_model_prefix}."
-    family = FAMILIES.get(model.config.model_type)
+    family = find_family(model.config.model_type)
     paths = family.body.get("pooler", ()) if family else ()
     body = [key for key in missing if key.startswith(prefix)]
     pooler = [key for key in body if key.startswith(tuple(f"{prefix}{path}." for path in paths))]

@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import torch
 from torch import nn
 
 from lesion.errors import LesionError
-from lesion.models.families import FAMILIES, Family
-from lesion.words import PARTS
+from lesion.models.families import FAMILIES, find_family
+from lesion.models.families.base import Family
+from lesion.models.parts import PARTS
+from lesion.schema.entries import installed
 
 _BLOCK = re.compile(r"^(.*)\[(\d+)/(\d+)\]$")
 
@@ -17,24 +18,25 @@ Place = tuple[int | None, int, str, nn.Module, tuple[int, int] | None]
 
 
 def family_of(model: nn.Module) -> Family:
-    """The table entry of a model.
+    """The family of a model.
 
     Raises:
-        LesionError: for what is no model, or one whose family is not in the table.
+        LesionError: for an object without a configuration, and for an unknown family.
     """
     if getattr(model, "config", None) is None:
         raise LesionError(
             f"model: must be a Hugging Face model of a known family ({', '.join(FAMILIES)}). Got "
             f"{type(model).__name__}, which has no config that names one."
         )
-    config: Any = getattr(model, "config", None)
-    kind = getattr(config, "model_type", None)
-    if kind not in FAMILIES:
+    model_type = getattr(model.config, "model_type", "")
+    family = find_family(model_type)
+    if family is None:
         raise LesionError(
-            f"model_type {kind!r} is not a family that Lesion knows. Known: "
-            f"{', '.join(FAMILIES)}. Add its module paths to FAMILIES in lesion/models/families.py."
+            f"model_type {model_type!r} is not a family that Lesion knows. Known: "
+            f"{', '.join([*FAMILIES, *installed('family')])}. Install a package that describes "
+            "it, or add a file to lesion/models/families."
         )
-    return FAMILIES[kind]
+    return family
 
 
 def depth(model: nn.Module) -> int:

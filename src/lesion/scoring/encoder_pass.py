@@ -130,7 +130,7 @@ def waves(packs: Sequence[Pack], width: int) -> list[list[int]]:
 def _modules_of(encoder: Encoder, step: int) -> list[nn.Module]:
     """Those whose parameters a step reads."""
     if step == 0:
-        return list(encoder.below)
+        return list(encoder.embedding_modules)
     pairs = encoder.layers[(step - 1) // 2]
     last = (step - 1) // 2 == len(encoder.layers) - 1
     blocks: Sequence[Attention | Mlp] = pairs if last else [pairs[(step - 1) % 2]]

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lesion.analysis.sites import WHOLE
+from lesion.models.parts import PARTS
 from lesion.report.figures.style import INK, empty_figure, file_name, save
-from lesion.words import PARTS
 
 if TYPE_CHECKING:
     import pandas as pd
