@@ -109,7 +109,7 @@ class Pairs:
         rows = zip(*(made[name] for name in names), strict=True)
         return Encoded([dict(zip(names, row, strict=True)) for row in rows])
 
-    def read(self, logits, rows):
+    def reduce(self, logits, rows):
         return logits
 
     def gather(self, outputs, encoded):

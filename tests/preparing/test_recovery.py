@@ -15,7 +15,7 @@ from lesion.preparing.recovery import retrained, slope, train
 from lesion.running.check import plan, training_examples
 from lesion.study.damages import build
 from lesion.study.files import parse_study, read_study, write_study
-from lesion.tasks.load import load
+from lesion.tasks.load import load_task
 from tests import labs
 from tests.families import state
 
@@ -39,7 +39,7 @@ def patient(tmp_path, tiny_bert):
     """Model, tokenizer and task."""
     study = written(tmp_path, tiny_bert)
     tokenizer = AutoTokenizer.from_pretrained(tiny_bert)
-    return load_model(str(tiny_bert)), tokenizer, load(study.tasks[0])
+    return load_model(str(tiny_bert)), tokenizer, load_task(study.tasks[0])
 
 
 def test_recovery_runs_beside_the_lesion_from_the_same_damage(tmp_path, tiny_bert):

@@ -12,7 +12,7 @@ from lesion.running.check import plan
 from lesion.schema import fields
 from lesion.study.files import parse_study
 from lesion.study.trials import INTACT, Trial
-from lesion.tasks.load import load
+from lesion.tasks.load import load_task
 from tests import labs
 
 LIMITS = {"rte": 128, "mrpc": 64}
@@ -109,7 +109,7 @@ def counted(study, tiny_bert, dose: float, draw: int) -> float:
 
     from lesion.study.damages import build
 
-    tokenizer, task = AutoTokenizer.from_pretrained(tiny_bert), load(study.tasks[0])
+    tokenizer, task = AutoTokenizer.from_pretrained(tiny_bert), load_task(study.tasks[0])
     texts, _ = build(study.lesions[0], study.seed).opened(task.evaluated, draw).deepen(dose)
     whole = [len(tokenizer(*pair)["input_ids"]) for pair in zip(*texts, strict=True)]
     return sum(length > 16 for length in whole) / len(whole)

@@ -16,7 +16,7 @@ from lesion.scoring.scorer import Scorer
 from lesion.study.files import parse_study
 from lesion.study.trials import INTACT, Trial
 from lesion.tasks.base import Split
-from lesion.tasks.load import load
+from lesion.tasks.load import load_task
 from lesion.tasks.pairs import PairSet
 from lesion.tasks.spec import TaskSpec
 from tests import labs
@@ -38,7 +38,7 @@ def test_every_trial_is_what_the_lesion_and_the_scorer_give_alone(fixture, tmp_p
     study = parse_study(labs.study(folder, labs.write_pairs(tmp_path / "pairs.tsv")))
     run = lesion.run(study, tmp_path / "run")
     assert run.progress() == (1 + 2 * 3 + 3,) * 2
-    model, task = load_model(str(folder)), load(study.tasks[0])
+    model, task = load_model(str(folder)), load_task(study.tasks[0])
     score = Scorer(model, AutoTokenizer.from_pretrained(folder), task)
     intact = run.record.outputs(Trial("tiny", 0, "pairs", INTACT, 0.0, 0))
     assert np.array_equal(intact, score())
@@ -139,7 +139,7 @@ def test_a_run_that_began_with_the_first_examples_goes_on_with_them(
     else:
         task = replace(small.tasks[0], examples=8)
     (spec,) = parse_study({**labs.study(tiny_bert, tmp_path), "tasks": [plain(task)]}).tasks
-    before, now = load(spec), load(spec)
+    before, now = load_task(spec), load_task(spec)
     record = Record.open(tmp_path / "run", small)
     assert record.as_begun({"pairs": now}) == {"pairs": now}, "a run that begins takes a sample"
     with monkeypatch.context() as patch:
@@ -149,9 +149,9 @@ def test_a_run_that_began_with_the_first_examples_goes_on_with_them(
         was = before.digest
     assert was != now.digest
     found = record.as_begun({"pairs": now})["pairs"]
-    assert found.digest == was and (found.labels == before.labels).all()
+    assert found.digest == was and (found.labels == before.targets).all()
     record.add_task(found)
-    other = load(replace(spec, examples=7))
+    other = load_task(replace(spec, examples=7))
     with pytest.raises(LesionError) as caught:
         record.add_task(record.as_begun({"pairs": other})["pairs"])
     assert str(caught.value) == (

@@ -15,7 +15,7 @@ from lesion.running.processes import cause
 from lesion.running.worker import serve
 from lesion.study.files import parse_study
 from lesion.study.trials import Measured, Patient
-from lesion.tasks.load import load
+from lesion.tasks.load import load_task
 from lesion.tasks.spec import TaskSpec
 from tests import labs
 
@@ -40,11 +40,11 @@ KINDS = ("files", "glue", "pairs", "cloze", "built in", "built in, classified")
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_task_can_be_sent_to_a_worker(kind, tmp_path):
-    task = load(specs(tmp_path)[kind], labs.write_glue(tmp_path / "glue"))
+    task = load_task(specs(tmp_path)[kind], labs.write_glue(tmp_path / "glue"))
     digest = task.digest  # reads the examples
     sent = pickle.loads(pickle.dumps(task))  # noqa: S301 -- as a pipe does
     assert sent.digest == digest
-    assert np.array_equal(sent.labels, task.labels)
+    assert np.array_equal(sent.targets, task.targets)
 
 
 def work(setting, *jobs):
@@ -64,7 +64,7 @@ def work(setting, *jobs):
 @pytest.fixture
 def setting(tmp_path, tiny_bert):
     study = parse_study(labs.study(tiny_bert, labs.write_pairs(tmp_path / "pairs.tsv")))
-    return Setting(study, {"pairs": load(study.tasks[0])})
+    return Setting(study, {"pairs": load_task(study.tasks[0])})
 
 
 def test_a_worker_finds_weights_and_measures_a_draw(setting, tiny_bert):

@@ -14,7 +14,7 @@ from lesion.study.catalogue import LESION_WORDS, TASK_SNIPPETS, catalogue, snipp
 from lesion.study.damages import build
 from lesion.study.files import parse, read_study, shipped_studies
 from lesion.study.specs import LesionSpec
-from lesion.tasks.load import TASKS, load
+from lesion.tasks.load import TASKS, load_task
 from lesion.tasks.spec import TaskSpec
 
 
@@ -47,7 +47,7 @@ def test_the_snippet_of_every_word_is_a_lesion_that_can_be_built(kind, word, tmp
 @pytest.mark.parametrize("kind", words.KINDS)
 def test_the_snippet_of_every_kind_is_a_task_that_can_be_loaded(kind):
     spec = parse(TaskSpec, yaml.safe_load(TASK_SNIPPETS[kind]), "snippet")
-    assert load(spec).kind == spec.kind == kind
+    assert load_task(spec).kind == spec.kind == kind
 
 
 @pytest.mark.parametrize("kind", ["models", "tasks", "lesions", "studies"])

@@ -188,7 +188,7 @@ class Record:
         Raises:
             LesionError: if earlier trials were made with other examples.
         """
-        labels = np.ascontiguousarray(task.labels, dtype="<i8")
+        labels = np.ascontiguousarray(task.targets, dtype="<i8")
         classes, metrics = json.dumps(list(task.classes)), json.dumps(list(task.metrics))
         values = (task.kind, metrics, classes, labels.tobytes(), len(labels), task.digest)
         self._pin("tasks", (task.name,), values, f"{task.name}: its examples")

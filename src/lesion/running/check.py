@@ -81,7 +81,7 @@ def plan(study: Study, data: str | Path | None = None, workers: int | None = Non
             needs = _needs(study, spec, task, lesions, hands, problems)
         shown = [str(trials), *[UNKNOWN] * 3] if needs is None else _shown(needs, trials)
         cut = UNKNOWN if needs is None else f"{needs.cost.cut:.1%}"
-        rows.append((spec.name, name, str(len(task.labels)), cut, *shown))
+        rows.append((spec.name, name, str(len(task.targets)), cut, *shown))
         found += [needs] if needs else []
     lines = [*study.notes(), *task_notes(tasks), *(note for one in found for note in one.notes)]
     shares = {text: doses for one in found for text, doses in one.cuts.items()}
@@ -138,7 +138,7 @@ def _measured(
         if one.name in lesions
     )
     trials = len(study.seeds) * (1 + sum(_trials(study, one) for one in study.lesions))
-    seconds = found.seconds * (trials + TRAINING * read / len(task.labels))
+    seconds = found.seconds * (trials + TRAINING * read / len(task.targets))
     own = max((damaged(one, patient.model, found.activations) for one in suited), default=0)
     training = 0
     if recipe and patient.trained:

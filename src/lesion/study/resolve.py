@@ -37,14 +37,14 @@ def resolved(
     """
     from lesion.study.damages import build
     from lesion.study.needs import all_unsuited
-    from lesion.tasks.load import load
+    from lesion.tasks.load import load_task
 
     tasks: dict[str, Task] = {}
     damages: dict[str, Damage] = {}
     for spec in study.tasks:
         with _noted(problems):
-            task = load(spec, data)
-            len(task.labels)
+            task = load_task(spec, data)
+            len(task.targets)
             tasks[spec.name] = task
     for one in study.lesions:
         with _noted(problems):

@@ -18,7 +18,7 @@ def task_notes(tasks: Mapping[str, Task]) -> list[str]:
 def _notes(name: str, task: Task) -> Iterator[str]:
     """The half-width is that of a share of right answers of one half: 1.96 sqrt(1 / 4n)."""
     yield from getattr(task, "notes", ())
-    examples = len(task.labels)
+    examples = len(task.targets)
     if examples < FEW:
         yield (
             f"{name}: {examples} examples. The 95% interval of one accuracy is "

@@ -121,7 +121,7 @@ class Task(Protocol):
         ...
 
     @property
-    def labels(self) -> np.ndarray:
+    def targets(self) -> np.ndarray:
         """int64 (examples,) of the evaluated split."""
         ...
 
@@ -134,7 +134,7 @@ class Task(Protocol):
         """The evaluated split as forward rows for one model's tokenizer and configuration."""
         ...
 
-    def read(self, logits: torch.Tensor, rows: list[Row]) -> torch.Tensor:
+    def reduce(self, logits: torch.Tensor, rows: list[Row]) -> torch.Tensor:
         """What is kept of a batch's logits: (rows, columns).
 
         Where rows have `read`, the logits are (rows, reads, vocabulary), those of these places;

@@ -100,7 +100,7 @@ class Classification:
         return tuple(note for name in names if (note := self.split(name).note))
 
     @property
-    def labels(self) -> np.ndarray:
+    def targets(self) -> np.ndarray:
         """int64 (examples,) of the evaluated split."""
         return self.evaluated.labels
 
@@ -129,7 +129,7 @@ class Classification:
         split = self.split(name).first(examples)
         return encode(self, split, tokenizer, config).rows, split.labels
 
-    def read(self, logits: torch.Tensor, rows: list[Row]) -> torch.Tensor:
+    def reduce(self, logits: torch.Tensor, rows: list[Row]) -> torch.Tensor:
         """All logits are kept: (rows, classes)."""
         return logits
 

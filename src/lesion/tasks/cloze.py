@@ -21,7 +21,7 @@ import numpy as np
 from lesion.errors import LesionError
 from lesion.keys import priorities
 from lesion.tasks.base import Row
-from lesion.tasks.masked import Hidden, MaskedRows, hidden_rows, sentences
+from lesion.tasks.masked import MaskedRows, MaskedWord, masked_rows, sentences
 from lesion.tasks.spec import CLOZE_EXAMPLES
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ WORDS = 24  # between spaces, a passage; shorter ends of paragraphs are kept fro
 WORD = re.compile(r"(?<![\w'’-])[^\W\d_]+(?![\w'’-])")  # letters; beside no apostrophe or hyphen
 
 
-class Passage(NamedTuple):
+class ClozeItem(NamedTuple):
     """A stretch of one paragraph and its hidden word."""
 
     text: str
@@ -46,7 +46,7 @@ class Passage(NamedTuple):
 
 @dataclass(frozen=True)
 class Cloze:
-    """Hidden words of a text file for a masked language model, read when first asked for.
+    """MaskedWord words of a text file for a masked language model, read when first asked for.
 
     The outputs of a passage are [correct, loss]: whether every token of the word is the model's
     first choice, and minus the log-probability of the word in nats. A word of several tokens is
@@ -71,9 +71,9 @@ class Cloze:
     metrics: tuple[str, ...] = field(default=("accuracy", "cross_entropy"), init=False)
 
     @cached_property
-    def evaluated(self) -> tuple[Passage, ...]:
+    def evaluated(self) -> tuple[ClozeItem, ...]:
         """The passages that are scored."""
-        return passages(self.path, self.examples or CLOZE_EXAMPLES)
+        return cloze_items(self.path, self.examples or CLOZE_EXAMPLES)
 
     @cached_property
     def classes(self) -> tuple[str, ...]:
@@ -81,7 +81,7 @@ class Cloze:
         return tuple(sorted({passage.word for passage in self.evaluated}))
 
     @cached_property
-    def labels(self) -> np.ndarray:
+    def targets(self) -> np.ndarray:
         """int64 (passages,): the hidden word of each."""
         index = {word: number for number, word in enumerate(self.classes)}
         return np.array([index[passage.word] for passage in self.evaluated], dtype=np.int64)
@@ -116,13 +116,13 @@ class Cloze:
                 for place in places
                 if spans[number][place][0] < passage.end and spans[number][place][1] > passage.start
             ]
-            hidden.append(Hidden(number, 0, sentence._replace(words=[word]), 0))
-        return hidden_rows(hidden, tokenizer)
+            hidden.append(MaskedWord(number, 0, sentence._replace(words=[word]), 0))
+        return masked_rows(hidden, tokenizer)
 
-    def read(self, logits: torch.Tensor, rows: list[Row]) -> torch.Tensor:
+    def reduce(self, logits: torch.Tensor, rows: list[Row]) -> torch.Tensor:
         """[first choice, loss] of the target: (rows, reads, vocabulary) -> (rows, 2), float32.
 
-        `logits` are those at the places in `row["read"]`, one a row.
+        `logits` are those at the places in `row["positions"]`, one a row.
         """
         import torch
 
@@ -142,7 +142,7 @@ class Cloze:
         return found.astype(np.float32)
 
 
-def passages(path: Path, examples: int) -> tuple[Passage, ...]:
+def cloze_items(path: Path, examples: int) -> tuple[ClozeItem, ...]:
     """Passages of a text file in a fixed random order, the first so many.
 
     Paragraphs are cut into stretches of 24 words between spaces; what is left of a paragraph
@@ -158,14 +158,14 @@ def passages(path: Path, examples: int) -> tuple[Passage, ...]:
         stretches = (words[start : start + WORDS] for start in range(0, len(words), WORDS))
         texts += [" ".join(stretch) for stretch in stretches if len(stretch) >= WORDS // 2]
     order = np.argsort(priorities(len(texts), 0, "cloze", "passages"), kind="stable")
-    found: list[Passage] = []
+    found: list[ClozeItem] = []
     for index in order:
         if len(found) == examples:
             break
         spans = [match.span() for match in WORD.finditer(texts[index])]
         if spans:
             draw = priorities(len(spans), 0, "cloze", "word", texts[index])
-            found.append(Passage(texts[index], *spans[int(draw.argmin())]))
+            found.append(ClozeItem(texts[index], *spans[int(draw.argmin())]))
     if not found:
         raise LesionError(
             f"{path}: has no paragraph of {WORDS // 2} words or more with one to hide. "

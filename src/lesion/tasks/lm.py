@@ -61,7 +61,7 @@ class WindowRows(Encoded):
 
 
 @dataclass(frozen=True)
-class CausalLoss:
+class RunningText:
     """Loss of a causal language model on a text file, read when first asked for.
 
     The outputs of a window are [nats, tokens, constant]: minus the sum of the log-probabilities
@@ -105,7 +105,7 @@ class CausalLoss:
         return tuple(found[index] for index in sorted(order[: self.examples]))
 
     @cached_property
-    def labels(self) -> np.ndarray:
+    def targets(self) -> np.ndarray:
         """int64 (windows,): bytes that are predicted in each."""
         return np.array([window.bytes for window in self.evaluated], dtype=np.int64)
 
@@ -150,7 +150,7 @@ class CausalLoss:
         ]
         self._check_length(rows, longest_input(tokenizer, config))
         targets = [row["target"] for row in rows]
-        return WindowRows(rows, np.array([len(ids) for ids in targets]), constant_nats(targets))
+        return WindowRows(rows, np.array([len(ids) for ids in targets]), unigram_nats(targets))
 
     def _check_length(self, rows: Sequence[Row], limit: int) -> None:
         longest = max(len(row["input_ids"]) for row in rows)
@@ -161,11 +161,11 @@ class CausalLoss:
                 f"{max(self.length * limit // longest, 1)} words or less."
             )
 
-    def read(self, logits: torch.Tensor, rows: list[Row]) -> torch.Tensor:
+    def reduce(self, logits: torch.Tensor, rows: list[Row]) -> torch.Tensor:
         """Nats of each window: (rows, reads, vocabulary) -> (rows, 1), float32.
 
-        `logits` are those at the places in `row["read"]`. Window by window: the probabilities of
-        all would be as large as the logits again.
+        `logits` are those at `row["positions"]`. Windows are reduced in turn: the probabilities of
+        all would take as much memory as the logits.
         """
         import torch
 
@@ -209,7 +209,7 @@ def windows(path: Path, length: int, stride: int) -> list[Window]:
     return found
 
 
-def constant_nats(targets: Sequence[Sequence[int]]) -> np.ndarray:
+def unigram_nats(targets: Sequence[Sequence[int]]) -> np.ndarray:
     """What always answering with the shares of the tokens in all targets costs, (targets,)."""
     flat = np.concatenate([np.asarray(ids, dtype=np.int64) for ids in targets])
     _, kinds, counts = np.unique(flat, return_inverse=True, return_counts=True)
@@ -223,6 +223,7 @@ def _row(first: int, ids: list[int], spans: list[tuple[int, int]], start: int) -
     context = next((place for place, (_, end) in enumerate(spans) if end > start), len(ids))
     return {
         "input_ids": [first, *ids],
-        "read": list(range(context, len(ids))) or [0],  # a tokenizer may drop what it cannot read
+        "positions": list(range(context, len(ids)))
+        or [0],  # a tokenizer may drop what it cannot read
         "target": ids[context:],
     }

@@ -14,9 +14,9 @@ from lesion.tasks.builtin.agreement import agreement
 from lesion.tasks.builtin.subject_number import subject_number
 from lesion.tasks.classify import Classification, Source
 from lesion.tasks.cloze import Cloze
-from lesion.tasks.lm import CausalLoss
+from lesion.tasks.lm import RunningText
 from lesion.tasks.pairs import Pairs
-from lesion.tasks.sources.files import OwnFiles
+from lesion.tasks.sources.files import LabelledFiles
 from lesion.tasks.sources.glue import GLUE, SPLITS, GlueFolder, GlueTask, find_folder
 from lesion.tasks.sources.hub import DATASET, GlueHub
 from lesion.tasks.sources.pair_files import PairFile
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from lesion.tasks.spec import TaskSpec
 
 
-class BuiltIn(NamedTuple):
+class BuiltInTask(NamedTuple):
     """A task that needs no data."""
 
     about: str
@@ -44,11 +44,11 @@ def _subject_number(spec: TaskSpec, language: str) -> Task:
 
 _PAIRS = "is 'the man is' likelier than 'the man are'? (600 pairs, built in)"
 _NUMBER = "is the subject singular or plural? (500 sentences, built in)"
-TASKS: dict[str, BuiltIn | GlueTask] = {
-    "agreement-de": BuiltIn(f"German: {_PAIRS}", "de", _agreement),
-    "agreement-en": BuiltIn(f"English: {_PAIRS}", "en", _agreement),
-    "agreement-es": BuiltIn(f"Spanish: {_PAIRS}", "es", _agreement),
-    "agreement-fr": BuiltIn(f"French: {_PAIRS}", "fr", _agreement),
+TASKS: dict[str, BuiltInTask | GlueTask] = {
+    "agreement-de": BuiltInTask(f"German: {_PAIRS}", "de", _agreement),
+    "agreement-en": BuiltInTask(f"English: {_PAIRS}", "en", _agreement),
+    "agreement-es": BuiltInTask(f"Spanish: {_PAIRS}", "es", _agreement),
+    "agreement-fr": BuiltInTask(f"French: {_PAIRS}", "fr", _agreement),
     "cola": GLUE["cola"],
     "mnli": GLUE["mnli"],
     "mnli-mm": GLUE["mnli-mm"],
@@ -57,18 +57,18 @@ TASKS: dict[str, BuiltIn | GlueTask] = {
     "qqp": GLUE["qqp"],
     "rte": GLUE["rte"],
     "sst2": GLUE["sst2"],
-    "subject-number-de": BuiltIn(f"German: {_NUMBER}", "de", _subject_number),
-    "subject-number-en": BuiltIn(f"English: {_NUMBER}", "en", _subject_number),
-    "subject-number-es": BuiltIn(f"Spanish: {_NUMBER}", "es", _subject_number),
-    "subject-number-fr": BuiltIn(f"French: {_NUMBER}", "fr", _subject_number),
+    "subject-number-de": BuiltInTask(f"German: {_NUMBER}", "de", _subject_number),
+    "subject-number-en": BuiltInTask(f"English: {_NUMBER}", "en", _subject_number),
+    "subject-number-es": BuiltInTask(f"Spanish: {_NUMBER}", "es", _subject_number),
+    "subject-number-fr": BuiltInTask(f"French: {_NUMBER}", "fr", _subject_number),
     "wnli": GLUE["wnli"],
 }
 """Registered names; each entry has `about`, one line for lists."""
 
-__all__ = ["TASKS", "Classification", "Encoded", "Row", "Source", "Split", "Task", "load"]
+__all__ = ["TASKS", "Classification", "Encoded", "Row", "Source", "Split", "Task", "load_task"]
 
 
-def load(spec: TaskSpec, data: Path | str | None = None) -> Task:
+def load_task(spec: TaskSpec, data: Path | str | None = None) -> Task:
     """The task of a study's entry. Nothing is read yet: mistakes in the entry come first.
 
     Args:
@@ -96,14 +96,14 @@ def load(spec: TaskSpec, data: Path | str | None = None) -> Task:
     if spec.kind == "lm":
         length = spec.length or LM_LENGTH
         file = _file(spec, folder)
-        return CausalLoss(spec.name, file, length, spec.stride, spec.examples, language)
+        return RunningText(spec.name, file, length, spec.stride, spec.examples, language)
     if spec.split not in (None, *SPLITS):
         raise LesionError(
             f"Task {spec.name!r}: split must be one of {', '.join(SPLITS)}. Got {spec.split!r}."
         )
     if _built_in(spec):
         task = TASKS[spec.name]
-        assert isinstance(task, BuiltIn)
+        assert isinstance(task, BuiltInTask)
         return task.make(spec, task.language)
     source = _source(spec, folder)
     return Classification(spec.name, source, spec.split, spec.max_length, spec.examples, language)
@@ -111,7 +111,7 @@ def load(spec: TaskSpec, data: Path | str | None = None) -> Task:
 
 def _built_in(spec: TaskSpec) -> bool:
     files = (spec.train, spec.dev, spec.test, spec.file)
-    return not any(files) and isinstance(TASKS.get(spec.name), BuiltIn)
+    return not any(files) and isinstance(TASKS.get(spec.name), BuiltInTask)
 
 
 def _file(spec: TaskSpec, folder: Path | None) -> Path:
@@ -127,9 +127,9 @@ def _source(spec: TaskSpec, folder: Path | None) -> Source:
     paths = {split: _found(path, folder) for split, path in given.items() if path}
     if paths:
         columns, label = tuple(spec.text), spec.label or ""
-        return OwnFiles(spec.name, paths, columns, label, spec.split or "", spec.missing)
+        return LabelledFiles(spec.name, paths, columns, label, spec.split or "", spec.missing)
     task = TASKS.get(spec.name)
-    if task is None or isinstance(task, BuiltIn):
+    if task is None or isinstance(task, BuiltInTask):
         raise LesionError(
             f"Task {spec.name!r}: there is no registered task of this name, and no files are "
             f"given. The names are {', '.join(TASKS)}; a task of your own needs train and dev or "

@@ -33,7 +33,7 @@ class Sentence(NamedTuple):
     words: list[list[int]]  # the places of the tokens of each word; special tokens are no words
 
 
-class Hidden(NamedTuple):
+class MaskedWord(NamedTuple):
     """A word to be guessed, and the output it counts for."""
 
     example: int
@@ -42,7 +42,7 @@ class Hidden(NamedTuple):
     word: int
 
 
-class Parts(NamedTuple):
+class RowOwners(NamedTuple):
     """Which output of which row counts for which example; each int64 (parts,)."""
 
     row: np.ndarray
@@ -55,10 +55,10 @@ class Parts(NamedTuple):
 class MaskedRows(Encoded):
     """Forward rows of a masked task, and what they count for."""
 
-    parts: Parts
+    parts: RowOwners
 
 
-def at(states: torch.Tensor, rows: Sequence[Row]) -> torch.Tensor:
+def at_positions(states: torch.Tensor, rows: Sequence[Row]) -> torch.Tensor:
     """What stands at the places to be read: (rows, tokens, width) -> (rows, reads, width).
 
     The same for hidden states and for logits: the output layer works place by place. Rows with
@@ -66,9 +66,10 @@ def at(states: torch.Tensor, rows: Sequence[Row]) -> torch.Tensor:
     """
     import torch
 
-    most = max(len(row["read"]) for row in rows)
-    places = [row["read"] + row["read"][:1] * (most - len(row["read"])) for row in rows]
-    index = torch.tensor(places, device=states.device)
+    named = [row["positions"] for row in rows]
+    longest = max(map(len, named))
+    padded = [positions + positions[:1] * (longest - len(positions)) for positions in named]
+    index = torch.tensor(padded, device=states.device)
     return states[torch.arange(len(rows), device=states.device)[:, None], index]
 
 
@@ -136,7 +137,7 @@ def _check_length(
             )
 
 
-def hidden_rows(hidden: Sequence[Hidden], tokenizer: Any) -> MaskedRows:
+def masked_rows(hidden: Sequence[MaskedWord], tokenizer: Any) -> MaskedRows:
     """A row for each token of each hidden word: that token and those to its right are masked.
 
     Within an example, rows that a model cannot tell apart are one row with several targets.
@@ -159,9 +160,9 @@ def hidden_rows(hidden: Sequence[Hidden], tokenizer: Any) -> MaskedRows:
             parts.append((row, len(targets), example, side))
             targets.append(sentence.ids[place])
     columns = np.array(parts, dtype=np.int64).reshape(-1, 4).T
-    return MaskedRows(rows, Parts(*columns))
+    return MaskedRows(rows, RowOwners(*columns))
 
 
 def _row(ids: list[int], types: list[int] | None, place: int) -> Row:
-    row = {"input_ids": ids, "read": [place], "target": []}
+    row = {"input_ids": ids, "positions": [place], "target": []}
     return row if types is None else {**row, "token_type_ids": list(types)}

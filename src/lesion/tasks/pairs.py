@@ -19,7 +19,7 @@ import numpy as np
 from lesion.errors import LesionError
 from lesion.schema.fields import hint, show
 from lesion.tasks.base import Row
-from lesion.tasks.masked import Hidden, MaskedRows, Sentence, hidden_rows, sentences
+from lesion.tasks.masked import MaskedRows, MaskedWord, Sentence, masked_rows, sentences
 from lesion.tasks.sampling import sample
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Pairs:
     The outputs of a pair are two sums of log-probabilities in nats, [good, bad]; with scoring
     "word" less what both have in common, so that only their difference counts. `labels` and
     `classes` name each pair's paradigm (the construction, for the built-in agreement), so that
-    scores can be told apart by it: `outputs[task.labels == k]` are those of `task.classes[k]`.
+    scores can be told apart by it: `outputs[task.targets == k]` are those of `task.classes[k]`.
 
     Attributes:
         name: the task's name in the study.
@@ -132,7 +132,7 @@ class Pairs:
         return self.evaluated.classes
 
     @property
-    def labels(self) -> np.ndarray:
+    def targets(self) -> np.ndarray:
         """int64 (pairs,): the paradigm of each pair."""
         return self.evaluated.labels
 
@@ -156,15 +156,15 @@ class Pairs:
         pairs, name = self.evaluated, f"Task {self.name!r}"
         good = sentences(pairs.good, tokenizer, config, name)
         bad = sentences(pairs.bad, tokenizer, config, name)
-        hidden: list[Hidden] = []
+        hidden: list[MaskedWord] = []
         for example, (left, right) in enumerate(zip(good, bad, strict=True)):
             chosen = self._words(left, right, example)
             for side, (sentence, words) in enumerate(zip((left, right), chosen, strict=True)):
-                hidden += [Hidden(example, side, sentence, word) for word in words]
-        found = hidden_rows(hidden, tokenizer)
+                hidden += [MaskedWord(example, side, sentence, word) for word in words]
+        found = masked_rows(hidden, tokenizer)
         if self.scoring == "word" and all(len(row["target"]) == 2 for row in found.rows):
             for row in found.rows:
-                row["words"] = row["target"]
+                row["candidates"] = row["target"]
         return found
 
     def _words(self, good: Sentence, bad: Sentence, example: int) -> tuple[list[int], list[int]]:
@@ -180,15 +180,15 @@ class Pairs:
             )
         return chosen
 
-    def read(self, logits: torch.Tensor, rows: list[Row]) -> torch.Tensor:
+    def reduce(self, logits: torch.Tensor, rows: list[Row]) -> torch.Tensor:
         """Log-probabilities of the targets: (rows, reads, vocabulary) -> (rows, 2), float32.
 
-        `logits` are those at the places in `row["read"]`, one a row. A row with one target
+        `logits` are those at the places in `row["positions"]`, one a row. A row with one target
         repeats it. Logits of a row's two words are kept as they are.
         """
         import torch
 
-        if "words" in rows[0]:
+        if "candidates" in rows[0]:
             return logits[:, 0].float()
         targets = torch.tensor(
             [[row["target"][0], row["target"][-1]] for row in rows], device=logits.device

@@ -18,33 +18,33 @@ import numpy as np
 from lesion.errors import LesionError
 from lesion.keys import priorities
 from lesion.schema.fields import hint, show
-from lesion.tasks.builtin.grammars import CONSTRUCTIONS, GRAMMARS, Grammar, Plan, Verb
+from lesion.tasks.builtin.grammars import CONSTRUCTIONS, GRAMMARS, Grammar, SentencePlan, Verb
 from lesion.tasks.pairs import Pairs, PairSet
 
 BLOCKS = 25  # of 24 pairs: each construction, number and number of the other noun
-BALANCED = 2 * len(CONSTRUCTIONS)  # the first n drafts are balanced for every multiple of this
+BALANCED = 2 * len(CONSTRUCTIONS)  # the first n make_pairs are balanced for every multiple of this
 TRIES = 100
 LONG = 4  # letters of a word that may stand only once in a sentence
 
 
-class Draft(NamedTuple):
+class MadePair(NamedTuple):
     """One pair with what it is made of."""
 
     good: str
     bad: str
     construction: int  # index into CONSTRUCTIONS
-    plan: Plan
+    plan: SentencePlan
     verb: Verb
 
 
-class Built(NamedTuple):
+class GrammarPairs(NamedTuple):
     """The built-in pairs of a language, as a source of `Pairs`."""
 
     language: str
 
     def read(self) -> PairSet:
         """All pairs; their labels are the constructions."""
-        made = drafts(self.language)
+        made = make_pairs(self.language)
         return PairSet(
             tuple(draft.good for draft in made),
             tuple(draft.bad for draft in made),
@@ -66,7 +66,7 @@ def agreement(language: str, scoring: str = "word", examples: int | None = None)
 
     Example:
         >>> task = agreement("en", examples=24)
-        >>> task.kind, len(task.labels), task.classes[0]
+        >>> task.kind, len(task.targets), task.classes[0]
         ('pairs', 24, 'simple')
     """
     if language not in GRAMMARS:
@@ -74,11 +74,11 @@ def agreement(language: str, scoring: str = "word", examples: int | None = None)
             f"There are agreement pairs in {', '.join(GRAMMARS)}. Got {show(language)}."
             f"{hint(language, GRAMMARS)}"
         )
-    return Pairs(f"agreement-{language}", Built(language), scoring, examples, language)
+    return Pairs(f"agreement-{language}", GrammarPairs(language), scoring, examples, language)
 
 
 @cache
-def drafts(language: str) -> tuple[Draft, ...]:
+def make_pairs(language: str) -> tuple[MadePair, ...]:
     """Every pair of a language, in an order in which every multiple of `BALANCED` is balanced."""
     grammar, seen = GRAMMARS[language], set[str]()
     orders = [_verbs(grammar, construction) for construction in CONSTRUCTIONS]
@@ -89,13 +89,13 @@ def drafts(language: str) -> tuple[Draft, ...]:
                 number = (cell + k) % 2
                 other = number ^ (cell // 2 + k // 2) % 2
                 verb = order[block % len(order)]
-                draft = _draft(grammar, k, (number, other), verb, (block, cell), seen)
+                draft = _make_pair(grammar, k, (number, other), verb, (block, cell), seen)
                 seen.add(draft.good)
                 made.append(draft)
     return tuple(made)
 
 
-def _cell(draft: Draft) -> int:
+def _cell(draft: MadePair) -> int:
     """Construction, number and number of the other noun, as one number."""
     return 4 * draft.construction + 2 * draft.plan.number + draft.plan.other
 
@@ -108,19 +108,19 @@ def _verbs(grammar: Grammar, construction: str) -> list[Verb]:
     return [bag[index] for index in np.argsort(draw, kind="stable")]
 
 
-def _draft(
+def _make_pair(
     grammar: Grammar,
     construction: int,
     numbers: tuple[int, int],
     verb: Verb,
     place: tuple[int, int],
     seen: set[str],
-) -> Draft:
+) -> MadePair:
     """The first sentence with this address that is new and repeats no long word."""
     name = CONSTRUCTIONS[construction]
     for attempt in range(TRIES):
         address = ("agreement", grammar.language, name, *place, attempt)
-        plan = Plan(*numbers, verb.past, address)
+        plan = SentencePlan(*numbers, verb.past, address)
         before = grammar.before[name](plan)
         standing = name in ("phrase", "verb-phrase")
         after = plan.pick("after", verb.after if standing else (*verb.after, *verb.where))
@@ -131,5 +131,5 @@ def _draft(
         good, bad = sentences[plan.number], sentences[1 - plan.number]
         long = re.findall(rf"\w{{{LONG},}}", good.lower())
         if good not in seen and len(long) == len(set(long)):
-            return Draft(good, bad, construction, plan, verb)
+            return MadePair(good, bad, construction, plan, verb)
     raise AssertionError(f"no new sentence of {grammar.language} for {name} with {verb.singular}")

@@ -11,7 +11,7 @@ import numpy as np
 
 from lesion.errors import LesionError
 from lesion.tasks.base import Split
-from lesion.tasks.builtin.agreement import BALANCED, drafts
+from lesion.tasks.builtin.agreement import BALANCED, make_pairs
 from lesion.tasks.builtin.grammars import CONSTRUCTIONS
 from lesion.tasks.classify import Classification
 
@@ -20,7 +20,7 @@ TWO_SUBJECTS = "coordination"  # left out: two clauses with a subject each
 
 
 @dataclass(frozen=True)
-class Subjects:
+class SubjectSentences:
     """The sentences of a language with the number of their subject: a source of splits."""
 
     language: str
@@ -35,7 +35,7 @@ class Subjects:
             raise LesionError(f"Task {name!r}: has the splits train and dev. Got {split!r}.")
         chosen = [
             draft
-            for draft in drafts(self.language)[parts[split]]
+            for draft in make_pairs(self.language)[parts[split]]
             if CONSTRUCTIONS[draft.construction] != TWO_SUBJECTS
         ]
         labels = np.array([draft.plan.number for draft in chosen], dtype=np.int64)
@@ -47,4 +47,4 @@ def subject_number(
 ) -> Classification:
     """The built-in subject number task of a language ("en", "fr", "de" or "es")."""
     name = f"subject-number-{language}"
-    return Classification(name, Subjects(language), split, max_length, examples, language)
+    return Classification(name, SubjectSentences(language), split, max_length, examples, language)

@@ -17,7 +17,7 @@ from lesion.tasks.sources.tables import Table, complete, left_out, read_table
 
 
 @dataclass(frozen=True)
-class OwnFiles:
+class LabelledFiles:
     """Splits of a task in files of the user's own.
 
     Attributes:
@@ -59,7 +59,7 @@ class OwnFiles:
     @cached_property
     def classes(self) -> tuple[str, ...]:
         """Labels of the training file in order; without one, of the file that is evaluated."""
-        table, _, labels = self._labelled(self._teacher)
+        table, _, labels = self._labelled(self._label_split)
         classes = ordered(labels)
         if len(classes) < 2:
             raise LesionError(
@@ -76,7 +76,7 @@ class OwnFiles:
         if unknown is not None:
             raise LesionError(
                 f"{table.at(unknown)}: the label {labels[unknown]!r} is not in the training set "
-                f"({self.paths[self._teacher]}). Its labels are {_listed(self.classes)}."
+                f"({self.paths[self._label_split]}). Its labels are {_listed(self.classes)}."
                 f"{hint(labels[unknown], self.classes)}"
             )
         numbers = np.array([index[label] for label in labels], dtype=np.int64)
@@ -85,7 +85,7 @@ class OwnFiles:
         return Split(texts, numbers, str(table.path), note)
 
     @property
-    def _teacher(self) -> str:
+    def _label_split(self) -> str:
         """The split that says which labels there are."""
         return "train" if "train" in self.paths else self.default
 

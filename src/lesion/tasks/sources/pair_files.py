@@ -13,7 +13,7 @@ from lesion.schema.fields import show
 from lesion.tasks.pairs import PairSet
 from lesion.tasks.sources.tables import absent, incomplete, left_out, read_jsonl, read_tsv
 
-VERDICTS = ("True", "False")
+GRAMMATICAL = ("True", "False")
 HEADERS = (("good", "bad"), ("sentence_good", "sentence_bad"))
 
 
@@ -95,7 +95,7 @@ class PairFile(NamedTuple):
         rows = list(
             zip(table.columns["first"], table.columns["second"], table.numbers, strict=True)
         )
-        if rows and rows[0][0] in VERDICTS:
+        if rows and rows[0][0] in GRAMMATICAL:
             return _clams(self.path, rows)
         return _columns(self.path, rows)
 
@@ -120,7 +120,7 @@ def _clams(path: Path, rows: list[tuple[str, str, int]]) -> Iterator[Pair]:
     used, last = True, 0
     for verdict, sentence, number in rows:
         at = f"{path}, line {number}"
-        if verdict not in VERDICTS:
+        if verdict not in GRAMMATICAL:
             raise LesionError(f"{at}: must begin with True or False. Got {show(verdict)}.")
         if number > last + 1 and last:  # a blank line ends a block
             _paired(path, last, used)

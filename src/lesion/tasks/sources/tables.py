@@ -112,7 +112,7 @@ def read_table(path: Path) -> Table:
     return table
 
 
-def read_tsv(path: Path, names: Sequence[str] | None = None, spare: bool = False) -> Table:
+def read_tsv(path: Path, names: Sequence[str] | None = None, skip_broken: bool = False) -> Table:
     """Tab-separated text without quoting: every quotation mark is part of the text.
 
     Only a line feed ends a line (one carriage return before it is dropped), since GLUE's texts
@@ -121,12 +121,12 @@ def read_tsv(path: Path, names: Sequence[str] | None = None, spare: bool = False
     Args:
         path: the file, UTF-8 with or without a byte-order mark.
         names: columns of a file that has no header line.
-        spare: leave out lines with the wrong number of columns, if they are at most 1 in 1000.
+        skip_broken: leave out lines with the wrong number of columns, at most 1 in 1000.
     """
     lines = [line.removesuffix("\r") for line in _decoded(path).split("\n")]
     rows = [(number, line.split("\t")) for number, line in enumerate(lines, 1) if line.strip()]
     remedy = " A text in a .tsv file may hold no tab and no line end; a quoted .csv file may."
-    return _tabular(path, rows, names, remedy, len(rows) // SPARE if spare else 0)
+    return _tabular(path, rows, names, remedy, len(rows) // SPARE if skip_broken else 0)
 
 
 def read_csv(path: Path) -> Table:
