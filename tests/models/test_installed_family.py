@@ -167,7 +167,7 @@ def test_a_model_is_loaded_damaged_and_scored_by_its_fast_forward(acorn):
     held = {id(t) for site in anatomy.sites(model) for t in (site.weight, site.bias)}
     assert {id(parameter) for parameter in model.parameters()} <= held
     fast, own = (Scorer(model, tokenizer, Small(), fast=fast) for fast in (True, False))
-    assert not fast.note
+    assert not fast.fallback_reason
     intact = fast()
     for units in ("weights", "neurons", "heads", "dimensions"):
         with Lesion(units).applied(model, 0.5):

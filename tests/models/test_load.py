@@ -9,7 +9,7 @@ from transformers import AutoTokenizer, BertConfig, BertForSequenceClassificatio
 
 from lesion.damage.lesion import Lesion
 from lesion.errors import LesionError
-from lesion.models.inputs import collate, language_of
+from lesion.models.inputs import Batcher, collate, language_id
 from lesion.models.load import load_model, load_tokenizer, resolve
 from tests import families, labs
 from tests.hub import connected, push, serving
@@ -195,6 +195,18 @@ def test_an_encoder_whose_weights_have_other_names_is_never_filled_with_random_o
         )
 
 
+def test_a_batcher_gives_rows_the_language_of_its_task(tiny_xlm):
+    tokenizer = AutoTokenizer.from_pretrained(tiny_xlm)
+    config = load_model(str(tiny_xlm)).config
+    rows = [{"input_ids": [5, 6, 7]}, {"input_ids": [8]}]
+    tensors = Batcher(tokenizer, config, "fr", torch.device("cpu"))(rows)
+    assert tensors["langs"].tolist() == [[1, 1, 1], [1, 1, 1]]
+    expected = collate(rows, tokenizer, 1, torch.device("cpu"))
+    assert {key: tensor.tolist() for key, tensor in tensors.items()} == {
+        key: tensor.tolist() for key, tensor in expected.items()
+    }
+
+
 def test_padding_and_masks(tiny_bert):
     tokenizer = AutoTokenizer.from_pretrained(tiny_bert)
     rows = [{"input_ids": [5, 6, 7], "positions": [1]}, {"input_ids": [8], "positions": [0]}]
@@ -207,9 +219,9 @@ def test_padding_and_masks(tiny_bert):
 
 def test_a_language_that_an_xlm_does_not_know_is_refused(tiny_xlm):
     config = load_model(str(tiny_xlm)).config
-    assert (language_of(config, "en"), language_of(config, "fr")) == (0, 1)
+    assert (language_id(config, "en"), language_id(config, "fr")) == (0, 1)
     with pytest.raises(LesionError) as caught:
-        language_of(config, "de")
+        language_id(config, "de")
     assert str(caught.value) == (
         "the XLM model has language embeddings for en, fr. Got 'de': choose a model or a task in "
         "one of its languages."

@@ -22,7 +22,7 @@ import torch
 import transformers
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
-from lesion.models.inputs import collate, language_of
+from lesion.models.inputs import collate, language_id
 from lesion.models.load import Checkpoint, load_model, quiet, resolve
 from lesion.models.recipes import Finetuning
 from lesion.models.stored import LOADED
@@ -166,7 +166,7 @@ def _train(
             label2id={label: number for number, label in enumerate(classes)},
         )
         drawn: tuple[str, ...] = getattr(model, LOADED).drawn
-        spoken = language_of(model.config, language)
+        spoken = language_id(model.config, language)
         trainer = Trainer(
             model=model,
             args=arguments,

@@ -112,7 +112,7 @@ def cost(patient: Patient, recipe: Finetuning | None = None, learns: bool = Fals
         process,
         scoring,
         rate * _read_in_training(patient, recipe) * TRAINING if recipe and taught else 0.0,
-        scorer.note,
+        scorer.fallback_reason,
         scorer.cut,
         kept(patient) if learns and taught else 0,
     )

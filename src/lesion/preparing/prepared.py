@@ -12,7 +12,7 @@ from lesion.damage.lesion import Recovering
 from lesion.damage.originals import Originals
 from lesion.distraction.distraction import Distraction
 from lesion.models.finetune import finetuned
-from lesion.models.inputs import collate, language_of
+from lesion.models.inputs import collate, language_id
 from lesion.models.load import (
     Checkpoint,
     format_of,
@@ -163,7 +163,7 @@ def opened(damage: Damage, bench: Bench, draw: int) -> AbstractContextManager[An
     if isinstance(damage, Distraction):
         assert isinstance(bench.task, Classification), SUITED
         score = bench.score
-        return damage.wounded(bench.task, score.tokenizer, score.read, draw)
+        return damage.wounded(bench.task, score.tokenizer, score.set_task, draw)
     examples = _examples(bench, damage.needs_labels) if damage.needs_examples else ()
     if isinstance(damage, Recovering):
         assert isinstance(bench.task, Classification), SUITED
@@ -187,7 +187,7 @@ def _examples(bench: Bench, labelled: bool) -> list[dict[str, torch.Tensor]]:
     else:
         rows = task.encode(tokenizer, config).rows
         rows = rows[:: -(-len(rows) // EXAMPLES)]
-    language = language_of(config, task.language)
+    language = language_id(config, task.language)
     examples = [collate([row], tokenizer, language, bench.device) for row in rows]
     for inputs, label in zip(examples, labels, strict=False):
         inputs["labels"] = torch.tensor([label], device=bench.device)

@@ -19,7 +19,7 @@ from lesion.damage.receipt import Receipt
 from lesion.damage.wound import Wound
 from lesion.keys import Address, priorities
 from lesion.models.finetune import preserved_randomness
-from lesion.models.inputs import collate, language_of
+from lesion.models.inputs import collate, language_id
 from lesion.models.recipes import Finetuning, Recovery
 from lesion.preparing.head_classes import head_labels
 from lesion.tasks.base import Row
@@ -50,7 +50,7 @@ def retrained(
     config: Any = model.config
     rows, found = task.encode_split("train", tokenizer, config)
     labels = head_labels(found, columns)
-    language = language_of(config, task.language)
+    language = language_id(config, task.language)
     device = next(model.parameters()).device
 
     def batch(numbers: list[int]) -> Inputs:

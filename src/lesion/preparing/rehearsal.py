@@ -14,7 +14,7 @@ from lesion.distraction.distraction import Distraction, Told, unmasked
 from lesion.errors import LesionError
 from lesion.models import anatomy
 from lesion.models.finetune import preserved_randomness
-from lesion.models.inputs import collate, language_of
+from lesion.models.inputs import collate, language_id
 from lesion.models.load import Checkpoint, load_model, load_tokenizer, resolve
 from lesion.models.recipes import Finetuning
 from lesion.models.stored import LOADED
@@ -174,7 +174,7 @@ def lesson(patient: Patient) -> Inputs:
     split, config = longest(task.split("train")), model.config
     rows = encode(task, split, patient.tokenizer, config).rows
     device = next(model.parameters()).device
-    inputs = collate(rows, patient.tokenizer, language_of(config, task.language), device)
+    inputs = collate(rows, patient.tokenizer, language_id(config, task.language), device)
     labels = torch.from_numpy(head_labels(split.labels, patient.columns))
     return {**inputs, "labels": labels.to(device)}
 
@@ -211,5 +211,5 @@ def _examples(patient: Patient) -> list[Inputs]:
     """Two rows, for effect mean."""
     config: Any = patient.model.config
     rows = few(patient.task).encode(patient.tokenizer, config).rows[:FEW]
-    language, device = language_of(config, patient.task.language), patient.model.device
+    language, device = language_id(config, patient.task.language), patient.model.device
     return [collate([row], patient.tokenizer, language, device) for row in rows]  # type: ignore[arg-type]

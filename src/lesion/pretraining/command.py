@@ -37,7 +37,7 @@ def pretrain_family(
     from lesion.pretraining.learning import read_scores
     from lesion.pretraining.pretrain import pretrain
     from lesion.report.figures.style import save
-    from lesion.scoring.device import one_thread
+    from lesion.scoring.device import single_thread
 
     path, folder = Path(config), Path(out)
     described = read_yaml(path)
@@ -45,7 +45,7 @@ def pretrain_family(
         raise LesionError(f"{path}: must be a mapping of keys.")
     config_ = family(described, path.name)
     make_folder(folder, "--out")
-    with one_thread(check_device(device)):
+    with single_thread(check_device(device)):
         made = pretrain(
             config_, folder, Path(texts) if texts else path.parent,
             only=only, workers=workers, device=device, progress=progress,

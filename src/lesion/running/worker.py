@@ -33,7 +33,7 @@ from lesion.running.messages import (
     Tried,
     versions,
 )
-from lesion.scoring.device import computing
+from lesion.scoring.device import precision_context
 from lesion.study.damages import Damage
 from lesion.study.trials import INTACT, Measured, Patient, Trial
 
@@ -98,8 +98,8 @@ class Worker:
             self._patient = patient
             for sentence in self._bench.notes:
                 tell(Noted(sentence))
-            if self._bench.score.note:
-                tell(Slow(patient, self._bench.score.note))
+            if self._bench.score.fallback_reason:
+                tell(Slow(patient, self._bench.score.fallback_reason))
             tell(Cut(patient, self._bench.score.cut))
         return self._bench
 
@@ -120,7 +120,7 @@ def measure(
 def _timed(trial: Trial, wound: Any, bench: Bench) -> Measured:
     start = time.perf_counter()
     receipt = wound.deepen(trial.dose) if wound else None
-    with computing(bench.precision, bench.device):
+    with precision_context(bench.precision, bench.device):
         outputs = bench.score()
     return Measured(trial, receipt, outputs, time.perf_counter() - start, bench.score.cut)
 

@@ -14,7 +14,7 @@ from lesion.errors import LesionError
 
 
 @contextmanager
-def computing(precision: str, device: torch.device | str) -> Iterator[None]:
+def precision_context(precision: str, device: torch.device | str) -> Iterator[None]:
     """Score with a precision of `lesion.words.PRECISIONS` while open.
 
     Fine-tuning and gradients are not meant to run in here: what is cached and what is ordered do
@@ -45,7 +45,7 @@ def check_precision(precision: str, device: str) -> None:
 
 
 @contextmanager
-def one_thread(device: str) -> Iterator[None]:
+def single_thread(device: str) -> Iterator[None]:
     """Hold torch to one thread on the CPU, and give the caller's number back.
 
     On a shared machine two threads of one process wait for each other (measured up to ten times

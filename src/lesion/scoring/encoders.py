@@ -13,7 +13,7 @@ from torch import nn
 
 from lesion.models.families import find_family
 from lesion.models.families.base import Family, FastForward
-from lesion.scoring.blocks import Attention, Mlp
+from lesion.scoring.compact import Attention, Mlp
 
 Inputs = Mapping[str, torch.Tensor]
 
