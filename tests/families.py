@@ -15,7 +15,7 @@ import torch
 import transformers
 
 from lesion.models.families import FAMILIES
-from lesion.models.load import quiet
+from lesion.models.load import silence_transformers
 from tests.conftest import SENTENCES, _write_xlm_bpe
 
 SIZE = {
@@ -95,7 +95,7 @@ def build(name: str, folder: Path, head: str = "classification", **changes: Any)
         with torch.no_grad():
             for parameter in model.parameters():
                 parameter.add_(torch.randn_like(parameter), alpha=0.2)
-    with quiet():
+    with silence_transformers():
         model.eval().save_pretrained(folder)
     return folder
 

@@ -69,7 +69,7 @@ def asked(folders):
 
 
 def of(model, part, layers="all"):
-    return anatomy.select(model, layers, (part,))
+    return anatomy.select_sites(model, layers, (part,))
 
 
 def logits(model, inputs) -> torch.Tensor:
@@ -134,7 +134,7 @@ def test_the_table_names_every_family_by_its_model_type():
 @pytest.mark.parametrize("name", families.NAMES)
 def test_a_family_has_biases_exactly_if_every_matrix_of_its_layers_has_one(name, loaded):
     model = loaded(name)
-    matrices = anatomy.select(model, "all", SIX_MATRICES)
+    matrices = anatomy.select_sites(model, "all", SIX_MATRICES)
     family = FAMILIES[model.config.model_type]
     assert family.biases == all(site.bias is not None for site in matrices)
 
@@ -158,7 +158,7 @@ def test_every_number_of_every_parameter_belongs_to_exactly_one_site(name, head,
 def test_scores_equal_the_plain_forward_of_single_examples(name, batch_tokens, folders):
     tokenizer = AutoTokenizer.from_pretrained(folders(name))
     auto = transformers.AutoModelForSequenceClassification
-    with load.quiet():
+    with load.silence_transformers():
         plain = auto.from_pretrained(folders(name)).eval()
     expected = []
     for first, second in zip(*TEXTS, strict=True):
@@ -189,7 +189,7 @@ def test_padding_leaves_the_predicted_words_alone(name, head, folders, loaded, a
 def test_every_layer_has_its_six_matrices(name, loaded):
     model = loaded(name)
     depth = 1 if name == "albert" else 3
-    assert anatomy.depth(model) == depth
+    assert anatomy.layer_count(model) == depth
     twice = {"deberta-v2": ("query", "key")}
     twice |= dict.fromkeys(("modernbert", "llama", "mistral", "qwen2"), ("mlp_in",))
     for layer in range(depth):
@@ -356,16 +356,16 @@ def test_a_view_has_its_block_of_the_gradient(name, loaded, asked):
 
 def test_albert_holds_its_shared_weights_once_as_layer_0(loaded):
     model = loaded("albert")
-    everywhere = anatomy.select(model, "all", SIX_MATRICES)
+    everywhere = anatomy.select_sites(model, "all", SIX_MATRICES)
     assert [site.layer for site in everywhere] == [0] * 6
-    same = anatomy.select(model, (0,), SIX_MATRICES)
+    same = anatomy.select_sites(model, (0,), SIX_MATRICES)
     assert [id(site.weight) for site in same] == [id(site.weight) for site in everywhere]
 
 
 @pytest.mark.parametrize("layers", ["first", "last", "middle", 1, (0, 2)])
 def test_a_single_layer_of_albert_is_refused(layers, loaded):
     with pytest.raises(LesionError) as caught:
-        anatomy.select(loaded("albert"), layers, SIX_MATRICES)
+        anatomy.select_sites(loaded("albert"), layers, SIX_MATRICES)
     assert str(caught.value) == (
         "where.layers: the 3 layers of AlbertForSequenceClassification share one set of weights, "
         f"so that no layer can be damaged alone. Set layers to all. Got {layers!r}."

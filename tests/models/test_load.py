@@ -144,7 +144,7 @@ def test_a_missing_head_is_an_error_unless_it_is_to_be_trained(folder, tmp_path)
         f"{folder}: has no trained mlm head (cls.predictions.bias is missing). Choose a checkpoint "
         "that was saved with its masked language model."
     )
-    assert load_model(str(folder), head="mlm", complete=False).config.model_type == "bert"
+    assert load_model(str(folder), head="mlm", require_head=False).config.model_type == "bert"
     encoder = labs.without(folder, tmp_path / "encoder", "classifier.")
     assert refused(str(encoder)) == (
         f"{encoder}: has no trained classification head (classifier.bias is missing). Fine-tune "
@@ -186,8 +186,8 @@ def test_an_encoder_whose_weights_have_other_names_is_never_filled_with_random_o
     weights = load_file(folder / "model.safetensors")
     weights = {key.replace("encoder.layer", "encoder.block"): weights[key] for key in weights}
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
-    for complete in (True, False):
-        message = refused(str(folder), head=head, complete=complete)
+    for require_head in (True, False):
+        message = refused(str(folder), head=head, require_head=require_head)
         assert message.startswith(f"{folder}: lacks weights of the bert that its config.json ")
         assert message.endswith(
             "is missing, 48 in all), which would be random. Save the whole model, or choose "

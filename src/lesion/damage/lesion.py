@@ -243,7 +243,7 @@ def _applied(
 
 
 def _cut(lesion: Lesion, model: nn.Module, draw: int, examples: Sequence[Inputs]) -> Cut:
-    sites = anatomy.select(model, lesion.layers, lesion.reach)
+    sites = anatomy.select_sites(model, lesion.layers, lesion.reach)
     stored = lesion.format or memory_format(model)
     populations = _populations(lesion, sites, stored)
     prove(model, populations)

@@ -39,14 +39,14 @@ def family_of(model: nn.Module) -> Family:
     return family
 
 
-def depth(model: nn.Module) -> int:
+def layer_count(model: nn.Module) -> int:
     """Number of layers with weights of their own."""
     family = family_of(model)
     return int(getattr(model.config, family.layers))
 
 
 def paths(model: nn.Module) -> Iterator[tuple[nn.Module, str, Sequence[str]]]:
-    """Where the paths of a part start, the part, and its paths."""
+    """The module where the paths of a part start, the part, and its paths."""
     family = family_of(model)
     body = getattr(model, "base_model", model)
     for part in PARTS:
@@ -57,13 +57,13 @@ def paths(model: nn.Module) -> Iterator[tuple[nn.Module, str, Sequence[str]]]:
 
 
 def places(model: nn.Module, root: nn.Module, listed: Sequence[str]) -> Iterator[Place]:
-    """Layer, index, path, module and block of everything that is there."""
+    """Layer, index, path, module and block of every module that the model has."""
     for index, path in enumerate(listed):
-        layers: Sequence[int | None] = range(depth(model)) if "{n}" in path else (None,)
+        layers: Sequence[int | None] = range(layer_count(model)) if "{n}" in path else (None,)
         for layer in layers:
             full = path.replace("{n}", str(layer))
-            place, block = _split(full)
-            module = _module(root, place)
+            path_of_module, block = _split(full)
+            module = _module(root, path_of_module)
             if module is not None:
                 yield layer, index, full, module, block
 
@@ -78,7 +78,7 @@ def check_writable(called: str, module: nn.Module) -> None:
     if isinstance(weight, torch.Tensor):
         return
     tensors = [name for name, _ in (*module.named_parameters(), *module.named_buffers())]
-    if bias is not None:  # an output bias of its own, whose matrix is the embeddings'
+    if bias is not None:  # an output bias whose matrix belongs to the embeddings'
         tensors = [name for name in tensors if "." not in name and name != "bias"]
     if callable(weight) and not tensors:
         tensors = list(module._modules) or ["weight()"]
@@ -92,9 +92,9 @@ def check_writable(called: str, module: nn.Module) -> None:
 
 
 def _split(path: str) -> tuple[str, tuple[int, int] | None]:
-    """`attn.Wqkv[0/3]` to its module and the block that is meant."""
-    found = _BLOCK.match(path)
-    return (found[1], (int(found[2]), int(found[3]))) if found else (path, None)
+    """`attn.Wqkv[0/3]` -> the path of its module, and the block."""
+    match = _BLOCK.match(path)
+    return (match[1], (int(match[2]), int(match[3]))) if match else (path, None)
 
 
 def _module(root: nn.Module, path: str) -> nn.Module | None:

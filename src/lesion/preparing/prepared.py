@@ -11,7 +11,7 @@ from torch import nn
 from lesion.damage.lesion import Recovering
 from lesion.damage.originals import Originals
 from lesion.distraction.distraction import Distraction
-from lesion.models.finetune import finetuned
+from lesion.models.finetune import finetuned_checkpoint
 from lesion.models.inputs import collate, language_id
 from lesion.models.load import (
     Checkpoint,
@@ -207,7 +207,7 @@ def train_head(
 ) -> Checkpoint:
     """A classification head trained on a task's training split, or the cached one."""
     rows, labels = task.encode_split("train", tokenizer, load_config(base))
-    return finetuned(
+    return finetuned_checkpoint(
         base,
         tokenizer,
         rows,

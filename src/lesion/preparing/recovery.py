@@ -18,7 +18,7 @@ from lesion.damage.lesion import Recovering
 from lesion.damage.receipt import Receipt
 from lesion.damage.wound import Wound
 from lesion.keys import Address, priorities
-from lesion.models.finetune import preserved_randomness
+from lesion.models.finetune import preserve_rng
 from lesion.models.inputs import collate, language_id
 from lesion.models.recipes import Finetuning, Recovery
 from lesion.preparing.head_classes import head_labels
@@ -88,7 +88,7 @@ class RetrainedWound:
         order = _order(len(self._rows), seed, key)
         size = self._damage.recipe.batch_size or Finetuning().batch_size
         batches = (self._batch(list(islice(order, size))) for _ in count())
-        with preserved_randomness():
+        with preserve_rng():
             # dropout draws from torch's global generator
             torch.manual_seed(int(priorities(1, seed, *key, "dropout")[0]))  # noqa: TID251
             train(self._model, batches, self._damage.recipe, self._wound.holder())

@@ -15,7 +15,7 @@ import torch
 
 from lesion.errors import LesionError
 from lesion.models.devices import check_device
-from lesion.models.load import Checkpoint, check_here
+from lesion.models.load import Checkpoint, check_available
 from lesion.preparing.prepared import Bench, find, lay, opened
 from lesion.preparing.rehearsal import out_of_memory, rehearse
 from lesion.running.jobs import Job, Pieces, Setting
@@ -89,7 +89,7 @@ class Worker:
             self._patient = self._bench = None  # never two models at once
             setting, spec = self._setting, self._specs[patient.model]
             if setting.far:
-                check_here(checkpoint)
+                check_available(checkpoint)
             self._bench = lay(
                 spec, checkpoint, setting.tasks[patient.task],
                 device=setting.device, precision=setting.study.precision,

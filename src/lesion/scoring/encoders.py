@@ -66,14 +66,14 @@ def encoder_of(model: nn.Module, head: str) -> Encoder | str:
         return f"{config.model_type} with a {head} head has no fast forward"
     fast = family.fast
     if getattr(config, "is_decoder", False) or not fast.is_standard(config):
-        return f"{type(model).__name__} has options that the fast forward does not know"
+        return f"{type(model).__name__} has options that the fast forward does not support"
     if any(parameter.dtype != torch.float32 for parameter in model.parameters()):
         return "the fast forward is for float32"
     base: Any = model.base_model
     layers = [_layer(base, config, family, fast, number) for number in range(_depth(config))]
     output = model.get_output_embeddings() if head == "mlm" else None  # type: ignore[operator]
     if any(layer is None for layer in layers) or type(output) not in (nn.Linear, type(None)):
-        return f"{type(model).__name__} has modules that the fast forward does not know"
+        return f"{type(model).__name__} has modules that the fast forward does not support"
     return Encoder(
         embed=partial(fast.embed, base),
         embedding_modules=_embedding_modules(base, family),

@@ -68,7 +68,7 @@ class Scorer:
         self._columns = None if columns is None else list(columns)
         self._model = model
         self._device = next(model.parameters()).device
-        encoder = encoder_of(model, task.head) if fast else "the plain forward was asked for"
+        encoder = encoder_of(model, task.head) if fast else "the model's own forward was requested"
         self._encoder = None if isinstance(encoder, str) else encoder
         self.fallback_reason = encoder if isinstance(encoder, str) else ""
         self._batch_tokens = batch_tokens or self._default_tokens(task.head)
