@@ -27,7 +27,7 @@ from lesion.distraction import wordlists
 from lesion.distraction.edits import DISTRACTIONS, MASK, Edit, Means, render
 from lesion.distraction.keyboard import LAYOUTS
 from lesion.errors import LesionError
-from lesion.keys import random_uint32
+from lesion.keys import priorities
 from lesion.schema.fields import hint
 from lesion.tasks.base import Split
 from lesion.tasks.classify import Classification
@@ -306,4 +306,4 @@ def _plain(edit: Edit) -> list:
 
 def _draw(address: tuple, text: tuple[int, int], count: int, what: str) -> np.ndarray:
     seed, *rest = address
-    return random_uint32(count, seed, *rest, *text, what)
+    return priorities(count, seed, *rest, *text, what)

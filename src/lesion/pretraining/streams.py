@@ -10,7 +10,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from lesion.errors import LesionError
-from lesion.keys import random_uint32
+from lesion.keys import priorities
 from lesion.pretraining import corpus
 from lesion.pretraining.checkpoint import write_whole
 from lesion.pretraining.family import Pretraining, Twin, paths
@@ -140,7 +140,7 @@ class Batches:
         each = self.config.tokens * self.config.primer_share / len(languages)
         for place, (language, made) in enumerate(zip(languages, self.primers, strict=False)):
             lengths = np.diff(made.starts)
-            draw = random_uint32(len(lengths), self.seed, "primer", language)
+            draw = priorities(len(lengths), self.seed, "primer", language)
             order = np.argsort(draw, kind="stable")
             framed = np.cumsum(lengths[order] + 2)
             epochs = int(each // framed[-1])
@@ -158,7 +158,7 @@ class Batches:
         self.steps = ordinary + len(self.lessons)
         self.order = np.arange(ordinary)
         if self.lessons:
-            self.order = np.argsort(random_uint32(self.steps, self.seed, "steps"), kind="stable")
+            self.order = np.argsort(priorities(self.steps, self.seed, "steps"), kind="stable")
         whole = self.config.batch * self.config.sequence_length
         sizes = [whole] * ordinary + [len(one.chosen) * (one.length + 2) for one in self.lessons]
         self.tokens = np.concatenate([[0], np.cumsum(np.array(sizes)[self.order])])
@@ -182,7 +182,7 @@ class Batches:
         else:
             lesson = self.lessons[place]
             rows = corpus.framed(self.primers[lesson.language].rows(lesson.chosen, lesson.length))
-        draw = random_uint32(rows.size, self.seed, "mask", step).reshape(rows.shape)
+        draw = priorities(rows.size, self.seed, "mask", step).reshape(rows.shape)
         if place >= 0:  # the verb is always hidden
             verbs = self.primers[lesson.language].verbs[lesson.chosen]
             draw[np.arange(len(rows)), verbs + 1] = 0
