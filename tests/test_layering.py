@@ -75,9 +75,9 @@ def test_loading_analysis_and_report_does_not_load_torch():
     assert (done.stdout.strip(), done.stderr) == ("False", "")
 
 
-def test_only_study_reads_yaml():
+def test_only_one_file_reads_and_writes_yaml():
     readers = {module for module, tree in TREES.items() if "yaml" in outer_imports(tree)}
-    assert readers <= {"lesion.study.files"}
+    assert readers <= {"lesion.schema.yaml_files"}
 
 
 def test_only_the_command_line_prints_or_reads_arguments():

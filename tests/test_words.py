@@ -7,7 +7,6 @@ from lesion.analysis.scores import KINDS, METRICS
 from lesion.damage.effects import EFFECTS
 from lesion.damage.orders import ORDERS, SCOPES
 from lesion.damage.units import UNITS
-from lesion.distraction.edits import DISTRACTIONS
 from lesion.models import parts
 
 
@@ -16,7 +15,6 @@ def test_every_word_has_code_and_all_code_has_a_word():
     assert list(words.ORDERS) == list(ORDERS)
     assert list(words.SCOPES) == list(SCOPES)
     assert list(words.EFFECTS) == list(EFFECTS)
-    assert list(words.DISTRACTIONS) == list(DISTRACTIONS)
     assert list(words.KINDS) == list(KINDS)
     assert list(words.METRICS) == list(METRICS)
 

@@ -14,7 +14,7 @@ from lesion.results import Run
 from lesion.running import rounds
 from lesion.running.rounds import pending
 from lesion.running.watcher import Quiet
-from lesion.schema.fields import show
+from lesion.schema import shortened
 from lesion.study.files import find_study, parse_study
 from lesion.study.resolve import load_tasks
 from lesion.study.study import Study
@@ -134,7 +134,7 @@ def _as_study(given: Study | Mapping[str, Any] | str | Path) -> Study:
         return find_study(given)
     raise LesionError(
         "study: must be a Study, a mapping of its keys, a path, or the name of a shipped study. "
-        f"Got {show(given)}."
+        f"Got {shortened(given)}."
     )
 
 
@@ -180,7 +180,7 @@ def missing_trials(study: Study, folder: str | Path) -> int:
 
 def intact_line(study: Study, folder: str | Path) -> Callable[["Measured"], str]:
     """For a progress meter: a sentence on every intact model, as soon as it is scored."""
-    from lesion.analysis.first_look import first_look
+    from lesion.analysis.first_look import intact_summary
 
     def line(measured: "Measured") -> str:
         model, seed, task, *_ = measured.trial
@@ -190,7 +190,7 @@ def intact_line(study: Study, folder: str | Path) -> Callable[["Measured"], str]
         finally:
             record.close()
         assert about is not None, "a task is recorded before its first trial"
-        sentence, learned = first_look(model, seed, task, about, measured.outputs, study.seed)
+        sentence, learned = intact_summary(model, seed, task, about, measured.outputs, study.seed)
         return sentence if learned else f"Warning: {sentence}"
 
     return line

@@ -5,13 +5,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lesion.analysis.from_record import responses
+from lesion.analysis.from_record import load_responses
 from lesion.errors import LesionError
 from lesion.outputs import writing
 from lesion.record import cuts
 from lesion.record.record import Record
 from lesion.running import rounds
-from lesion.schema.fields import hint, plain
+from lesion.schema import did_you_mean, to_mapping
 from lesion.study.trials import Trial
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Run:
         """One element per model, task and lesion, see `lesion.analysis.summary`."""
         from lesion.analysis.summary import analyse
 
-        return analyse(responses(self.record), seed=self.study.seed)
+        return analyse(load_responses(self.record), seed=self.study.seed)
 
     @cached_property
     def verdicts(self) -> "list[Verdict]":
@@ -141,7 +141,8 @@ class Run:
         }
         if what not in makers:
             raise LesionError(
-                f"table: must be one of {', '.join(TABLES)}. Got {what!r}.{hint(what, TABLES)}"
+                f"table: must be one of {', '.join(TABLES)}. Got {what!r}."
+                f"{did_you_mean(what, TABLES)}"
             )
         return makers[what]()
 
@@ -158,7 +159,7 @@ class Run:
         from lesion.analysis.summary import curve_rows, jsonable, summary_row
 
         return jsonable({
-            "study": plain(self.study),
+            "study": to_mapping(self.study),
             "fingerprint": self.record.meta("fingerprint"),
             "progress": dict(zip(("done", "total"), self.progress(), strict=True)),
             "curves": [row for one in self.analyses for row in curve_rows(one)],
@@ -181,9 +182,7 @@ class Run:
                 written.
         """
         from lesion.analysis.sites import site_maps
-        from lesion.report.figures import write_figures
-        from lesion.report.figures.forest import write_forest
-        from lesion.report.figures.sites import write_site_figures
+        from lesion.report.figures import RunData, write_figures
 
         self._check_metrics(metrics)
         curves = self.curves()
@@ -193,11 +192,10 @@ class Run:
         axes = {lesion.name: f"dose: {lesion.dose_means}" for lesion in self.study.lesions}
         figures, shown = self.folder / "figures", metrics or self.study.figures.metrics
         maps = site_maps(self.record)
+        data = RunData(self.analyses, self.verdicts, self.meta, maps, axes, shown)
         with writing(figures):
             curves.to_csv(table, index=False)
-            drawn = write_figures(self.analyses, figures, axes, shown)
-            drawn += write_site_figures(maps, figures)
-            return [table, *drawn, *write_forest(self.verdicts, self.meta, figures)]
+            return [table, *write_figures(data, figures)]
 
     def _check_metrics(self, metrics: Sequence[str]) -> None:
         known = dict.fromkeys(name for one in self.analyses for name in one.curves)
@@ -205,5 +203,5 @@ class Run:
             if name not in known:
                 raise LesionError(
                     f"metric: must be one of {', '.join(known)}, which the tasks of this run "
-                    f"have. Got {name!r}.{hint(name, known)}"
+                    f"have. Got {name!r}.{did_you_mean(name, known)}"
                 )

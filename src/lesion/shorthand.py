@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from lesion.schema import fields
+from lesion import schema
 from lesion.schema.lists import as_list
 from lesion.words import BITS
 
@@ -21,7 +21,7 @@ def bits(value: Any) -> Any:
         return value
     raise ValueError(
         f"must be {', '.join(BITS)}, a number or a list of numbers (0 is the lowest bit). "
-        f"Got {fields.show(value)}.{fields.hint(value, BITS)}"
+        f"Got {schema.shortened(value)}.{schema.did_you_mean(value, BITS)}"
     )
 
 
@@ -34,16 +34,22 @@ def doses(value: Any) -> Any:
             )
         low, high, step = value["from"], value["to"], value["step"]
         if not all(_is_number(number) for number in (low, high, step)):
-            raise ValueError(f"from, to and step must be numbers. Got {fields.show(dict(value))}.")
+            raise ValueError(
+                f"from, to and step must be numbers. Got {schema.shortened(dict(value))}."
+            )
         if not (0 <= low <= high and step > 0):
-            raise ValueError(f"needs 0 <= from <= to and step > 0. Got {fields.show(dict(value))}.")
+            raise ValueError(
+                f"needs 0 <= from <= to and step > 0. Got {schema.shortened(dict(value))}."
+            )
         count = math.floor((high - low) / step + 1e-9) + 1
         if count > MAX_DOSES:
             raise ValueError(f"makes {count} doses; the most is {MAX_DOSES}. Raise the step.")
         return [round(low + step * number, 9) for number in range(count)]
     if isinstance(value, list | tuple) and value and all(_is_number(number) for number in value):
         return sorted({float(number) for number in value})
-    raise ValueError(f"must be a list of numbers or {{from, to, step}}. Got {fields.show(value)}.")
+    raise ValueError(
+        f"must be a list of numbers or {{from, to, step}}. Got {schema.shortened(value)}."
+    )
 
 
 def _is_whole(value: Any) -> bool:

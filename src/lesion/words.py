@@ -90,22 +90,6 @@ SCORINGS = {
     "word": "only the words in which the sentences differ",
 }
 
-DISTRACTIONS = {
-    "insert": "words of a list, at any place between the words",
-    "drop": "words left out",
-    "swap": "neighbouring words in each other's place",
-    "repeat": "words said twice",
-    "typo": "one letter of a word typed with the key beside it",
-    "mask": "words replaced by the model's mask token",
-    "replace": "words replaced by words of a list",
-    "code-switch": "words replaced by words of another language of the same frequency rank",
-}
-
-PER = {
-    "words": "a dose of the number of words that the text has",
-    "characters": "a dose of the number of characters that the text has, spaces among them",
-}
-
 METRICS = (
     "accuracy",
     "balanced_accuracy",

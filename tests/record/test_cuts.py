@@ -5,11 +5,11 @@ import sqlite3
 import pytest
 
 import lesion
+from lesion import schema
 from lesion.record import cuts
 from lesion.record.record import Record
 from lesion.report.tables import cut_texts
 from lesion.running.check import plan
-from lesion.schema import fields
 from lesion.study.files import parse_study
 from lesion.study.trials import INTACT, Trial
 from lesion.tasks.load import load_task
@@ -153,7 +153,7 @@ def test_a_run_that_is_resumed_ends_with_the_same_shares(study, tmp_path):
 
 def test_a_task_that_is_long_enough_is_not_mentioned(study, tmp_path):
     watcher = labs.Watcher()
-    value = fields.plain(study)
+    value = schema.to_mapping(study)
     value["tasks"][0]["max_length"] = 64
     run = lesion.run(parse_study(value), tmp_path / "run", watcher=watcher)
     assert not [note for note in watcher.notes if "max_length" in note]

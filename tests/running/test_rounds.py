@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 import lesion
+from lesion.analysis import health
 from lesion.errors import LesionError
 from lesion.running import rounds
 from lesion.study.comparison import Draws
@@ -22,7 +23,7 @@ def small(tmp_path, tiny_bert):
 @pytest.fixture(autouse=True)
 def learned(monkeypatch):
     """A random model never learned; these tests are about what is run for one that did."""
-    monkeypatch.setattr("lesion.analysis.health._never_learned", lambda r, main: None)
+    monkeypatch.delitem(health.DIAGNOSES, "never learned")
 
 
 def rows(run) -> list:
@@ -64,7 +65,7 @@ def test_rounds_begin_coarse_and_end_with_a_complete_table(small, tmp_path):
     first = rounds.aim_of(small, small.lesions[0])
     by_lesion = {one.lesion: one for one in run.analyses}
     weights, pruning = by_lesion["weights"], by_lesion["pruning"]
-    assert set(rounds.first_plan(first).doses) <= set(weights.doses.tolist())
+    assert set(rounds.first_grid(first).doses) <= set(weights.doses.tolist())
     assert len(weights.doses) * len(weights.draws) < 51 * 6
     assert len(pruning.draws) == 1
     done, total = run.progress()

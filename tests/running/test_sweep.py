@@ -11,7 +11,7 @@ from lesion.models.load import load_model
 from lesion.record.record import Record
 from lesion.running import worker
 from lesion.running.check import plan
-from lesion.schema.fields import plain
+from lesion.schema import to_mapping
 from lesion.scoring.scorer import Scorer
 from lesion.study.files import parse_study
 from lesion.study.trials import INTACT, Trial
@@ -138,7 +138,7 @@ def test_a_run_that_began_with_the_first_examples_goes_on_with_them(
         task = TaskSpec("pairs", "pairs", file=str(tmp_path / "minimal.tsv"), examples=8)
     else:
         task = replace(small.tasks[0], examples=8)
-    (spec,) = parse_study({**labs.study(tiny_bert, tmp_path), "tasks": [plain(task)]}).tasks
+    (spec,) = parse_study({**labs.study(tiny_bert, tmp_path), "tasks": [to_mapping(task)]}).tasks
     before, now = load_task(spec), load_task(spec)
     record = Record.open(tmp_path / "run", small)
     assert record.as_begun({"pairs": now}) == {"pairs": now}, "a run that begins takes a sample"
@@ -149,7 +149,7 @@ def test_a_run_that_began_with_the_first_examples_goes_on_with_them(
         was = before.digest
     assert was != now.digest
     found = record.as_begun({"pairs": now})["pairs"]
-    assert found.digest == was and (found.labels == before.targets).all()
+    assert found.digest == was and (found.targets == before.targets).all()
     record.add_task(found)
     other = load_task(replace(spec, examples=7))
     with pytest.raises(LesionError) as caught:

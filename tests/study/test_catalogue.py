@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from lesion import words
+from lesion.distraction.corruptions import CORRUPTIONS
 from lesion.errors import LesionError
 from lesion.models.families import FAMILIES
 from lesion.models.recipes import Recovery
@@ -24,7 +25,7 @@ def test_every_word_task_family_and_study_is_listed():
     assert set(catalogue("tasks")["kinds of tasks on files of your own"]) == set(words.KINDS)
     assert set(catalogue("studies")["studies"]) == set(shipped_studies())
     listed = [list(entries) for entries in catalogue("lesions").values()]
-    for table in (words.UNITS, words.ORDERS, words.SCOPES, words.EFFECTS, words.DISTRACTIONS):
+    for table in (words.UNITS, words.ORDERS, words.SCOPES, words.EFFECTS, CORRUPTIONS):
         assert list(table) in listed
 
 

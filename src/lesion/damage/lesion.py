@@ -35,7 +35,7 @@ from lesion.models.parts import PARTS, SIX_MATRICES, TENSORS
 from lesion.models.places import family_of
 from lesion.models.recipes import Recovery
 from lesion.models.stored import memory_format
-from lesion.schema.fields import hint
+from lesion.schema import did_you_mean
 from lesion.words import DEFAULT_PARTS, DOSE_IS
 
 
@@ -283,5 +283,6 @@ def _known(key: str, words: Sequence[str], table: dict[str, Any]) -> None:
     for word in words:
         if word not in table:
             raise LesionError(
-                f"{key}: must be one of {', '.join(table)}. Got {word!r}.{hint(word, table)}"
+                f"{key}: must be one of {', '.join(table)}. Got {word!r}."
+                f"{did_you_mean(word, table)}"
             )

@@ -26,7 +26,7 @@ def check_missing(
     Args:
         head: as of `load_model`; a base model's parameters have no prefix.
         missing: parameters of the model that the checkpoint does not hold in their shape.
-        require_head: whether the head must be complete too.
+        require_head: whether the head must have all its weights.
 
     Raises:
         LesionError: if weights of the base model are missing, or of a head that is needed.

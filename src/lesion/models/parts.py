@@ -2,10 +2,9 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from lesion.schema import fields
-from lesion.schema.fields import field
+from lesion.schema import Expand, OneOf, Spec, doc, shortened
 from lesion.schema.lists import as_list, words, words_shape
 
 PARTS = {
@@ -55,7 +54,7 @@ def expand_layers(value: Any) -> Any:
         return value
     raise ValueError(
         f"must be {', '.join(LAYERS)}, a layer, a list of layers or a range such as 6-9 "
-        f"(zero-based, inclusive). Got {fields.show(value)}."
+        f"(zero-based, inclusive). Got {shortened(value)}."
     )
 
 
@@ -64,26 +63,21 @@ def _is_whole(value: Any) -> bool:
 
 
 @dataclass(frozen=True)
-class Where:
+class Where(Spec):
     """The part of a model that a lesion may reach."""
 
-    layers: Any = field(
-        "all, first, middle, last, a list or a range",
-        "all",
-        short=expand_layers,
-        shape=LAYERS_SHAPE,
-    )
-    parts: tuple[str, ...] | None = field(
-        "roles of tensors (default: what suits the units)",
-        None,
-        choices=PARTS,
-        short=words,
-        shape=words_shape(PARTS, or_none=True),
-    )
-    tensors: tuple[str, ...] = field(
-        "matrices, biases or both",
-        tuple(TENSORS),
-        choices=TENSORS,
-        short=words,
-        shape=words_shape(TENSORS),
-    )
+    layers: Annotated[
+        Any,
+        doc("all, first, middle, last, a list or a range"),
+        Expand(expand_layers, LAYERS_SHAPE),
+    ] = "all"
+    parts: Annotated[
+        tuple[Annotated[str, OneOf(PARTS)], ...] | None,
+        doc("roles of tensors (default: what suits the units)"),
+        Expand(words, words_shape(PARTS, or_none=True)),
+    ] = None
+    tensors: Annotated[
+        tuple[Annotated[str, OneOf(TENSORS)], ...],
+        doc("matrices, biases or both"),
+        Expand(words, words_shape(TENSORS)),
+    ] = tuple(TENSORS)

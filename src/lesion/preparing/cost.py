@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import psutil
@@ -11,7 +10,7 @@ import torch
 from torch import nn
 
 from lesion.damage.lesion import Lesion, Recovering, Together
-from lesion.distraction.distraction import Distraction, Told
+from lesion.distraction.distraction import Distraction
 from lesion.models import anatomy
 from lesion.models.finetune import preserve_rng
 from lesion.models.load import load_config, load_tokenizer, resolve
@@ -164,13 +163,12 @@ def cut_shares(
         return found
     checkpoint = resolve(spec.source, spec.revision)
     tokenizer, config = load_tokenizer(checkpoint), load_config(checkpoint)
-    few = Told(task.split_name, task.classes, task.evaluated.sample(CHECKED, task.name))
-    some = replace(task, source=few, scored=task.split_name, examples=None)
+    some = task.with_split(task.evaluated.sample(CHECKED, task.name))
     usual, seen = some.encode(tokenizer, config).cut, [0.0]
     doses = {one.name: study.doses_of(one) for one in study.lesions}
     for one in distractions:
         shares = found[spec.name, task.name, one.name] = {}
-        with one.wounded(
+        with one.open(
             some, tokenizer, lambda version: seen.append(version.encode(tokenizer, config).cut)
         ) as wound:
             for dose in doses[one.name]:

@@ -11,6 +11,7 @@ from torch import nn
 from lesion.damage.lesion import Recovering
 from lesion.damage.originals import Originals
 from lesion.distraction.distraction import Distraction
+from lesion.distraction.wound import TextTask
 from lesion.models.finetune import finetuned_checkpoint
 from lesion.models.inputs import collate, language_id
 from lesion.models.load import (
@@ -161,9 +162,8 @@ def notes_on(spec: ModelSpec, model: Any, task: Task) -> list[str]:
 def opened(damage: Damage, bench: Bench, draw: int) -> AbstractContextManager[Any]:
     """A lesion of the model, or a distraction in what it reads; undone on leaving."""
     if isinstance(damage, Distraction):
-        assert isinstance(bench.task, Classification), SUITED
-        score = bench.score
-        return damage.wounded(bench.task, score.tokenizer, score.set_task, draw)
+        score, task = bench.score, cast(TextTask, bench.task)
+        return damage.open(task, score.tokenizer, score.set_task, draw)
     examples = _examples(bench, damage.needs_labels) if damage.needs_examples else ()
     if isinstance(damage, Recovering):
         assert isinstance(bench.task, Classification), SUITED

@@ -10,7 +10,7 @@ from torch import nn
 
 from lesion.damage.lesion import Lesion, Recovering, Together
 from lesion.damage.rows import Inputs
-from lesion.distraction.distraction import Distraction, Told, unmasked
+from lesion.distraction.distraction import Distraction
 from lesion.errors import LesionError
 from lesion.models import anatomy
 from lesion.models.finetune import preserve_rng
@@ -155,8 +155,7 @@ def few(task: Task) -> Task:
     """A task with two of its examples; the longest texts, where there is a choice."""
     if not isinstance(task, Classification):
         return replace(task, examples=FEW)  # type: ignore[type-var]
-    source = Told(task.split_name, task.classes, longest(task.evaluated))
-    return replace(task, source=source, scored=task.split_name, examples=None)
+    return task.with_split(longest(task.evaluated))
 
 
 def longest(split: Split, examples: int = FEW) -> Split:
@@ -195,8 +194,7 @@ def _learn(patient: Patient) -> None:
 def _open(patient: Patient, damage: Damage) -> None:
     """Open a lesion for its first draw, and leave it."""
     if isinstance(damage, Distraction):
-        if damage.kind == "mask":
-            unmasked([], patient.tokenizer)
+        damage.check_tokenizer(patient.tokenizer)
         return
     lesion = damage.lesion if isinstance(damage, Recovering) else damage
     examples = _examples(patient) if lesion.needs_examples else ()

@@ -20,7 +20,7 @@ from lesion.errors import LesionError
 from lesion.outputs import make_folder, writing
 from lesion.record import cuts, layout, pins, versions
 from lesion.record.cuts import Cuts
-from lesion.schema.fields import hint, plain
+from lesion.schema import did_you_mean, to_mapping
 from lesion.study import pinning
 from lesion.study.files import parse_study, write_study
 from lesion.study.fingerprint import differences
@@ -105,7 +105,7 @@ class Record:
     def _store(self, study: Study) -> None:
         with self._base:
             self._base.execute(
-                "UPDATE meta SET value = ? WHERE key = 'study'", (json.dumps(plain(study)),)
+                "UPDATE meta SET value = ? WHERE key = 'study'", (json.dumps(to_mapping(study)),)
             )
         (self.folder / STUDY).write_text(write_study(study), encoding="utf-8")
         self.study = study
@@ -266,7 +266,8 @@ class Record:
         """Column names and rows of a table, in the order of its key."""
         if table not in TABLES:
             raise LesionError(
-                f"table must be one of {', '.join(TABLES)}. Got {table!r}.{hint(table, TABLES)}"
+                f"table must be one of {', '.join(TABLES)}. Got {table!r}."
+                f"{did_you_mean(table, TABLES)}"
             )
         if table == "places" and self._version == 1:
             return ["model", "task", "lesion", "places"], []
@@ -311,7 +312,7 @@ def _create(folder: Path, study: Study) -> None:
     make_folder(folder, "--out")
     meta = {
         "schema": str(layout.VERSION),
-        "study": json.dumps(plain(study)),
+        "study": json.dumps(to_mapping(study)),
         "fingerprint": study.fingerprint(),
         "versions": json.dumps(dict(layout.versions())),
     }

@@ -1,6 +1,6 @@
 """Rounds of trials for a study whose draws and doses are added as needed.
 
-Every round is a function of the trials of the rounds before it (`lesion.analysis.plan`), and the
+Every round is a function of the trials of the rounds before it (`lesion.analysis.adaptive`). The
 rounds are gone through from the first whenever a run is taken up again: what is in the record is
 not run twice, and what is asked for next does not depend on where the run was interrupted, nor on
 how many workers there were.
@@ -9,8 +9,8 @@ how many workers there were.
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from lesion.analysis.from_record import table
-from lesion.analysis.plan import Aim, Plan, first_plan, next_plan
+from lesion.analysis.adaptive import Target, TrialGrid, first_grid, next_grid
+from lesion.analysis.from_record import response_table
 from lesion.record.record import Record
 from lesion.study.comparison import Draws
 from lesion.study.specs import LesionSpec
@@ -36,7 +36,7 @@ def planned(study: Study, record: Record) -> Iterator[list[Trial]]:
     A round holds the plans of all tasks and lesions that are not done, in the order of the study.
     """
     open_plans = {
-        (task.name, lesion.name): first_plan(aim_of(study, lesion))
+        (task.name, lesion.name): first_grid(aim_of(study, lesion))
         for task in study.tasks
         for lesion in study.lesions
     }
@@ -54,28 +54,30 @@ def missing(study: Study, record: Record) -> list[Trial]:
     return []
 
 
-def aim_of(study: Study, lesion: LesionSpec) -> Aim:
+def aim_of(study: Study, lesion: LesionSpec) -> Target:
     """What a study asks of one of its lesions; without chance in it, draws are one."""
     rule = study.draws
     assert isinstance(rule, Draws), "only such a study has rounds"
     draws = len(study.draws_of(lesion))
-    return Aim((0.0, *study.doses_of(lesion)), min(rule.start, draws), draws, rule.until)
+    return Target((0.0, *study.doses_of(lesion)), min(rule.start, draws), draws, rule.until)
 
 
-def _asked(trial: Trial, plans: dict[tuple[str, str], Plan]) -> bool:
+def _asked(trial: Trial, plans: dict[tuple[str, str], TrialGrid]) -> bool:
     if trial.lesion == INTACT:
         return any(task == trial.task for task, _ in plans)
     plan = plans.get((trial.task, trial.lesion))
     return plan is not None and trial.draw < plan.draws and trial.dose in plan.doses
 
 
-def _next(study: Study, record: Record, task: str, lesion: str, plan: Plan) -> Plan | None:
+def _next(
+    study: Study, record: Record, task: str, lesion: str, plan: TrialGrid
+) -> TrialGrid | None:
     spec = next(one for one in study.lesions if one.name == lesion)
     found = [
-        table(record, model, task, spec, study.seeds, range(plan.draws), plan.doses[1:])
+        response_table(record, model, task, spec, study.seeds, range(plan.draws), plan.doses[1:])
         for model in study.models
     ]
-    return next_plan(plan, found, aim_of(study, spec), study.compare.between, study.seed)
+    return next_grid(plan, found, aim_of(study, spec), study.compare.between, study.seed)
 
 
 def pending(study: Study, done: set[Trial]) -> Iterator[Trial]:

@@ -3,14 +3,14 @@
 from collections.abc import Iterable
 from typing import Any
 
-from lesion.schema import fields
+from lesion.schema.fields import python
 
 
 def as_list(value: Any) -> Any:
     """Ranges, sets and NumPy arrays -> lists; anything else is left as it is."""
     if isinstance(value, range | set | frozenset):
         return sorted(value)
-    return fields.python(value)
+    return python(value)
 
 
 def words(value: Any) -> Any:

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from lesion import words
+from lesion.distraction.corruptions import CORRUPTIONS
 from lesion.errors import LesionError
 from lesion.models import parts
+from lesion.schema.entries import listing
 
 
 def catalogue(kind: str) -> dict[str, dict[str, str]]:
@@ -62,7 +64,7 @@ LESION_WORDS = {
     "dose_is": words.DOSE_IS,
     "control": words.CONTROLS,
     "recover": words.RECOVERY,
-    "distraction": words.DISTRACTIONS,
+    "distraction": {word: entry.doc() for word, entry in CORRUPTIONS.items()},
     "where.parts": parts.PARTS,
     "where.tensors": parts.TENSORS,
 }
@@ -74,7 +76,6 @@ NEEDS = {  # what a word cannot be without
     "quantise": ", strength: 4",
     "scale": ", strength: 0.5",
     "strength": ", effect: noise, doses: [0, 0.5, 1, 2]",
-    "code-switch": ", words: fr",
     "matched": ", units: heads, order: magnitude",
 }
 
@@ -85,6 +86,8 @@ def snippet(kind: str, word: str) -> str:
         key = kind.removeprefix("where.")
         units = ", units: words" if word == "embeddings" else ""
         return f"{{where: {{{key}: [{word}]}}{units}}}"
+    if kind == "distraction":
+        return CORRUPTIONS[word].snippet(kind)
     if kind == "recover":
         return f"{{{kind}: {{{word}: 100}}}}"
     return f"{{{kind}: {word}{NEEDS.get(word, '')}}}"
@@ -94,7 +97,7 @@ def _lesions() -> dict[str, dict[str, str]]:
     return {
         kind: {word: f"{about}\n{snippet(kind, word)}" for word, about in table.items()}
         for kind, table in LESION_WORDS.items()
-    }
+    } | {"distraction": listing("distraction", CORRUPTIONS)}
 
 
 def _studies() -> dict[str, dict[str, str]]:

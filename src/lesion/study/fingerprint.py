@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lesion import schema
 from lesion.models.origins import is_path
-from lesion.schema import fields
 from lesion.study import pinning
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def differences(old: "Study", new: "Study", same: Mapping[str, str] | None = Non
     """
     before, after = (_flat(_comparable(study, same or {})) for study in (old, new))
     return [
-        f"{key}: {fields.show(before.get(key))} -> {fields.show(after.get(key))}"
+        f"{key}: {schema.shortened(before.get(key))} -> {schema.shortened(after.get(key))}"
         for key in sorted({*before, *after})
         if before.get(key) != after.get(key)
     ]
@@ -39,7 +39,7 @@ def differences(old: "Study", new: "Study", same: Mapping[str, str] | None = Non
 
 def _comparable(study: "Study", contents: Mapping[str, str]) -> dict[str, Any]:
     """What decides the scores: not where files are, nor what is compared and drawn later."""
-    value = fields.plain(study)
+    value = schema.to_mapping(study)
     del value["compare"], value["figures"]
     for task in value["tasks"]:
         for key in filter(task.get, pinning.TASK_FILES):
@@ -63,7 +63,7 @@ def _named(source: str) -> str:
 
 def _flat(value: Any, path: str = "") -> dict[str, Any]:
     if isinstance(value, dict):
-        pairs = [(fields.join(path, key), item) for key, item in value.items()]
+        pairs = [(schema.join_path(path, key), item) for key, item in value.items()]
     elif isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
         pairs = [(f"{path}[{number}]", item) for number, item in enumerate(value)]
     else:

@@ -1,9 +1,11 @@
 """Which damage goes with which task: asked once for every pair, before a model is loaded."""
 
 from collections.abc import Iterable, Mapping
+from typing import cast
 
 from lesion.damage.lesion import Recovering
 from lesion.distraction.distraction import Distraction
+from lesion.distraction.wound import TextTask
 from lesion.errors import LesionError
 from lesion.study.damages import Damage
 from lesion.tasks.base import Task
@@ -46,8 +48,11 @@ def all_unsuited(damages: Mapping[str, Damage], tasks: Iterable[Task]) -> list[s
 
 
 def _check_texts(name: str, damage: Distraction, task: Task) -> None:
-    damage.opened(_classify(name, task, "a distraction", "labelled texts").evaluated, 0,
-                  task.language)  # fmt: skip
+    offered: frozenset[str] = getattr(task, "offers", frozenset())
+    if damage.needs <= offered:
+        damage.check(cast(TextTask, task))
+    else:
+        _classify(name, task, "a distraction", "labelled texts")
 
 
 def _check_labelled(name: str, task: Task) -> None:

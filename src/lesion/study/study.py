@@ -1,17 +1,17 @@
 """A study: what is damaged, how, and how often, read from YAML and frozen.
 
-This is the only file that knows YAML. Everything is checked here, before any model loads, and
-every mistake is reported at once with its place in the file.
+Everything is checked here, before any model loads, and every mistake is reported at once with its
+line and place in the file.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 from lesion import shorthand
 from lesion.models.recipes import Finetuning
-from lesion.schema.fields import field
+from lesion.schema import Between, ByShape, Expand, OneOf, Spec, doc
 from lesion.study.comparison import Compare, Draws, Figures
 from lesion.study.fingerprint import fingerprint
 from lesion.study.specs import LesionSpec, ModelSpec
@@ -28,30 +28,34 @@ def _named(key: str, value: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class Study:
+class Study(Spec):
     """Models x tasks x lesions x doses x draws."""
 
-    name: str = field("name of the study")
-    models: tuple[ModelSpec, ...] = field(
-        "checkpoints: sources or mappings", short=partial(_named, "source")
-    )
-    tasks: tuple[TaskSpec, ...] = field("tasks: names or mappings", short=partial(_named, "name"))
-    lesions: tuple[LesionSpec, ...] = field("kinds of damage")
-    doses: tuple[float, ...] = field(
-        "fractions destroyed",
-        at_least=0,
-        at_most=1,
-        short=shorthand.doses,
-        shape=shorthand.DOSES_SHAPE,
-    )
-    seed: int = field("seed of all damage", 0, at_least=0)
-    draws: int | Draws = field(
-        "random realisations of each lesion, or {from, to, until}", 10, at_least=1, at_most=10_000
-    )
-    finetune: Finetuning | None = field("how heads are trained (absent: not at all)", None)
-    compare: Compare = field("comparison of curves", Compare())
-    figures: Figures = field("what the figures show", Figures())
-    precision: str = field("how exactly models compute", "float32", choices=PRECISIONS)
+    name: Annotated[str, doc("name of the study")]
+    models: Annotated[
+        tuple[ModelSpec, ...],
+        doc("checkpoints: sources or mappings"),
+        Expand(partial(_named, "source")),
+    ]
+    tasks: Annotated[
+        tuple[TaskSpec, ...], doc("tasks: names or mappings"), Expand(partial(_named, "name"))
+    ]
+    lesions: Annotated[tuple[LesionSpec, ...], doc("kinds of damage")]
+    doses: Annotated[
+        tuple[Annotated[float, Between(0, 1)], ...],
+        doc("fractions destroyed"),
+        Expand(shorthand.doses, shorthand.DOSES_SHAPE),
+    ]
+    seed: Annotated[int, Between(0), doc("seed of all damage")] = 0
+    draws: Annotated[
+        Annotated[int, Between(1, 10_000)] | Draws,
+        ByShape(),
+        doc("random realisations of each lesion, or {from, to, until}"),
+    ] = 10
+    finetune: Annotated[Finetuning | None, doc("how heads are trained (absent: not at all)")] = None
+    compare: Annotated[Compare, doc("comparison of curves")] = Compare()
+    figures: Annotated[Figures, doc("what the figures show")] = Figures()
+    precision: Annotated[str, OneOf(PRECISIONS), doc("how exactly models compute")] = "float32"
 
     def __post_init__(self) -> None:
         for kind in ("models", "tasks", "lesions"):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -36,6 +36,19 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True)
+class InMemorySource:
+    """A source of one split, which every name reads."""
+
+    default: str
+    classes: tuple[str, ...]
+    held: Split
+
+    def read(self, split: str) -> Split:
+        """The split."""
+        return self.held
+
+
+@dataclass(frozen=True)
 class Classification:
     """A labelled set to evaluate on and, for fine-tuning, one to train on. Both are read lazily.
 
@@ -62,6 +75,7 @@ class Classification:
     )
     first: bool = False
     _splits: dict[str, Split] = field(default_factory=dict, init=False, repr=False, compare=False)
+    offers: ClassVar[frozenset[str]] = frozenset({"labels", "training", "texts"})
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -110,6 +124,15 @@ class Classification:
         columns = self.evaluated.texts
         numbered = [f"text_{number}" for number in range(1, len(columns) + 1)]
         return dict(zip(numbered if len(columns) > 1 else ["text"], columns, strict=True))
+
+    def with_split(self, split: Split) -> Classification:
+        """The same task with other evaluated examples."""
+        source = InMemorySource(self.split_name, self.classes, split)
+        return replace(self, source=source, scored=self.split_name, examples=None)
+
+    def with_texts(self, texts: tuple[tuple[str, ...], ...]) -> Classification:
+        """The same task with other texts, (columns) × (examples)."""
+        return self.with_split(replace(self.evaluated, texts=texts))
 
     @property
     def digest(self) -> str:

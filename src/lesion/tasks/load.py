@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from lesion.errors import LesionError
-from lesion.schema.fields import hint
+from lesion.schema import did_you_mean
 from lesion.tasks.base import Encoded, Row, Split, Task
 from lesion.tasks.builtin.agreement import agreement
 from lesion.tasks.builtin.subject_number import subject_number
@@ -133,7 +133,7 @@ def _source(spec: TaskSpec, folder: Path | None) -> Source:
         raise LesionError(
             f"Task {spec.name!r}: there is no registered task of this name, and no files are "
             f"given. The names are {', '.join(TASKS)}; a task of your own needs train and dev or "
-            f"test files, text and label.{hint(spec.name, TASKS)}"
+            f"test files, text and label.{did_you_mean(spec.name, TASKS)}"
         )
     if folder is not None:
         return GlueFolder(spec.name, task, find_folder(spec.name, task, folder))

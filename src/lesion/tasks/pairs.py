@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 
 from lesion.errors import LesionError
-from lesion.schema.fields import hint, show
+from lesion.schema import did_you_mean, shortened
 from lesion.tasks.base import Row
 from lesion.tasks.masked import MaskedRows, MaskedWord, Sentence, masked_rows, sentences
 from lesion.tasks.sampling import sample
@@ -108,7 +108,7 @@ class Pairs:
         if self.scoring not in SCORINGS:
             raise LesionError(
                 f"Task {self.name!r}: scoring must be one of {', '.join(SCORINGS)}. "
-                f"Got {show(self.scoring)}.{hint(self.scoring, SCORINGS)}"
+                f"Got {shortened(self.scoring)}.{did_you_mean(self.scoring, SCORINGS)}"
             )
 
     @cached_property

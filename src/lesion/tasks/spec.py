@@ -1,9 +1,9 @@
 """A task of a study."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from lesion.schema.fields import field
+from lesion.schema import Between, Expand, File, OneOf, Spec, doc
 from lesion.words import (
     KINDS,
     SCORINGS,
@@ -19,40 +19,46 @@ MISSING = ("refuse", "drop")
 
 
 @dataclass(frozen=True)
-class TaskSpec:
+class TaskSpec(Spec):
     """A task to score: a registered name, or files of your own."""
 
-    name: str = field("registered name, or your own name for your files")
-    kind: str = field("what is done with the examples", "classify", choices=KINDS)
-    train: str | None = field("file to fine-tune on", None)
-    dev: str | None = field("file to evaluate on", None)
-    test: str | None = field("second file to evaluate on, chosen by split: test", None)
-    file: str | None = field("file of pairs, or text with one paragraph a line (cloze, lm)", None)
-    text: tuple[str, ...] = field(
-        "one or two columns that hold the text",
-        (),
-        short=lambda value: value if isinstance(value, list | tuple) else [value],
-        shape={"type": ["string", "array"], "items": {"type": "string"}},
-    )
-    label: str | None = field("column that holds the label (pairs: the paradigm)", None)
-    split: str | None = field("split that is scored (default: dev)", None, choices=SPLITS)
-    max_length: int = field("longest input in tokens", 128, at_least=8, at_most=8192)
-    examples: int | None = field(
-        "score only so many: a fixed random sample, the same for every model", None, at_least=1
-    )
-    source: str | None = field("hub dataset that replaces the registered one", None)
-    scoring: str | None = field(
-        "pairs: whole sentences, or differing words", None, choices=SCORINGS
-    )
-    language: str | None = field("of the texts, for models that must be told (XLM)", None)
-    length: int | None = field("lm: words a window (default: 128)", None, at_least=1)
-    stride: int | None = field(
-        "lm: words from one window to the next (default: length)", None, at_least=1
-    )
+    name: Annotated[str, doc("registered name, or your own name for your files")]
+    kind: Annotated[str, OneOf(KINDS), doc("what is done with the examples")] = "classify"
+    train: Annotated[File | None, doc("file to fine-tune on")] = None
+    dev: Annotated[File | None, doc("file to evaluate on")] = None
+    test: Annotated[File | None, doc("second file to evaluate on, chosen by split: test")] = None
+    file: Annotated[
+        File | None, doc("file of pairs, or text with one paragraph a line (cloze, lm)")
+    ] = None
+    text: Annotated[
+        tuple[str, ...],
+        doc("one or two columns that hold the text"),
+        Expand(
+            lambda value: value if isinstance(value, list | tuple) else [value],
+            {"type": ["string", "array"], "items": {"type": "string"}},
+        ),
+    ] = ()
+    label: Annotated[str | None, doc("column that holds the label (pairs: the paradigm)")] = None
+    split: Annotated[str | None, OneOf(SPLITS), doc("split that is scored (default: dev)")] = None
+    max_length: Annotated[int, Between(8, 8192), doc("longest input in tokens")] = 128
+    examples: Annotated[
+        int | None,
+        Between(1),
+        doc("score only so many: a fixed random sample, the same for every model"),
+    ] = None
+    source: Annotated[str | None, doc("hub dataset that replaces the registered one")] = None
+    scoring: Annotated[
+        str | None, OneOf(SCORINGS), doc("pairs: whole sentences, or differing words")
+    ] = None
+    language: Annotated[str | None, doc("of the texts, for models that must be told (XLM)")] = None
+    length: Annotated[int | None, Between(1), doc("lm: words a window (default: 128)")] = None
+    stride: Annotated[
+        int | None, Between(1), doc("lm: words from one window to the next (default: length)")
+    ] = None
 
-    missing: str = field(
-        "own files: what becomes of rows without a text or label", "refuse", choices=MISSING
-    )
+    missing: Annotated[
+        str, OneOf(MISSING), doc("own files: what becomes of rows without a text or label")
+    ] = "refuse"
 
     def __post_init__(self) -> None:
         text: Any = self.text

@@ -17,7 +17,7 @@ import numpy as np
 
 from lesion.errors import LesionError
 from lesion.keys import priorities
-from lesion.schema.fields import hint, show
+from lesion.schema import did_you_mean, shortened
 from lesion.tasks.builtin.grammars import CONSTRUCTIONS, GRAMMARS, Grammar, SentencePlan, Verb
 from lesion.tasks.pairs import Pairs, PairSet
 
@@ -71,8 +71,8 @@ def agreement(language: str, scoring: str = "word", examples: int | None = None)
     """
     if language not in GRAMMARS:
         raise LesionError(
-            f"There are agreement pairs in {', '.join(GRAMMARS)}. Got {show(language)}."
-            f"{hint(language, GRAMMARS)}"
+            f"There are agreement pairs in {', '.join(GRAMMARS)}. Got {shortened(language)}."
+            f"{did_you_mean(language, GRAMMARS)}"
         )
     return Pairs(f"agreement-{language}", GrammarPairs(language), scoring, examples, language)
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from lesion.errors import LesionError
-from lesion.schema.fields import hint, show
+from lesion.schema import did_you_mean, shortened
 from lesion.tasks.base import Split
 from lesion.tasks.sources.tables import Table, complete, left_out, read_table
 
@@ -77,7 +77,7 @@ class LabelledFiles:
             raise LesionError(
                 f"{table.at(unknown)}: the label {labels[unknown]!r} is not in the training set "
                 f"({self.paths[self._label_split]}). Its labels are {_listed(self.classes)}."
-                f"{hint(labels[unknown], self.classes)}"
+                f"{did_you_mean(labels[unknown], self.classes)}"
             )
         numbers = np.array([index[label] for label in labels], dtype=np.int64)
         lost, found = table.left_out, len(table.numbers)
@@ -142,7 +142,7 @@ def _label(value: Any) -> str | None:
 
 def _unusable(table: Table, row: int, name: str, value: Any, expected: str) -> LesionError:
     return LesionError(
-        f"{table.at(row)}: the column {name!r} must hold {expected}. Got {show(value)}."
+        f"{table.at(row)}: the column {name!r} must hold {expected}. Got {shortened(value)}."
     )
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lesion.errors import LesionError
-from lesion.schema.fields import show
+from lesion.schema import shortened
 from lesion.tasks.pairs import PairSet
 from lesion.tasks.sources.tables import absent, incomplete, left_out, read_jsonl, read_tsv
 
@@ -56,7 +56,7 @@ class PairFile(NamedTuple):
         for pair in pairs:
             if pair.good == pair.bad:
                 at = f"{self.path}, line {pair.line}"
-                raise LesionError(f"{at}: both sentences are the same: {show(pair.good)}.")
+                raise LesionError(f"{at}: both sentences are the same: {shortened(pair.good)}.")
         if not pairs:
             raise LesionError(f"{self.path}: has no pairs. Give a file with at least one.")
         names = sorted({pair.paradigm for pair in pairs})
@@ -89,7 +89,7 @@ class PairFile(NamedTuple):
         if self.label is not None:
             raise LesionError(
                 f"{self.path}: only a .jsonl file has a key for the paradigm. "
-                f"Got label {show(self.label)}: leave it out."
+                f"Got label {shortened(self.label)}: leave it out."
             )
         table = read_tsv(self.path, names=("first", "second"))
         rows = list(
@@ -110,7 +110,7 @@ def _blimp(path: Path, label: str | None) -> Iterator[Pair]:
         keys = ("sentence_good", "sentence_bad", label)
         for key, value in zip(keys, values, strict=True):
             if value is not None and not isinstance(value, str):
-                raise LesionError(f"{table.at(row)}: {key} must be text. Got {show(value)}.")
+                raise LesionError(f"{table.at(row)}: {key} must be text. Got {shortened(value)}.")
         words = [value or "" for value in values]
         yield Pair(words[0], words[1], table.numbers[row], words[2])
 
@@ -121,7 +121,7 @@ def _clams(path: Path, rows: list[tuple[str, str, int]]) -> Iterator[Pair]:
     for verdict, sentence, number in rows:
         at = f"{path}, line {number}"
         if verdict not in GRAMMATICAL:
-            raise LesionError(f"{at}: must begin with True or False. Got {show(verdict)}.")
+            raise LesionError(f"{at}: must begin with True or False. Got {shortened(verdict)}.")
         if number > last + 1 and last:  # a blank line ends a block
             _paired(path, last, used)
             true, used = None, True

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lesion.errors import LesionError
-from lesion.schema.fields import hint
+from lesion.schema import did_you_mean
 
 LISTED = 20  # rows that a message names
 SPARE = 1000  # lines for each line with the wrong number of columns that may be left out
@@ -41,7 +41,7 @@ class Table(NamedTuple):
             known = ", ".join(repr(column) for column in self.columns)
             raise LesionError(
                 f"{self.path}: there is no column {name!r}. The columns are {known}."
-                f"{hint(name, self.columns)}"
+                f"{did_you_mean(name, self.columns)}"
             )
         return self.columns[name]
 
@@ -186,7 +186,7 @@ def _present(path: Path) -> None:
         raise LesionError(f"{path}: is a folder. Give one of its files.")
     if not path.exists():
         beside = [item.name for item in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise LesionError(f"{path}: there is no such file.{hint(path.name, beside)}")
+        raise LesionError(f"{path}: there is no such file.{did_you_mean(path.name, beside)}")
     if not path.stat().st_size:
         raise LesionError(f"{path}: is empty. Give a file with at least one row of data.")
 
