@@ -32,7 +32,6 @@ OLD: set[str] = {
     "distraction/distraction.py",
     "distraction/edits.py",
     "distraction/keyboard.py",
-    "keys.py",
     "preparing/cost.py",
     "preparing/head_classes.py",
     "preparing/prepared.py",

@@ -17,7 +17,7 @@ from lesion.damage.orders import ORDERS, SCOPES
 from lesion.damage.units import UNITS
 from lesion.damage.wound import Cut, Wound
 from lesion.errors import LesionError
-from lesion.keys import priorities
+from lesion.keys import random_uint32
 from lesion.models.load import load_model
 from lesion.words import BIT_EFFECTS
 from tests import families
@@ -98,7 +98,7 @@ def stays(cut: Cut, number: int, intact: dict, lesion: Lesion, draw: int) -> boo
         return bool((sizes == largest).flatten()[dead].all())
     if lesion.effect == "shuffle":
         address = ("shuffle", lesion.name, draw, *one.address)
-        permutation = np.argsort(priorities(one.count, lesion.seed, *address), kind="stable")
+        permutation = np.argsort(random_uint32(one.count, lesion.seed, *address), kind="stable")
         return bool((permutation[dead] == dead).all())
     return (lesion.units, lesion.effect, one.count) == ("words", "mean", 1)
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from lesion.errors import LesionError
-from lesion.keys import priorities
+from lesion.keys import random_uint32
 from lesion.tasks.base import Row
 from lesion.tasks.masked import MaskedRows, MaskedWord, masked_rows, sentences
 from lesion.tasks.spec import CLOZE_EXAMPLES
@@ -157,14 +157,14 @@ def cloze_items(path: Path, examples: int) -> tuple[ClozeItem, ...]:
         words = paragraph.split()
         stretches = (words[start : start + WORDS] for start in range(0, len(words), WORDS))
         texts += [" ".join(stretch) for stretch in stretches if len(stretch) >= WORDS // 2]
-    order = np.argsort(priorities(len(texts), 0, "cloze", "passages"), kind="stable")
+    order = np.argsort(random_uint32(len(texts), 0, "cloze", "passages"), kind="stable")
     found: list[ClozeItem] = []
     for index in order:
         if len(found) == examples:
             break
         spans = [match.span() for match in WORD.finditer(texts[index])]
         if spans:
-            draw = priorities(len(spans), 0, "cloze", "word", texts[index])
+            draw = random_uint32(len(spans), 0, "cloze", "word", texts[index])
             found.append(ClozeItem(texts[index], *spans[int(draw.argmin())]))
     if not found:
         raise LesionError(

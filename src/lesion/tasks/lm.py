@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from lesion.errors import LesionError
-from lesion.keys import priorities
+from lesion.keys import random_uint32
 from lesion.tasks.base import Encoded, Row, longest_input, opening_token
 from lesion.tasks.spec import LM_LENGTH
 
@@ -101,7 +101,7 @@ class RunningText:
     def evaluated(self) -> tuple[Window, ...]:
         """The windows that are scored, in the order of the text."""
         found = windows(self.path, self.length, self.stride or self.length)
-        order = np.argsort(priorities(len(found), 0, "lm", "windows"), kind="stable")
+        order = np.argsort(random_uint32(len(found), 0, "lm", "windows"), kind="stable")
         return tuple(found[index] for index in sorted(order[: self.examples]))
 
     @cached_property
