@@ -73,7 +73,7 @@ def run(
     from lesion.running import sweep
     from lesion.running.backends import Hiring, crew
     from lesion.running.jobs import Setting
-    from lesion.scoring.device import check_precision, one_thread
+    from lesion.scoring.device import check_precision, single_thread
     from lesion.study.task_notes import task_files, task_notes
     from lesion.study.trials import Patient
 
@@ -103,7 +103,7 @@ def run(
                 watching.note(note)
             pinned = _pinned(record)
         setting = Setting(study, tasks, device, load_dtype=load_dtype, pinned=pinned)
-        stack.enter_context(one_thread(device))
+        stack.enter_context(single_thread(device))
         staff = stack.enter_context(crew(setting, hiring))
         if engine != "ray":  # whose workers may see other files
             sweep.rehearse(_awaited(study, record), staff, watching)

@@ -7,7 +7,7 @@ import pytest
 
 from lesion.models.twins import TWINS, read_card, twins
 from lesion.preparing.prepared import find, lay
-from lesion.scoring.device import one_thread
+from lesion.scoring.device import single_thread
 from lesion.study.specs import ModelSpec
 from lesion.tasks.builtin.agreement import agreement
 
@@ -58,7 +58,7 @@ def test_the_family_fits_its_place() -> None:
 def test_a_twin_knows_the_agreement_of_english_verbs(name: str) -> None:
     task = agreement("en")
     spec = ModelSpec(name=name, source=f"twin/{name}")
-    with one_thread("cpu"):
+    with single_thread("cpu"):
         outputs = np.asarray(lay(spec, find(spec, 0, task, None), task).score())
     right = float((outputs[:, 0] > outputs[:, 1]).mean())
     assert right >= KNOWN[CARDS[name]["group"]]

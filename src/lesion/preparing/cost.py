@@ -12,7 +12,7 @@ from torch import nn
 from lesion.damage.lesion import Lesion, Recovering, Together
 from lesion.distraction.distraction import Distraction
 from lesion.models import anatomy
-from lesion.models.finetune import preserved_randomness
+from lesion.models.finetune import preserve_rng
 from lesion.models.load import load_config, load_tokenizer, resolve
 from lesion.models.recipes import Finetuning
 from lesion.preparing.machine import FORKS
@@ -111,7 +111,7 @@ def cost(patient: Patient, recipe: Finetuning | None = None, learns: bool = Fals
         process,
         scoring,
         rate * _read_in_training(patient, recipe) * TRAINING if recipe and taught else 0.0,
-        scorer.note,
+        scorer.fallback_reason,
         scorer.cut,
         kept(patient) if learns and taught else 0,
     )
@@ -140,7 +140,7 @@ def kept(patient: Patient) -> int:
         return tensor
 
     hooks = torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor)
-    with preserved_randomness(), torch.enable_grad(), hooks:
+    with preserve_rng(), torch.enable_grad(), hooks:
         model.train()  # dropout keeps its masks
         try:
             loss = model(**inputs).loss  # while it is there, so is all that it keeps
@@ -207,7 +207,7 @@ def _written(damage: Lesion | Together, model: nn.Module) -> int:
     tensors = {
         id(tensor): tensor
         for lesion in (damage.lesions if isinstance(damage, Together) else (damage,))
-        for site in anatomy.select(model, lesion.layers, lesion.reach)
+        for site in anatomy.select_sites(model, lesion.layers, lesion.reach)
         for tensor in (getattr(site, name) for name in lesion.tensors)
         if tensor is not None
     }

@@ -12,8 +12,8 @@ from lesion.damage.lesion import Recovering
 from lesion.damage.originals import Originals
 from lesion.distraction.distraction import Distraction
 from lesion.distraction.wound import TextTask
-from lesion.models.finetune import finetuned
-from lesion.models.inputs import collate, language_of
+from lesion.models.finetune import finetuned_checkpoint
+from lesion.models.inputs import collate, language_id
 from lesion.models.load import (
     Checkpoint,
     format_of,
@@ -163,7 +163,7 @@ def opened(damage: Damage, bench: Bench, draw: int) -> AbstractContextManager[An
     """A lesion of the model, or a distraction in what it reads; undone on leaving."""
     if isinstance(damage, Distraction):
         score, task = bench.score, cast(TextTask, bench.task)
-        return damage.open(task, score.tokenizer, score.read, draw)
+        return damage.open(task, score.tokenizer, score.set_task, draw)
     examples = _examples(bench, damage.needs_labels) if damage.needs_examples else ()
     if isinstance(damage, Recovering):
         assert isinstance(bench.task, Classification), SUITED
@@ -187,7 +187,7 @@ def _examples(bench: Bench, labelled: bool) -> list[dict[str, torch.Tensor]]:
     else:
         rows = task.encode(tokenizer, config).rows
         rows = rows[:: -(-len(rows) // EXAMPLES)]
-    language = language_of(config, task.language)
+    language = language_id(config, task.language)
     examples = [collate([row], tokenizer, language, bench.device) for row in rows]
     for inputs, label in zip(examples, labels, strict=False):
         inputs["labels"] = torch.tensor([label], device=bench.device)
@@ -207,7 +207,7 @@ def train_head(
 ) -> Checkpoint:
     """A classification head trained on a task's training split, or the cached one."""
     rows, labels = task.encode_split("train", tokenizer, load_config(base))
-    return finetuned(
+    return finetuned_checkpoint(
         base,
         tokenizer,
         rows,

@@ -13,8 +13,8 @@ from lesion.damage.rows import Inputs
 from lesion.distraction.distraction import Distraction
 from lesion.errors import LesionError
 from lesion.models import anatomy
-from lesion.models.finetune import preserved_randomness
-from lesion.models.inputs import collate, language_of
+from lesion.models.finetune import preserve_rng
+from lesion.models.inputs import collate, language_id
 from lesion.models.load import Checkpoint, load_model, load_tokenizer, resolve
 from lesion.models.recipes import Finetuning
 from lesion.models.stored import LOADED
@@ -69,9 +69,13 @@ def admit(
         notes, columns = notes_on(spec, model, task), columns_of(spec, model.config, task)
         tokenizer = load_tokenizer(checkpoint)
         return Patient(spec, task, checkpoint, model, tokenizer, False, columns, tuple(notes))
-    with preserved_randomness():  # a new head is drawn from torch's global generator
+    with preserve_rng():  # a new head is drawn from torch's global generator
         model = load_model(
-            checkpoint, head=task.head, device=device, complete=False, num_labels=len(task.classes)
+            checkpoint,
+            head=task.head,
+            device=device,
+            require_head=False,
+            num_labels=len(task.classes),
         )
     # once it is trained, it is stored as it was loaded
     setattr(model, LOADED, getattr(model, LOADED)._replace(stored="float32"))
@@ -174,7 +178,7 @@ def lesson(patient: Patient) -> Inputs:
     split, config = longest(task.split("train")), model.config
     rows = encode(task, split, patient.tokenizer, config).rows
     device = next(model.parameters()).device
-    inputs = collate(rows, patient.tokenizer, language_of(config, task.language), device)
+    inputs = collate(rows, patient.tokenizer, language_id(config, task.language), device)
     labels = torch.from_numpy(head_labels(split.labels, patient.columns))
     return {**inputs, "labels": labels.to(device)}
 
@@ -210,5 +214,5 @@ def _examples(patient: Patient) -> list[Inputs]:
     """Two rows, for effect mean."""
     config: Any = patient.model.config
     rows = few(patient.task).encode(patient.tokenizer, config).rows[:FEW]
-    language, device = language_of(config, patient.task.language), patient.model.device
+    language, device = language_id(config, patient.task.language), patient.model.device
     return [collate([row], patient.tokenizer, language, device) for row in rows]  # type: ignore[arg-type]

@@ -66,7 +66,7 @@ def plan(study: Study, data: str | Path | None = None, workers: int | None = Non
         workers: as of `lesion.run`.
     """
     from lesion.running.backends import Hiring, wanted
-    from lesion.scoring.device import one_thread
+    from lesion.scoring.device import single_thread
     from lesion.study.resolve import resolved
     from lesion.study.task_notes import task_notes
 
@@ -77,7 +77,7 @@ def plan(study: Study, data: str | Path | None = None, workers: int | None = Non
     rows: list[tuple[str, ...]] = []
     found: list[Needs] = []
     for spec, (name, task) in product(study.models, tasks.items()):
-        with one_thread("cpu"):
+        with single_thread("cpu"):
             needs = _needs(study, spec, task, lesions, hands, problems)
         shown = [str(trials), *[UNKNOWN] * 3] if needs is None else _shown(needs, trials)
         cut = UNKNOWN if needs is None else f"{needs.cost.cut:.1%}"

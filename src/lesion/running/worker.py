@@ -15,7 +15,7 @@ import torch
 
 from lesion.errors import LesionError
 from lesion.models.devices import check_device
-from lesion.models.load import Checkpoint, check_here
+from lesion.models.load import Checkpoint, check_available
 from lesion.preparing.prepared import Bench, find, lay, opened
 from lesion.preparing.rehearsal import out_of_memory, rehearse
 from lesion.running.jobs import Job, Pieces, Setting
@@ -33,7 +33,7 @@ from lesion.running.messages import (
     Tried,
     versions,
 )
-from lesion.scoring.device import computing
+from lesion.scoring.device import precision_context
 from lesion.study.damages import Damage
 from lesion.study.trials import INTACT, Measured, Patient, Trial
 
@@ -89,7 +89,7 @@ class Worker:
             self._patient = self._bench = None  # never two models at once
             setting, spec = self._setting, self._specs[patient.model]
             if setting.far:
-                check_here(checkpoint)
+                check_available(checkpoint)
             self._bench = lay(
                 spec, checkpoint, setting.tasks[patient.task],
                 device=setting.device, precision=setting.study.precision,
@@ -98,8 +98,8 @@ class Worker:
             self._patient = patient
             for sentence in self._bench.notes:
                 tell(Noted(sentence))
-            if self._bench.score.note:
-                tell(Slow(patient, self._bench.score.note))
+            if self._bench.score.fallback_reason:
+                tell(Slow(patient, self._bench.score.fallback_reason))
             tell(Cut(patient, self._bench.score.cut))
         return self._bench
 
@@ -120,7 +120,7 @@ def measure(
 def _timed(trial: Trial, wound: Any, bench: Bench) -> Measured:
     start = time.perf_counter()
     receipt = wound.deepen(trial.dose) if wound else None
-    with computing(bench.precision, bench.device):
+    with precision_context(bench.precision, bench.device):
         outputs = bench.score()
     return Measured(trial, receipt, outputs, time.perf_counter() - start, bench.score.cut)
 
