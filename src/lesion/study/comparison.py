@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from lesion.schema.fields import field
-from lesion.tasks.metrics import METRICS, Metric, word_of
+from lesion.tasks.metrics import METRICS, Metric, in_words, word_of
 from lesion.words import BESIDE
 
 WORD = {"type": "string", "enum": list(METRICS)}  # a file names a metric; Python may give an object
@@ -39,6 +39,10 @@ class Compare:
     dose: float | None = field("a dose at which curves are compared as well", None, at_least=0)
     also: tuple[str, ...] = field("what tables compare beside area", (), choices=BESIDE)
 
+    def __post_init__(self) -> None:
+        if self.metric is not None:
+            object.__setattr__(self, "metric", in_words(self.metric))
+
 
 @dataclass(frozen=True)
 class Figures:
@@ -52,6 +56,7 @@ class Figures:
     )
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "metrics", tuple(map(in_words, self.metrics)))
         words = [word_of(metric) for metric in self.metrics]
         if len(set(words)) < len(words):
             raise ValueError(f"metrics must be different. Got {', '.join(words)}.")
