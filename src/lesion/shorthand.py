@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lesion.schema import fields
-from lesion.words import BITS, LAYERS
+from lesion.words import BITS, LAYERS, TENSORS
 
 MAX_DOSES = 1001
 
@@ -35,6 +35,19 @@ def layers(value: Any) -> Any:
 def words(value: Any) -> Any:
     """A word or a list of words -> a list of words; anything else is left as it is."""
     return [value] if isinstance(value, str) else _listed(value)
+
+
+def tensors(value: Any) -> Any:
+    """`bias`, [bias, weight] -> a list in the order of the tables, each word once.
+
+    The order of a list in a study does not change the damage. Unknown words stay, at the end.
+    """
+    value = words(value)
+    if not isinstance(value, list | tuple) or not all(isinstance(word, str) for word in value):
+        return value
+    known = list(TENSORS)
+    places = {word: known.index(word) if word in known else len(known) for word in value}
+    return sorted(places, key=places.__getitem__)
 
 
 def bits(value: Any) -> Any:

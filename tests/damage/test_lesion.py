@@ -243,6 +243,32 @@ def test_neurons_by_magnitude_agree_with_torchs_ln_structured(bert):
         assert torch.equal(layer.weight == 0, copy.weight_mask == 0)
 
 
+@pytest.mark.parametrize("order", ["magnitude", "random", "focal"])
+@pytest.mark.parametrize("units", ["weights", "neurons", "heads", "bits"])
+def test_the_order_of_a_list_of_tensors_does_not_matter(bert, units, order):
+    fill(bert)
+    order = "random" if units == "bits" else order
+    receipts = []
+    for tensors in (("weight", "bias"), ("bias", "weight"), ["bias", "weight", "bias"]):
+        with Lesion(units, order, "model", tensors=tensors).applied(bert, 0.3) as receipt:
+            receipts.append(receipt)
+    assert receipts[0] == receipts[1] == receipts[2]
+
+
+def test_the_bias_of_a_neuron_counts_in_its_norm_only_where_it_is_all_that_is_reached(bert):
+    fill(bert)
+    layer = bert.bert.encoder.layer[0].intermediate.dense
+    with torch.no_grad():
+        layer.bias.copy_(torch.linspace(100, 1, 64))
+    smallest = {"weight": layer.weight.abs().sum(1), "bias": layer.bias.abs()}
+    chosen = {"units": "neurons", "order": "magnitude", "layers": 0, "parts": "mlp_in"}
+    for tensors, kind in (("bias", "bias"), ("weight", "weight"), (["bias", "weight"], "weight")):
+        expected = int(smallest[kind].argmin())
+        with Lesion(**chosen, tensors=tensors).applied(bert, 1 / 64):
+            tensor = layer.bias if tensors == "bias" else layer.weight
+            assert bool((tensor[expected] == 0).all())
+
+
 def test_lesions_together_add_up(bert):
     weights = Lesion(order="random", tensors=("weight",))
     biases = Lesion(order="magnitude", tensors=("bias",))

@@ -69,7 +69,7 @@ def _words(value: Any) -> tuple[str, ...] | None:
 SPELLED: dict[str, Callable[[Any], Any]] = {
     "layers": shorthand.layers,
     "parts": _words,
-    "tensors": _words,
+    "tensors": lambda value: _words(shorthand.tensors(value)),
     "bits": shorthand.bits,
     "strength": _number,
     "bit": lambda value: None if value is None else _whole(value),

@@ -156,10 +156,9 @@ def counts(group: Sequence[Ordering], total: int) -> list[int]:
 
 
 def _norms(population: Population) -> torch.Tensor:
-    """L1 norm of what each unit owns, (count,); of neurons and words only their matrix."""
-    single = population.address[-1] in ("neuron", "row")
-    spans = population.spans[:1] if single else population.spans
-    values = [span.sums(span.tensor.detach().abs(), population.count) for span in spans]
+    """L1 norm of what each unit owns, (count,); of neurons only their matrix."""
+    counted = [span for span in population.spans if span.in_norm]
+    values = [span.sums(span.tensor.detach().abs(), population.count) for span in counted]
     return torch.stack(values).sum(0)
 
 

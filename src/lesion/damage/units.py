@@ -26,6 +26,7 @@ class Span:
         owner: the one unit that owns the whole tensor (a layer), if that is how it is.
         site: where the tensor is; None for one that is in no model.
         kind: which of the site's tensors it is, weight or bias.
+        in_norm: whether it counts in the norm by which units are ranked.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Span:
     owner: int | None = None
     site: Site | None = None
     kind: str = "weight"
+    in_norm: bool = True
 
     def gradient(self) -> torch.Tensor | None:
         """Of the loss by the tensor, after a backward pass; None if it has none."""
@@ -145,6 +147,8 @@ def neurons(sites: Sequence[Site], tensors: Sequence[str]) -> list[Population]:
     """Output units: a row of the matrix (a column, where the family transposes) and its bias."""
     populations = []
     for site in sites:
+        reached = _tensors(site, tensors)
+        matrix = any(name == "weight" for name, _ in reached)
         spans = tuple(
             Span(
                 name,
@@ -153,8 +157,9 @@ def neurons(sites: Sequence[Site], tensors: Sequence[str]) -> list[Population]:
                 channel=_channel(site, name),
                 site=site,
                 kind=name,
+                in_norm=name == "weight" or not matrix,
             )
-            for name, tensor in _tensors(site, tensors)
+            for name, tensor in reached
         )
         if spans:
             count = spans[0].tensor.shape[spans[0].axis or 0]

@@ -32,6 +32,6 @@ class Where:
         "matrices, biases or both",
         tuple(TENSORS),
         choices=TENSORS,
-        short=shorthand.words,
+        short=shorthand.tensors,
         shape=shorthand.words_shape(TENSORS),
     )
