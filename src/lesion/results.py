@@ -190,7 +190,7 @@ class Run:
         if curves.empty:
             return []
         table = self.folder / "curves.csv"
-        axes = {lesion.name: f"dose: {lesion.dose_means}" for lesion in self.study.lesions}
+        axes = {lesion.name: f"dose: {lesion.dose_label}" for lesion in self.study.lesions}
         figures, shown = self.folder / "figures", metrics or self.study.figures.metrics
         maps = site_maps(self.record)
         with writing(figures):

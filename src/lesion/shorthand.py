@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lesion.schema import fields
-from lesion.words import BITS, LAYERS, TENSORS
+from lesion.words import LAYERS, TENSORS
 
 MAX_DOSES = 1001
 
@@ -50,20 +50,6 @@ def tensors(value: Any) -> Any:
     return sorted(places, key=places.__getitem__)
 
 
-def bits(value: Any) -> Any:
-    """`sign`, `exponent`, `mantissa`, 30, [30, 23] -> a word or a tuple of numbers."""
-    value = _listed(value)
-    numbers = (value,) if isinstance(value, int) else value
-    if isinstance(numbers, list | tuple) and numbers and all(map(_is_index, numbers)):
-        return tuple(sorted(set(numbers)))
-    if value is None or (isinstance(value, str) and value in BITS):
-        return value
-    raise ValueError(
-        f"must be {', '.join(BITS)}, a number or a list of numbers (0 is the lowest bit). "
-        f"Got {fields.show(value)}.{fields.hint(value, BITS)}"
-    )
-
-
 def doses(value: Any) -> Any:
     """A list, or `{from, to, step}` -> ascending doses without repetition."""
     if isinstance(value, Mapping):
@@ -96,10 +82,6 @@ def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _is_index(value: Any) -> bool:
-    return _is_whole(value) and value >= 0
-
-
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
@@ -117,14 +99,6 @@ LAYERS_SHAPE = {
         {"type": "integer"},
         {"type": "string", "pattern": r"^\d+-\d+$"},
         {"type": "array", "items": {"type": "integer"}, "minItems": 1},
-    ]
-}
-BITS_SHAPE = {
-    "anyOf": [
-        {"enum": list(BITS)},
-        {"type": "integer", "minimum": 0, "maximum": 31},
-        {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 31}, "minItems": 1},
-        {"type": "null"},
     ]
 }
 _STEPS = {

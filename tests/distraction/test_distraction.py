@@ -89,7 +89,7 @@ def test_exactly_round_of_dose_times_n_units_of_each_text_go(kind):
         texts, receipt = opened.deepen(dose)
         expected = [round(dose * units(kind, text)) for text in flat]
         assert (receipt.asked, receipt.destroyed) == (sum(expected), sum(expected))
-        assert receipt.units == sum(units(kind, text) for text in flat)
+        assert receipt.total == sum(units(kind, text) for text in flat)
         assert receipt.sites == sum(k > 0 for k in expected)
         changed = [text for column in texts for text in column]
         for old, new, k in zip(flat, changed, expected, strict=True):
@@ -227,7 +227,7 @@ def test_per_character_as_many_words_are_inserted_as_round_dose_times_characters
         for old, new in zip(before, after, strict=True):
             assert len(new.split()) - len(old.split()) == round(dose * len(old))
             assert within(old.split(), new.split())
-    assert receipt.units == sum(len(text) for column in SPLIT.texts for text in column)
+    assert receipt.total == sum(len(text) for column in SPLIT.texts for text in column)
 
 
 def test_per_word_is_the_default():

@@ -24,7 +24,7 @@ from lesion.analysis.compare import Verdict, matches
 from lesion.analysis.contrast import ALPHA, p_value
 from lesion.analysis.summary import Analysis, Estimate
 from lesion.errors import LesionError
-from lesion.models.recipes import RECOVERED
+from lesion.models.recipes import RECOVERY_SUFFIX
 
 Array = np.ndarray
 Address = tuple[str, ...]  # what is resampled: ("draws", lesion), ("examples", task), ...
@@ -141,7 +141,7 @@ def _shares(verdict: Verdict, sides: Sequence[Sequence[Analysis]]) -> dict[Addre
         return min(one.members[level] for side in some for one in skills[side])
 
     found: dict[Address, Share] = {}
-    damage = verdict.lesion.removesuffix(RECOVERED)
+    damage = verdict.lesion.removesuffix(RECOVERY_SUFFIX)
     for level, place in (("draws", damage), ("examples", verdict.task)):
         away = areas(1, level) - areas(0, level)
         found[level, place] = Share(_centred(away), fewest(level, 0, 1))

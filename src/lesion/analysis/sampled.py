@@ -15,7 +15,7 @@ from lesion.analysis import bootstrap, curves
 from lesion.analysis.bootstrap import Replicates, Weights
 from lesion.analysis.responses import Responses
 from lesion.keys import generator
-from lesion.models.recipes import RECOVERED
+from lesion.models.recipes import RECOVERY_SUFFIX
 
 Array = np.ndarray
 
@@ -50,7 +50,7 @@ def sample(responses: Responses, seed: int = 0, replicates: int = 2000) -> Sampl
 def weights_of(responses: Responses, seed: int, replicates: int = 2000) -> Weights:
     """Resampling weights, the same for whatever shares examples, draws or seeds."""
     r, examples = responses, len(responses.labels)
-    damage = r.lesion.removesuffix(RECOVERED)  # training again starts from the same damage
+    damage = r.lesion.removesuffix(RECOVERY_SUFFIX)  # training again starts from the same damage
     return Weights(
         seeds=_drawn(len(r.seeds), replicates, seed, "seeds", r.task, r.model, *r.seeds),
         # The draws of a lesion do the same damage on every task.

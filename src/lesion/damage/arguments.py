@@ -52,13 +52,6 @@ def _whole(value: Any) -> int:
     return number
 
 
-def _number(value: Any) -> float | None:
-    number = python(value)
-    if number is not None and (isinstance(number, bool) or not isinstance(number, int | float)):
-        raise ValueError(f"must be a number. Got {show(value)}.")
-    return number
-
-
 def _words(value: Any) -> tuple[str, ...] | None:
     words = shorthand.words(value)
     if words is not None and not isinstance(words, list):
@@ -70,8 +63,5 @@ SPELLED: dict[str, Callable[[Any], Any]] = {
     "layers": shorthand.layers,
     "parts": _words,
     "tensors": lambda value: _words(shorthand.tensors(value)),
-    "bits": shorthand.bits,
-    "strength": _number,
-    "bit": lambda value: None if value is None else _whole(value),
     "seed": _whole,
 }

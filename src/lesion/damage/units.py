@@ -1,308 +1,399 @@
-"""What a lesion destroys: populations of units, and the tensor entries that each unit owns."""
+"""What a lesion destroys: seven kinds of units, and the entries of tensors that each owns."""
 
-from collections.abc import Callable, Sequence
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import torch
+from lesion.damage.formats import (
+    BITS_SHAPE,
+    FORMATS,
+    bit_positions,
+    known_format,
+    read_bits,
+    select_bits,
+)
+from lesion.damage.population import Population, UnitTensor, channel, reached, site_addresses
+from lesion.errors import LesionError
+from lesion.schema.entries import Entry, table
+from lesion.schema.fields import field
+from lesion.words import SIX_MATRICES
 
-from lesion.choices import Bits
-from lesion.damage.formats import Cells, cells_of
-from lesion.models.anatomy import Site, hidden_axes
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
 
-Address = tuple[int | str | None, ...]
+    from lesion.models.anatomy import Site
 
+    Activations = Iterator[tuple[list[UnitTensor], tuple[Site, str]]]
 
-@dataclass(frozen=True, eq=False)
-class Span:
-    """A tensor in which the units of a population own entries.
-
-    Attributes:
-        name: what addresses the tensor's own randomness.
-        tensor: the live parameter, or a view of a part of it.
-        axis: units are slices along this axis; None if every single entry is a unit.
-        width: consecutive slices that a unit owns (the size of a head).
-        channel: axis of the output units, for effects that work by channel.
-        owner: the one unit that owns the whole tensor (a layer), if that is how it is.
-        site: where the tensor is; None for one that is in no model.
-        kind: which of the site's tensors it is, weight or bias.
-        in_norm: whether it counts in the norm by which units are ranked.
-    """
-
-    name: str
-    tensor: torch.Tensor
-    axis: int | None = None
-    width: int = 1
-    channel: int = 0
-    owner: int | None = None
-    site: Site | None = None
-    kind: str = "weight"
-    in_norm: bool = True
-
-    def gradient(self) -> torch.Tensor | None:
-        """Of the loss by the tensor, after a backward pass; None if it has none."""
-        return self.site.grad(self.kind) if self.site else None
-
-    @cached_property
-    def _flat(self) -> torch.Tensor | None:
-        """The tensor in one dimension, where single entries are units and no copy is needed."""
-        single = self.axis is None and self.tensor.is_contiguous()
-        return self.tensor.view(-1) if single else None
-
-    def write(self, units: torch.Tensor, values: torch.Tensor) -> None:
-        """Give units their values.
-
-        Args:
-            units: int64 (k,) on the tensor's device.
-            values: of the tensor's shape, or a scalar for all.
-        """
-        if self.owner is not None:
-            if bool((units == self.owner).any()):
-                self.tensor.copy_(values.expand_as(self.tensor))
-            return
-        if self._flat is not None:
-            if values.dim():
-                self._flat.index_copy_(0, units, values.reshape(-1)[units])
-            else:
-                self._flat.index_fill_(0, units, values)
-            return
-        index = self._index(units)
-        self.tensor[index] = values[index] if values.dim() else values
-
-    def holder(self, units: torch.Tensor) -> Callable[[], None]:
-        """What gives these units the values back that they have now."""
-        owned = torch.zeros_like(self.tensor, dtype=torch.bool)
-        replace(self, tensor=owned).write(units, owned.new_ones(()))
-        kept = self.tensor.detach().clone()
-
-        def hold() -> None:
-            self.tensor.copy_(torch.where(owned, kept, self.tensor))
-
-        return hold
-
-    def _index(self, units: torch.Tensor) -> tuple:
-        if self.axis is None:
-            return torch.unravel_index(units, self.tensor.shape)
-        if self.width > 1:
-            steps = torch.arange(self.width, device=units.device)
-            units = (units[:, None] * self.width + steps).flatten()
-        return (slice(None),) * self.axis + (units,)
-
-    def sums(self, value: torch.Tensor, count: int) -> torch.Tensor:
-        """What each unit owns of a tensor of this shape, summed: float64 (count,)."""
-        value = value.double()
-        if self.owner is not None:
-            total = value.new_zeros(count)
-            total[self.owner] = value.sum()
-            return total
-        if self.axis is None:
-            return value.reshape(-1)
-        rows = value.movedim(self.axis, 0).reshape(value.shape[self.axis], -1).sum(1)
-        return rows.reshape(count, self.width).sum(1)
+DRAWN = "bits are drawn at random already"
 
 
-@dataclass(frozen=True, eq=False)
-class Population:
-    """Units of one kind that are ordered together.
+class Units(Entry):
+    """What a lesion destroys. A subclass defines `populations`.
 
     Attributes:
-        address: what addresses their randomness: layer, part, module, kind; never the model's
-            name or what else is selected.
-        count: how many there are.
-        spans: where they own entries.
-        shape: how the units lie, for orders that know neighbours: (count,) or (rows, columns).
-        sites: the sites that they reach, for receipts.
-        cells: how the numbers are stored whose bits are the units; None where units are no bits.
+        parts: the parts that are reached by default; () for all that the model has.
+        effect: the word of the default effect.
+        effects_need: the method that an effect must have for these units.
+        orders: the words of the orders that they take; () for all.
+        mean_needs_examples: whether their mean activation is measured on examples. Where it is
+            not, `mean` gives it from a tensor; where it is, `activations` says where to measure.
+        listed_as: the part by which a file of `order: listed` names them; "" for that of the site.
     """
 
-    address: Address
-    count: int
-    spans: tuple[Span, ...]
-    shape: tuple[int, ...]
-    sites: frozenset[Address]
-    cells: Cells | None = None
+    parts: ClassVar[tuple[str, ...]] = SIX_MATRICES
+    effect: ClassVar[str] = "zero"
+    effects_need: ClassVar[str] = "values"
+    orders: ClassVar[tuple[str, ...]] = ()
+    mean_needs_examples: ClassVar[bool] = True
+    listed_as: ClassVar[str] = ""
 
     @property
-    def layer(self) -> int | None:
-        """The layer they are in; None outside the layers or across them."""
-        return self.address[0] if isinstance(self.address[0], int) else None
+    def label(self) -> str:
+        """What names of lesions call them."""
+        return self.word or type(self).__name__
 
+    def populations(self, sites: Sequence[Site], tensors: Sequence[str]) -> list[Population]:
+        """The units of the selected sites, in populations that are ordered together.
 
-def weights(sites: Sequence[Site], tensors: Sequence[str]) -> list[Population]:
-    """Every single number; matrices and biases are populations of their own."""
-    return [
-        Population(
-            (site.layer, site.part, site.index, name),
-            tensor.numel(),
-            (Span(name, tensor, channel=_channel(site, name), site=site, kind=name),),
-            tuple(tensor.shape),
-            _places([site]),
+        Args:
+            tensors: which tensors of the sites may be reached: weight, bias or both.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define populations(sites, tensors)")
+
+    def stored_as(self, name: str | None) -> Units:
+        """The units of a model whose memory holds numbers in a format; None: in its tensors' own.
+
+        Raises:
+            LesionError: for bits that the format does not have.
+        """
+        return self
+
+    def mean(self, tensor: UnitTensor) -> torch.Tensor:
+        """What holds the units at their mean, from the tensor's own values."""
+        raise NotImplementedError(f"{type(self).__name__} must define mean(tensor)")
+
+    def activations(self, model: nn.Module, population: Population) -> Activations:
+        """The activations whose means hold the units of a population.
+
+        Yields:
+            Tensors of a site, and the side of a module ("in" or "out") where their activation is
+            measured. The mean stands in the bias; the weight is 0.
+
+        Raises:
+            LesionError: where no bias could hold a mean.
+        """
+        raise LesionError(
+            f"effect mean: units {self.label} do not define where their activation is measured. "
+            "Take another effect."
         )
-        for site in sites
-        for name, tensor in _tensors(site, tensors)
-    ]
 
 
-def neurons(sites: Sequence[Site], tensors: Sequence[str]) -> list[Population]:
-    """Output units: a row of the matrix (a column, where the family transposes) and its bias."""
-    populations = []
-    for site in sites:
-        reached = _tensors(site, tensors)
-        matrix = any(name == "weight" for name, _ in reached)
-        spans = tuple(
-            Span(
-                name,
-                tensor,
-                _channel(site, name),
-                channel=_channel(site, name),
-                site=site,
-                kind=name,
-                in_norm=name == "weight" or not matrix,
+@dataclass(frozen=True)
+class Weights(Units):
+    """Single numbers of the selected tensors."""
+
+    word, mean_needs_examples = "weights", False
+    source = "LeCun, Denker and Solla 1990"
+
+    def populations(self, sites: Sequence[Site], tensors: Sequence[str]) -> list[Population]:
+        """Matrices and biases are populations of their own."""
+        return [
+            Population(
+                (site.layer, site.part, site.index, kind),
+                tensor.numel(),
+                (UnitTensor(kind, tensor, channel=channel(site, kind), site=site,
+                            tensor_kind=kind),),
+                tuple(tensor.shape),
+                site_addresses([site]),
             )
-            for name, tensor in reached
-        )
-        if spans:
-            count = spans[0].tensor.shape[spans[0].axis or 0]
-            address = (site.layer, site.part, site.index, "neuron")
-            populations.append(Population(address, count, spans, (count,), _places([site])))
-    return populations
+            for site in sites
+            for kind, tensor in reached(site, tensors)
+        ]  # fmt: skip
+
+    def mean(self, tensor: UnitTensor) -> torch.Tensor:
+        """The mean of the tensor."""
+        return tensor.tensor.double().mean().to(tensor.tensor.dtype)
 
 
-def heads(sites: Sequence[Site], tensors: Sequence[str]) -> list[Population]:
-    """Attention heads: their rows of query, key and value, and their columns of the output.
+@dataclass(frozen=True)
+class Neurons(Units):
+    """Output units: a row of the matrix together with its bias.
 
-    A head without its columns of the output says nothing, whatever else of it is left. Keys and
+    A column, where the family transposes. Ranked by the norm of the row; by the bias only where no
+    matrix is reached.
+    """
+
+    word = "neurons"
+    source = "the article's neuron deletion"
+
+    def populations(self, sites: Sequence[Site], tensors: Sequence[str]) -> list[Population]:
+        """The neurons of each site."""
+        populations = []
+        for site in sites:
+            pairs = reached(site, tensors)
+            matrix = any(kind == "weight" for kind, _ in pairs)
+            owned = tuple(
+                UnitTensor(kind, tensor, channel(site, kind), channel=channel(site, kind),
+                           site=site, tensor_kind=kind, in_norm=kind == "weight" or not matrix)
+                for kind, tensor in pairs
+            )  # fmt: skip
+            if owned:
+                count = owned[0].tensor.shape[owned[0].axis or 0]
+                address = (site.layer, site.part, site.index, "neuron")
+                populations.append(
+                    Population(address, count, owned, (count,), site_addresses([site]))
+                )
+        return populations
+
+    def activations(self, model: nn.Module, population: Population) -> Activations:
+        """The output of each site, before any activation function."""
+        from lesion.damage.mean_ablation import is_table, require_weight_and_bias
+
+        for site, tensors in population.by_site():
+            if not is_table(site):
+                require_weight_and_bias(model, site, tensors, "neurons")
+            yield tensors, (site, "out")
+
+
+@dataclass(frozen=True)
+class Heads(Units):
+    """Attention heads: rows of query, key and value, columns of the output.
+
+    A head without its columns of the output has no effect, whatever else of it is left. Keys and
     values that several heads share (grouped queries) belong to none of them.
     """
-    populations = []
-    for layer in dict.fromkeys(site.layer for site in sites):
-        own = [site for site in sites if site.layer == layer and site.heads]
-        count = max((site.heads or 0 for site in own), default=0)
-        spans = []
-        for site in own:
-            output = site.part == "attention_output"
-            for name, tensor in _tensors(site, tensors):
-                if site.heads != count or (output and name == "bias"):
-                    continue
-                axis = site.in_axis if output else _channel(site, name)
-                width = tensor.shape[axis] // count
-                label = f"{site.part}.{name}"
-                channel = _channel(site, name)
-                spans.append(Span(label, tensor, axis, width, channel, site=site, kind=name))
-        if spans:
-            address = (layer, "heads", 0, "head")
-            populations.append(Population(address, count, tuple(spans), (count,), _places(own)))
-    return populations
+
+    word, listed_as = "heads", "heads"
+    parts = ("query", "key", "value", "attention_output")
+    source = "Michel, Levy and Neubig 2019"
+
+    def populations(self, sites: Sequence[Site], tensors: Sequence[str]) -> list[Population]:
+        """The heads of each layer."""
+        populations = []
+        for layer in dict.fromkeys(site.layer for site in sites):
+            attention = [site for site in sites if site.layer == layer and site.heads]
+            count = max((site.heads or 0 for site in attention), default=0)
+            owned = [
+                tensor
+                for site in attention
+                if site.heads == count
+                for tensor in self._owned(site, tensors, count)
+            ]
+            if owned:
+                address = (layer, "heads", 0, "head")
+                where = site_addresses(attention)
+                populations.append(Population(address, count, tuple(owned), (count,), where))
+        return populations
+
+    @staticmethod
+    def _owned(site: Site, tensors: Sequence[str], count: int) -> Iterator[UnitTensor]:
+        output = site.part == "attention_output"
+        for kind, tensor in reached(site, tensors):
+            if not (output and kind == "bias"):
+                axis = site.in_axis if output else channel(site, kind)
+                name, width = f"{site.part}.{kind}", tensor.shape[axis] // count
+                yield UnitTensor(name, tensor, axis, width, channel(site, kind), site=site,
+                                 tensor_kind=kind)  # fmt: skip
+
+    def activations(self, model: nn.Module, population: Population) -> Activations:
+        """The input of the output projection.
+
+        Attention weights sum to 1, so a value projection that is constant gives this input.
+        """
+        from lesion.damage.mean_ablation import require_weight_and_bias
+
+        sites = {site.part: (site, tensors) for site, tensors in population.by_site()}
+        if not {"value", "attention_output"} <= set(sites):
+            raise LesionError(
+                "effect mean: the mean of a head is what its value projection hands to the output "
+                "projection: where.parts must hold both, with as many heads. Layer "
+                f"{population.layer} of {type(model).__name__} has it in "
+                f"{', '.join(sites) or 'none'}."
+            )
+        site, tensors = sites["value"]
+        require_weight_and_bias(model, site, tensors, "heads")
+        yield tensors, (sites["attention_output"][0], "in")
 
 
-def dimensions(sites: Sequence[Site], tensors: Sequence[str]) -> list[Population]:
-    """Dimensions of the residual stream: one index through every tensor that reads or writes it.
+@dataclass(frozen=True)
+class Dimensions(Units):
+    """Dimensions of the residual stream, through every tensor that reads or writes it.
 
-    Two of them can carry a model (Kovaleva et al. 2021, "BERT Busters").
+    Two of them can carry a model.
     """
-    spans = []
-    for site in sites:
-        axes = hidden_axes(site)
-        for name, tensor in _tensors(site, tensors):
-            if name in axes:
-                label = f"{site.layer}.{site.part}.{site.index}.{name}"
-                channel = _channel(site, name)
-                spans.append(Span(label, tensor, axes[name], 1, channel, site=site, kind=name))
-    if not spans:
-        return []
-    count = spans[0].tensor.shape[spans[0].axis or 0]
-    address = (None, "dimensions", 0, "dimension")
-    return [Population(address, count, tuple(spans), (count,), _places(sites))]
+
+    word, listed_as = "dimensions", "dimensions"
+    parts = ("embeddings", *SIX_MATRICES, "norms")
+    source = "Kovaleva et al. 2021: 48 parameters in two dimensions can cost BERT 44 GLUE points"
+
+    def populations(self, sites: Sequence[Site], tensors: Sequence[str]) -> list[Population]:
+        """The dimensions of the model, one population."""
+        from lesion.models.anatomy import hidden_axes
+
+        owned = []
+        for site in sites:
+            axes = hidden_axes(site)
+            for kind, tensor in reached(site, tensors):
+                if kind in axes:
+                    name = f"{site.layer}.{site.part}.{site.index}.{kind}"
+                    owned.append(UnitTensor(name, tensor, axes[kind], 1, channel(site, kind),
+                                            site=site, tensor_kind=kind))  # fmt: skip
+        if not owned:
+            return []
+        count = owned[0].tensor.shape[owned[0].axis or 0]
+        address = (None, "dimensions", 0, "dimension")
+        return [Population(address, count, tuple(owned), (count,), site_addresses(sites))]
+
+    def activations(self, model: nn.Module, population: Population) -> Activations:
+        """The output of every norm, through which everything reads the stream."""
+        from lesion.damage.mean_ablation import is_projection, require_weight_and_bias
+
+        read = [
+            (site, tensors)
+            for site, tensors in population.by_site()
+            if site.part == "norms"
+            or (site.part == "embeddings" and is_projection(site) and len(tensors) == 2)
+        ]
+        if all(site.part != "norms" for site, _ in read):
+            raise LesionError(
+                "effect mean: dimensions are held behind the norms, through which everything reads "
+                "them. Add norms to where.parts."
+            )
+        for site, tensors in read:
+            require_weight_and_bias(model, site, tensors, "dimensions")
+            yield tensors, (site, "out")
 
 
-def layers(sites: Sequence[Site], tensors: Sequence[str]) -> list[Population]:
-    """Whole layers: the residual stream passes what their two blocks would have added by.
+@dataclass(frozen=True)
+class Layers(Units):
+    """Whole layers: nothing is added to the residual stream; the norms stay.
 
-    What writes to the stream is destroyed, attention_output and mlp_out; norms stay.
+    What writes to the stream is destroyed, attention_output and mlp_out.
     """
-    writers = [site for site in sites if site.part in ("attention_output", "mlp_out")]
-    numbers = sorted({site.layer for site in writers if site.layer is not None})
-    spans = tuple(
-        Span(
-            f"{site.layer}.{site.part}.{site.index}.{name}",
-            tensor,
-            channel=_channel(site, name),
-            owner=numbers.index(site.layer),
-            site=site,
-            kind=name,
+
+    word, listed_as = "layers", "layers"
+    parts = ("attention_output", "mlp_out")
+    source = "Sajjad et al. 2020"
+
+    def populations(self, sites: Sequence[Site], tensors: Sequence[str]) -> list[Population]:
+        """The layers of the model, one population."""
+        writers = [site for site in sites if site.part in Layers.parts]
+        numbers = sorted({site.layer for site in writers if site.layer is not None})
+        owned = tuple(
+            UnitTensor(
+                f"{site.layer}.{site.part}.{site.index}.{kind}",
+                tensor,
+                channel=channel(site, kind),
+                owner_unit=numbers.index(site.layer),
+                site=site,
+                tensor_kind=kind,
+            )
+            for site in writers
+            if site.layer is not None
+            for kind, tensor in reached(site, tensors)
         )
-        for site in writers
-        if site.layer is not None
-        for name, tensor in _tensors(site, tensors)
-    )
-    if not spans:
-        return []
-    address = (None, "layers", 0, "layer")
-    return [Population(address, len(numbers), spans, (len(numbers),), _places(writers))]
+        if not owned:
+            return []
+        count, address = len(numbers), (None, "layers", 0, "layer")
+        return [Population(address, count, owned, (count,), site_addresses(writers))]
+
+    def activations(self, model: nn.Module, population: Population) -> Activations:
+        """What attention and MLP add to the stream."""
+        from lesion.damage.mean_ablation import require_weight_and_bias
+
+        for site, tensors in population.by_site():
+            require_weight_and_bias(model, site, tensors, "layers")
+            yield tensors, (site, "out")
 
 
-def words(sites: Sequence[Site], tensors: Sequence[str]) -> list[Population]:
+@dataclass(frozen=True)
+class Words(Units):
     """Rows of the embedding tables: words, positions, types, languages."""
-    return [
-        Population(
-            (site.layer, site.part, site.index, "row"),
-            site.weight.shape[0],
-            (Span("weight", site.weight, 0, site=site),),
-            (site.weight.shape[0],),
-            _places([site]),
-        )
-        for site in sites
-        if site.part == "embeddings" and site.weight is not None and site.axis == 1
-        if "weight" in tensors
-    ]
+
+    word, mean_needs_examples = "words", False
+    parts = ("embeddings",)
+
+    def populations(self, sites: Sequence[Site], tensors: Sequence[str]) -> list[Population]:
+        """The rows of each table."""
+        return [
+            Population(
+                (site.layer, site.part, site.index, "row"),
+                site.weight.shape[0],
+                (UnitTensor("weight", site.weight, 0, site=site),),
+                (site.weight.shape[0],),
+                site_addresses([site]),
+            )
+            for site in sites
+            if site.part == "embeddings" and site.weight is not None and site.axis == 1
+            if "weight" in tensors
+        ]
+
+    def mean(self, tensor: UnitTensor) -> torch.Tensor:
+        """The mean row of the table."""
+        row = tensor.tensor.double().mean(0)
+        return row.to(tensor.tensor.dtype).expand_as(tensor.tensor)
 
 
-def bits(
-    sites: Sequence[Site],
-    tensors: Sequence[str],
-    stored: str | None = None,
-    chosen: Bits = None,
-) -> list[Population]:
-    """Every bit of every number as a memory stores it (Hong et al. 2019; Reagen et al. 2018).
+@dataclass(frozen=True)
+class Bits(Units):
+    """Single bits of the stored numbers: which (bits), of what (format)."""
 
-    Bit j of the chosen ones of number i is the unit i * (chosen bits) + j.
+    word, random, effect, effects_need = "bits", True, "flip", "on_bits"
+    source = "Hong et al. 2019; Reagen et al. 2018 (Ares)"
+    refuses: ClassVar[Mapping[str, str]] = {
+        "bit": "say which bits with bits", "size_matched": DRAWN, "control": DRAWN,
+    }  # fmt: skip
+    orders = ("random",)
+    bits: Any = field(
+        "sign, exponent, mantissa, or numbers from the lowest, 0 (default: all)",
+        None,
+        short=read_bits,
+        shape=BITS_SHAPE,
+    )
+    format: str | None = field(
+        "of the stored numbers (default: the checkpoint's)", None, choices=FORMATS
+    )
 
-    Args:
-        stored: format of the numbers; None: the tensors' own.
-        chosen: sign, exponent, mantissa, numbers of bits, or None for all.
+    def __post_init__(self) -> None:
+        bit_positions(self.format or "float32", self.bits)
 
-    Raises:
-        LesionError: for a format that is not known, or bits that it does not have.
-    """
-    populations = []
-    for one in weights(sites, tensors):
-        cells = cells_of(one.spans[0].tensor.dtype, stored, chosen)
-        count, (*place, name) = one.count * len(cells.places), one.address
-        populations.append(
-            replace(one, address=(*place, f"{name} bits"), count=count, shape=(count,), cells=cells)
-        )
-    return populations
+    def stored_as(self, name: str | None) -> Units:
+        """The bits of the memory's format, if the lesion has none."""
+        if self.format or not name:
+            return self
+        try:
+            return replace(self, format=known_format(name))
+        except ValueError as error:
+            raise LesionError(str(error)) from None
+
+    @property
+    def label(self) -> str:
+        """`bits`, and which."""
+        if not self.bits:
+            return self.word
+        chosen = self.bits if isinstance(self.bits, str) else ",".join(map(str, self.bits))
+        return f"{self.word} {chosen}"
+
+    def populations(self, sites: Sequence[Site], tensors: Sequence[str]) -> list[Population]:
+        """Bit j of the chosen ones of number i is the unit i * (chosen bits) + j.
+
+        Raises:
+            LesionError: for a format that is not known, or bits that it does not have.
+        """
+        populations = []
+        for numbers in Weights().populations(sites, tensors):
+            chosen = select_bits(numbers.tensors[0].tensor.dtype, self.format, self.bits)
+            count = numbers.count * len(chosen.positions)
+            *place, kind = numbers.address
+            populations.append(
+                replace(numbers, address=(*place, f"{kind} bits"), count=count, shape=(count,),
+                        bit_selection=chosen)
+            )  # fmt: skip
+        return populations
 
 
-def _tensors(site: Site, names: Sequence[str]) -> list[tuple[str, torch.Tensor]]:
-    pairs = [(name, getattr(site, name)) for name in names]
-    return [(name, tensor) for name, tensor in pairs if tensor is not None]
-
-
-def _places(sites: Sequence[Site]) -> frozenset[Address]:
-    return frozenset((site.layer, site.part, site.index) for site in sites)
-
-
-def _channel(site: Site, name: str) -> int:
-    return site.axis if name == "weight" else 0
-
-
-UNITS: dict[str, Callable[[Sequence[Site], Sequence[str]], list[Population]]] = {
-    "weights": weights,
-    "neurons": neurons,
-    "heads": heads,
-    "dimensions": dimensions,
-    "layers": layers,
-    "words": words,
-    "bits": bits,
-}
+UNITS = table(Weights, Neurons, Heads, Dimensions, Layers, Words, Bits)

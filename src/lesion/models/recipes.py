@@ -22,7 +22,7 @@ class Finetuning:
             raise ValueError(f"seeds must be different numbers. Got {list(self.seeds)}.")
 
 
-RECOVERED = " + recovery"  # after the name of the lesion whose damage it is
+RECOVERY_SUFFIX = " + recovery"  # after the name of the lesion whose damage it is
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,11 @@ class Recovery:
         "AdamW's weight decay (default: as finetune)", None, at_least=0, at_most=1
     )
 
-    def filled(self, usual: Finetuning) -> "Recovery":
-        """With what is not said taken from how heads are trained."""
-        silent = {
-            part.name: getattr(usual, part.name)
+    def with_defaults(self, finetuning: Finetuning) -> "Recovery":
+        """With the settings of fine-tuning in place of those that are not given."""
+        missing = {
+            part.name: getattr(finetuning, part.name)
             for part in dataclasses.fields(self)
             if getattr(self, part.name) is None
         }
-        return dataclasses.replace(self, **silent)
+        return dataclasses.replace(self, **missing)

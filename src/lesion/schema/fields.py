@@ -56,8 +56,12 @@ def key_of(part: dataclasses.Field) -> str:
 def read(cls: type, value: Any, path: str, problems: list[str]) -> Any:
     """Build `cls` from a mapping; append a sentence to `problems` for everything that is wrong.
 
+    A class with a method `from_mapping(value, path, problems)` is read by it.
+
     Returns the instance, or None if anything in it was wrong.
     """
+    if hasattr(cls, "from_mapping"):
+        return cls.from_mapping(value, path, problems)
     if not isinstance(value, Mapping):
         problems.append(f"{path or 'the file'}: must be a mapping of keys. Got {show(value)}.")
         return None
@@ -188,7 +192,12 @@ def join(path: str, key: object) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Dataclasses to mappings under the keys of the file; None and defaults are kept."""
+    """Dataclasses to mappings under the keys of the file; None and defaults are kept.
+
+    A value with a method `to_mapping()` is shown by it.
+    """
+    if hasattr(value, "to_mapping") and not isinstance(value, type):
+        return value.to_mapping()
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {
             key_of(part): plain(getattr(value, part.name))
@@ -201,7 +210,12 @@ def plain(value: Any) -> Any:
 
 
 def json_schema(cls: type) -> dict[str, Any]:
-    """The JSON schema (draft 2020-12) of a dataclass made of `field`s."""
+    """The JSON schema (draft 2020-12) of a dataclass made of `field`s.
+
+    A class with a method `json_schema()` is described by it.
+    """
+    if hasattr(cls, "json_schema"):
+        return cls.json_schema()
     hints = typing.get_type_hints(cls)
     parts = [part for part in dataclasses.fields(cls) if part.init]
     return {

@@ -1,17 +1,21 @@
 """What there is: everything that a study may name, with one line each."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from lesion import words
+from lesion.damage.choosing import DOSE_IS, TABLES
+from lesion.damage.formats import BITS
 from lesion.errors import LesionError
+from lesion.schema.entries import listing
 
 
 def catalogue(kind: str) -> dict[str, dict[str, str]]:
     """Headed lists of `models`, `tasks`, `lesions` or `studies`: name -> one line."""
-    found = {"models": _models, "tasks": _tasks, "lesions": _lesions, "studies": _studies}
-    if kind not in found:
-        raise LesionError(f"kind must be one of {', '.join(found)}. Got {kind!r}.")
-    return found[kind]()
+    tables = {"models": _models, "tasks": _tasks, "lesions": lesion_tables, "studies": _studies}
+    if kind not in tables:
+        raise LesionError(f"kind must be one of {', '.join(tables)}. Got {kind!r}.")
+    return tables[kind]()
 
 
 def _models() -> dict[str, dict[str, str]]:
@@ -50,48 +54,32 @@ TASK_SNIPPETS = {
     "cloze": "{name: mine, kind: cloze, file: novel.txt}",
     "lm": "{name: mine, kind: lm, file: novel.txt, length: 128, stride: 64}",
 }
-LESION_WORDS = {
-    "units": words.UNITS,
-    "order": words.ORDERS,
-    "scope": words.SCOPES,
-    "effect": words.EFFECTS,
-    "bits": words.BITS,
-    "dose_is": words.DOSE_IS,
-    "control": words.CONTROLS,
-    "recover": words.RECOVERY,
-    "distraction": words.DISTRACTIONS,
-    "where.parts": words.PARTS,
-    "where.tensors": words.TENSORS,
-}
-NEEDS = {  # what a word cannot be without
-    "listed": ", file: units.csv",
-    "sign": ", units: bits",
-    "exponent": ", units: bits",
-    "mantissa": ", units: bits",
-    "quantise": ", strength: 4",
-    "scale": ", strength: 0.5",
-    "strength": ", effect: noise, doses: [0, 0.5, 1, 2]",
-    "code-switch": ", words: fr",
-    "matched": ", units: heads, order: magnitude",
-}
 
 
-def snippet(kind: str, word: str) -> str:
-    """A lesion of a study that uses a word, in YAML: one element of `lesions`."""
-    if kind.startswith("where."):
-        key = kind.removeprefix("where.")
-        units = ", units: words" if word == "embeddings" else ""
-        return f"{{where: {{{key}: [{word}]}}{units}}}"
-    if kind == "recover":
-        return f"{{{kind}: {{{word}: 100}}}}"
-    return f"{{{kind}: {word}{NEEDS.get(word, '')}}}"
-
-
-def _lesions() -> dict[str, dict[str, str]]:
+def lesion_tables() -> dict[str, dict[str, str]]:
+    """Key of a lesion -> its words, each with a line and, below it, an element of `lesions`."""
+    entries = {kind: listing(kind, table) for kind, table in TABLES.items()}
     return {
-        kind: {word: f"{about}\n{snippet(kind, word)}" for word, about in table.items()}
-        for kind, table in LESION_WORDS.items()
-    }
+        **entries,
+        "bits": _with_snippets(BITS, "{{bits: {}, units: bits}}"),
+        "dose_is": _with_snippets(DOSE_IS, "{{dose_is: {}}}")
+        | {"strength": f"{DOSE_IS['strength']}\n{{dose_is: strength, effect: noise, "
+                       "doses: [0, 0.5, 1, 2]}"},
+        "control": _with_snippets(
+            words.CONTROLS, "{{control: {}, units: heads, order: magnitude}}"),
+        "recover": _with_snippets(words.RECOVERY, "{{recover: {{{}: 100}}}}"),
+        "distraction": _with_snippets(words.DISTRACTIONS, "{{distraction: {}}}")
+        | {"code-switch": f"{words.DISTRACTIONS['code-switch']}\n"
+                          "{distraction: code-switch, words: fr}"},
+        "where.parts": _with_snippets(words.PARTS, "{{where: {{parts: [{}]}}}}")
+        | {"embeddings": f"{words.PARTS['embeddings']}\n"
+                         "{where: {parts: [embeddings]}, units: words}"},
+        "where.tensors": _with_snippets(words.TENSORS, "{{where: {{tensors: [{}]}}}}"),
+    }  # fmt: skip
+
+
+def _with_snippets(table: Mapping[str, str], snippet: str) -> dict[str, str]:
+    return {word: f"{doc}\n{snippet.format(word)}" for word, doc in table.items()}
 
 
 def _studies() -> dict[str, dict[str, str]]:
