@@ -12,10 +12,11 @@ from torch import nn
 
 from lesion.damage.effects import EFFECTS
 from lesion.damage.lesion import Lesion
+from lesion.damage.open_lesion import OpenLesion
 from lesion.damage.orders import ORDERS
 from lesion.damage.scopes import SCOPES
 from lesion.damage.units import UNITS
-from lesion.damage.wound import OpenLesion, Wound
+from lesion.damage.wound import Wound
 from lesion.errors import LesionError
 from lesion.keys import priorities
 from lesion.models.load import load_model

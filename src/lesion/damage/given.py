@@ -11,7 +11,7 @@ import numpy as np
 from lesion.damage.orderings import Ordering, from_keys
 from lesion.damage.orders import Order, OrderContext, float_sort_keys
 from lesion.damage.population import Population, UnitTensor, channel, reached, site_addresses
-from lesion.damage.units import Units
+from lesion.damage.unit_base import Units
 from lesion.errors import LesionError
 from lesion.schema.fields import hint
 

@@ -90,6 +90,6 @@ def heal(tensors: Iterable[Live]) -> None:
         more = f"; so were those of {len(others)} more tensors" if others else ""
         raise LesionError(
             f"{site.called}: its {kind} was replaced while the lesion was open, by numbers that "
-            "are neither the damaged nor the whole ones. They were left as they are, and may hold "
+            "are neither the damaged nor the intact ones. They were left as they are, and may hold "
             f"damage{more}. Load the model again before it is used."
         )

@@ -1,4 +1,4 @@
-"""Lesions that are open at once: which stands on which, and who may write.
+"""Lesions that are open at once: their order, and which of them may write.
 
 A lesion restores the values that were there when it was opened. If these are the damage of another
 lesion, it must be left before that one, and would undo what that one writes in the meantime. So
@@ -18,7 +18,7 @@ from lesion.errors import LesionError
 
 
 class Place:
-    """Where a lesion stands among those that are open.
+    """The place of a lesion among those that are open.
 
     Attributes:
         tensors: what it writes to; none until it has been ordered.
@@ -67,7 +67,7 @@ def standing(model: nn.Module) -> Iterator[Place]:
 
     Raises:
         LesionError: if the model is damaged from another thread, or when the lesion is left before
-            one that stands on it; both are undone then.
+            one that was opened on it; both are undone then.
     """
     place = Place(model)
     with _LOCK:
@@ -85,7 +85,7 @@ def standing(model: nn.Module) -> Iterator[Place]:
 
 
 def _leave(place: Place) -> None:
-    """Undo a lesion, and before it all that stand on it, the last first."""
+    """Undo a lesion, and before it all that were opened on it, the last first."""
     if not place.open:
         return
     above = _above(place)
@@ -108,7 +108,7 @@ def _leave(place: Place) -> None:
 
 
 def _above(place: Place) -> list[Place]:
-    """The open ones that stand on it, directly or not, the last opened first."""
+    """The open lesions that were opened on it, directly or not, the last first."""
     above, waiting = set(), [place]
     while waiting:
         new = [lesion for lesion in waiting.pop().under if lesion.open and lesion not in above]

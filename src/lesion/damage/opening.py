@@ -13,12 +13,13 @@ from lesion.damage.choosing import word_of
 from lesion.damage.importance import importances
 from lesion.damage.mean_ablation import values_at_mean
 from lesion.damage.nesting import standing
+from lesion.damage.open_lesion import OpenLesion
 from lesion.damage.orders import OrderContext
 from lesion.damage.originals import ALWAYS_COPY, Originals
 from lesion.damage.proof import prove
 from lesion.damage.receipt import Receipt
 from lesion.damage.rows import Inputs
-from lesion.damage.wound import OpenLesion, Wound
+from lesion.damage.wound import Wound
 from lesion.errors import LesionError
 from lesion.models import anatomy
 from lesion.models.anatomy import Site

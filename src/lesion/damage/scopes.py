@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Scope(Entry):
-    """Over what an ordering runs; a subclass says which populations are ordered together."""
+    """Over what an ordering runs; a subclass defines which populations are ordered together."""
 
     def groups(self, populations: Sequence[Population]) -> list[list[int]]:
         """Numbers of the populations that are ordered together; every number once."""
