@@ -16,14 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lesion.damage.arguments import spelled
-from lesion.damage.choosing import (
-    DOSE_IS,
-    TABLES,
-    chosen_entries,
-    default_effect,
-    default_scope,
-    word_of,
-)
+from lesion.damage.choosing import DOSE_IS, TABLES, chosen_entries, word_of
 from lesion.errors import LesionError
 from lesion.models.recipes import Recovery
 from lesion.schema.fields import hint, plain
@@ -295,6 +288,3 @@ def _check_words(key: str, words: Sequence[str], known: Mapping[str, str]) -> No
             raise LesionError(
                 f"{key}: must be one of {', '.join(known)}. Got {word!r}.{hint(word, known)}"
             )
-
-
-__all__ = ["Lesion", "Together", "WithRecovery", "default_effect", "default_scope"]
