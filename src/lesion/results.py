@@ -200,7 +200,7 @@ class Run:
         if curves.empty:
             return []
         table = self.folder / "curves.csv"
-        axes = {lesion.name: f"dose: {lesion.dose_means}" for lesion in self.study.lesions}
+        axes = {lesion.name: f"dose: {lesion.dose_label}" for lesion in self.study.lesions}
         figures, of_study = self.folder / "figures", map(word_of, self.study.figures.metrics)
         shown = metrics or tuple(of_study)
         maps = site_maps(self.record)

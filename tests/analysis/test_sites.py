@@ -84,7 +84,7 @@ def test_the_same_fraction_of_every_site_up_to_rounding_is_no_map(record):
 
 def test_what_goes_at_random_and_what_copies_another_lesion_has_no_map(record):
     for lesion in record.study.lesions:
-        if not lesion.distraction:
+        if "texts" not in lesion.needs:
             add(record, lesion.name, 0.5, (90, 1, 20, 60, 1))
     assert [found.lesion for found in site_maps(record)] == ["pruning", "stroke"]
     assert len(record.study.lesions) == 7, "with controls and recoveries"

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from lesion.damage.lesion import Lesion, Recovering, Together
+from lesion.damage.lesion import Lesion, Together, WithRecovery
 from lesion.distraction.distraction import Distraction
 from lesion.models.load import load_model
 from lesion.models.recipes import Finetuning, Recovery
@@ -56,7 +56,7 @@ def test_a_worker_has_its_own_copy_of_what_a_lesion_writes_to(tiny_bert):
     assert damaged(taylor, model) == matrix + gradients
     assert damaged(taylor, model, activations=9) == matrix + gradients + 9
     assert damaged(Distraction("drop"), model) == 0
-    back = Recovering(first, Recovery(steps=1, batch_size=5))
+    back = WithRecovery(first, Recovery(steps=1, batch_size=5))
     # weights, gradients, two averages, and the weights before; what the lesion is undone with
     steps = 1.2 * (4 * gradients + 5 * 9)
     assert damaged(back, model, activations=9) == round(steps) + gradients + matrix

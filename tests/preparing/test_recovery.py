@@ -7,7 +7,7 @@ import torch
 from transformers import AutoTokenizer
 
 import lesion
-from lesion.damage.lesion import Lesion, Recovering, Together
+from lesion.damage.lesion import Lesion, Together, WithRecovery
 from lesion.errors import LesionError
 from lesion.models.load import load_model
 from lesion.models.recipes import Recovery
@@ -86,7 +86,7 @@ def test_what_is_destroyed_is_held_the_rest_learns_and_all_of_it_is_undone(
         damaged = state(model)
     with damage.applied(model, 0.7, draw=1, examples=examples):
         deeper = state(model)
-    with retrained(Recovering(damage, RECIPE), model, tokenizer, task, 1, examples) as wound:
+    with retrained(WithRecovery(damage, RECIPE), model, tokenizer, task, 1, examples) as wound:
         receipt = wound.deepen(0.4)
         trained = state(model)
         assert not model.training
@@ -117,7 +117,7 @@ def test_a_bit_is_held_and_the_other_bits_of_its_number_are_free(patient, effect
         chosen = stored(tensor, width) ^ intact
     with damage.applied(model, 0.1):
         damaged = stored(tensor, width)
-    with retrained(Recovering(damage, RECIPE), model, tokenizer, task, 0) as wound:
+    with retrained(WithRecovery(damage, RECIPE), model, tokenizer, task, 0) as wound:
         wound.deepen(0.1)
         trained = stored(tensor, width)
     assert torch.equal(trained & chosen, damaged & chosen)
@@ -140,7 +140,7 @@ def crash_inside(opened) -> None:
 def test_an_exception_while_training_leaves_the_model_whole(patient):
     model, tokenizer, task = patient
     before = state(model)
-    damage = Recovering(Lesion("neurons"), RECIPE)
+    damage = WithRecovery(Lesion("neurons"), RECIPE)
     with pytest.raises(RuntimeError, match="crash"):
         crash_inside(retrained(damage, model, tokenizer, task, 0))
     assert all(torch.equal(before[key], tensor) for key, tensor in model.state_dict().items())
@@ -204,7 +204,7 @@ def test_a_control_recovers_too_and_damages_taken_together_as_one(tmp_path, tiny
         "both", "both + recovery",
     ]  # fmt: skip
     plain, trained = (build(one, 0) for one in study.lesions[-2:])
-    assert isinstance(trained, Recovering) and trained.lesion == plain
+    assert isinstance(trained, WithRecovery) and trained.lesion == plain
     assert [len(study.draws_of(one)) for one in study.lesions] == [1, 2, 1, 2, 2, 2]
 
 
@@ -213,7 +213,7 @@ def test_a_lesion_beneath_that_is_left_first_takes_the_recovery_with_it(patient)
     before = state(model)
     beneath = Lesion(units="neurons").opened(model)
     beneath.__enter__().deepen(0.3)
-    with retrained(Recovering(Lesion(), RECIPE), model, tokenizer, task, 0) as wound:
+    with retrained(WithRecovery(Lesion(), RECIPE), model, tokenizer, task, 0) as wound:
         wound.deepen(0.5)
         with pytest.raises(LesionError, match="Both are undone, and the model is whole"):
             beneath.__exit__(None, None, None)

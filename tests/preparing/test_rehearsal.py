@@ -91,11 +91,11 @@ def test_a_lesion_without_targets_in_one_model_is_told_before_the_first_trial(
 
 
 def test_importance_is_not_measured_for_it(data, tmp_path, tiny_bert, monkeypatch):
-    from lesion.damage import lesion as recipes
+    from lesion.damage import opening
 
     lesions = [{"units": "heads", "order": "importance", "control": "matched"}]
     study = parse_study(labs.study(tiny_bert, data, lesions=lesions))
-    monkeypatch.setattr(recipes, "importances", lambda *a: pytest.fail("measured"))
+    monkeypatch.setattr(opening, "importances", lambda *a: pytest.fail("measured"))
     with pytest.raises(pytest.fail.Exception, match="measured"):
         lesion.run(study, tmp_path / "run")
     assert lesion.Run(tmp_path / "run").progress()[0] == 1, "it was measured after the intact trial"

@@ -1,6 +1,7 @@
 import json
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from hashlib import blake2b
 
 import numpy as np
@@ -63,7 +64,7 @@ def test_the_places_of_a_lesion_stand_in_the_record_once_and_each_trial_has_its_
         places = tuple(
             place._replace(destroyed=count) for place, count in zip(PLACES, counts, strict=True)
         )
-        receipt = RECEIPT._replace(places=places)
+        receipt = replace(RECEIPT, places=places)
         record.add(Measured(TRIAL._replace(dose=dose), receipt, OUTPUTS, 0.5))
     (row,) = record.rows("places")[1]
     assert row[:3] == ("b", "mrpc", "random weights")
@@ -79,8 +80,8 @@ def test_intact_trials_and_damage_to_texts_have_no_places(record):
 
 
 def test_a_lesion_that_reaches_other_places_than_before_is_refused_and_not_stored(record):
-    record.add(Measured(TRIAL, RECEIPT._replace(places=PLACES), OUTPUTS, 0.5))
-    other = RECEIPT._replace(places=PLACES[:1])
+    record.add(Measured(TRIAL, replace(RECEIPT, places=PLACES), OUTPUTS, 0.5))
+    other = replace(RECEIPT, places=PLACES[:1])
     with pytest.raises(LesionError) as caught:
         record.add(Measured(TRIAL._replace(draw=0), other, OUTPUTS, 0.5))
     assert str(caught.value) == (
@@ -93,7 +94,7 @@ def test_a_lesion_that_reaches_other_places_than_before_is_refused_and_not_store
 def test_a_trial_that_is_not_stored_leaves_no_places(record):
     record.add(Measured(TRIAL, RECEIPT, OUTPUTS, 0.5))
     with pytest.raises(sqlite3.IntegrityError):
-        record.add(Measured(TRIAL, RECEIPT._replace(places=PLACES), OUTPUTS, 0.5))
+        record.add(Measured(TRIAL, replace(RECEIPT, places=PLACES), OUTPUTS, 0.5))
     assert record.rows("places")[1] == []
 
 

@@ -49,7 +49,7 @@ class Distraction:
     Example:
         >>> split = Split((("The cat sat down .",),), np.zeros(1, int), "here")
         >>> texts, receipt = Distraction("drop").opened(split).deepen(0.4)
-        >>> len(texts[0][0].split()), receipt.destroyed, receipt.units
+        >>> len(texts[0][0].split()), receipt.destroyed, receipt.total
         (3, 2, 5)
     """
 

@@ -9,9 +9,9 @@ import psutil
 import torch
 from torch import nn
 
-from lesion.damage.lesion import Lesion, Recovering, Together
+from lesion.damage.lesion import Lesion, Together, WithRecovery
+from lesion.damage.opening import selected_sites
 from lesion.distraction.distraction import Distraction
-from lesion.models import anatomy
 from lesion.models.finetune import preserve_rng
 from lesion.models.load import load_config, load_tokenizer, resolve
 from lesion.models.recipes import Finetuning
@@ -190,11 +190,11 @@ def damaged(damage: Damage, model: nn.Module, activations: int = 0) -> int:
     if isinstance(damage, Distraction):
         return 0
     weights = sum(tensor.nbytes for tensor in model.parameters())
-    if isinstance(damage, Recovering):
+    if isinstance(damage, WithRecovery):
         batch = damage.recipe.batch_size or Finetuning().batch_size
         written = _written(damage.lesion, model)
         return _stepping(weights, batch * activations) + weights + written
-    gradients = weights + activations if damage.needs_labels else 0
+    gradients = weights + activations if "labels" in damage.needs else 0
     return _written(damage, model) + gradients
 
 
@@ -207,7 +207,7 @@ def _written(damage: Lesion | Together, model: nn.Module) -> int:
     tensors = {
         id(tensor): tensor
         for lesion in (damage.lesions if isinstance(damage, Together) else (damage,))
-        for site in anatomy.select_sites(model, lesion.layers, lesion.reach)
+        for site in selected_sites(lesion, model)
         for tensor in (getattr(site, name) for name in lesion.tensors)
         if tensor is not None
     }

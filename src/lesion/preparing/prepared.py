@@ -8,7 +8,7 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-from lesion.damage.lesion import Recovering
+from lesion.damage.lesion import WithRecovery
 from lesion.damage.originals import Originals
 from lesion.distraction.distraction import Distraction
 from lesion.distraction.wound import TextTask
@@ -164,8 +164,9 @@ def opened(damage: Damage, bench: Bench, draw: int) -> AbstractContextManager[An
     if isinstance(damage, Distraction):
         score, task = bench.score, cast(TextTask, bench.task)
         return damage.open(task, score.tokenizer, score.set_task, draw)
-    examples = _examples(bench, damage.needs_labels) if damage.needs_examples else ()
-    if isinstance(damage, Recovering):
+    measured = damage.needs & {"labels", "examples"}
+    examples = _examples(bench, "labels" in damage.needs) if measured else ()
+    if isinstance(damage, WithRecovery):
         assert isinstance(bench.task, Classification), SUITED
         return retrained(
             damage, bench.model, bench.score.tokenizer, bench.task, draw, examples, bench.columns

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from lesion.damage.lesion import Recovering
+from lesion.damage.lesion import WithRecovery
 from lesion.damage.receipt import Receipt
 from lesion.damage.wound import Wound
 from lesion.keys import Address, random_uint32
@@ -31,7 +31,7 @@ Inputs = Mapping[str, torch.Tensor]
 
 @contextmanager
 def retrained(
-    damage: Recovering,
+    damage: WithRecovery,
     model: nn.Module,
     tokenizer: Any,
     task: Classification,
@@ -71,7 +71,7 @@ class RetrainedWound:
         model: nn.Module,
         rows: Sequence[Row],
         batch: Callable[[list[int]], Inputs],
-        damage: Recovering,
+        damage: WithRecovery,
         address: tuple[Address, ...],
     ) -> None:
         self._wound, self._model, self._rows, self._batch = wound, model, rows, batch
@@ -91,7 +91,7 @@ class RetrainedWound:
         with preserve_rng():
             # dropout draws from torch's global generator
             torch.manual_seed(int(random_uint32(1, seed, *key, "dropout")[0]))  # noqa: TID251
-            train(self._model, batches, self._damage.recipe, self._wound.holder())
+            train(self._model, batches, self._damage.recipe, self._wound.freezer())
         return receipt
 
     @torch.no_grad()
@@ -114,7 +114,7 @@ def train(
         batches: model inputs with labels, as many as there are steps, or more.
         hold: called after every step.
     """
-    recipe = recipe.filled(Finetuning())
+    recipe = recipe.with_defaults(Finetuning())
     assert recipe.learning_rate is not None
     assert recipe.warmup is not None
     parameters = [tensor for tensor in model.parameters() if tensor.requires_grad]

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from lesion.damage.lesion import Lesion, Recovering, Together
+from lesion.damage.lesion import Lesion, Together, WithRecovery
 from lesion.damage.rows import Inputs
 from lesion.distraction.distraction import Distraction
 from lesion.errors import LesionError
@@ -197,8 +197,8 @@ def _open(patient: Patient, damage: Damage) -> None:
     if isinstance(damage, Distraction):
         damage.check_tokenizer(patient.tokenizer)
         return
-    lesion = damage.lesion if isinstance(damage, Recovering) else damage
-    examples = _examples(patient) if lesion.needs_examples else ()
+    lesion = damage.lesion if isinstance(damage, WithRecovery) else damage
+    examples = _examples(patient) if lesion.needs else ()
     with _cheap(lesion).opened(patient.model, 0, examples):
         pass
 
@@ -207,7 +207,9 @@ def _cheap(lesion: Lesion | Together) -> Lesion | Together:
     """A lesion of the same units that needs no gradients."""
     if isinstance(lesion, Together):
         return replace(lesion, lesions=tuple(map(_cheap, lesion.lesions)))  # type: ignore[arg-type]
-    return replace(lesion, order="random", size_matched=False) if lesion.needs_labels else lesion
+    if "labels" not in lesion.needs:
+        return lesion
+    return replace(lesion, order="random", size_matched=False)  # type: ignore[arg-type]
 
 
 def _examples(patient: Patient) -> list[Inputs]:

@@ -150,7 +150,8 @@ class Record:
             LesionError: if earlier trials of its lesion were of other places.
         """
         trial, receipt = measured.trial, measured.receipt
-        *proof, places = receipt if receipt is not None else (0, 0, 0, 0, "", ())
+        proof = receipt.row() if receipt is not None else (0, 0, 0, 0, "")
+        places = receipt.places if receipt is not None else ()
         by_site = layout.packed([place.destroyed for place in places]) if places else None
         outputs = np.ascontiguousarray(measured.outputs, dtype="<f4")
         with self._base:

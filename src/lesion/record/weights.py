@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
+from lesion.damage.lesion import Lesion
 from lesion.models.load import Checkpoint
 from lesion.study.pinning import READ
-from lesion.study.specs import LesionSpec
 from lesion.study.study import Study
 
 
@@ -32,13 +32,12 @@ def loaded_stored(pinned: str) -> bool:
     return any(part.startswith("loaded ") for part in pinned.partition(READ)[2].split(", "))
 
 
-def _parts(study: Study) -> Iterator[LesionSpec]:
-    for lesion in study.lesions:
-        yield from lesion.together or (lesion,)
+def _parts(study: Study) -> Iterator[Lesion]:
+    for spec in study.lesions:
+        yield from spec.lesions
 
 
-def _of_bits(lesion: LesionSpec) -> bool:
+def _of_bits(lesion: Lesion) -> bool:
     """Whether it damages bits in the format of the checkpoint."""
-    if lesion.distraction or lesion.format is not None:
-        return False
-    return lesion.units == "bits" or lesion.effect == "flip"
+    entries = (lesion.units, lesion.effect)
+    return any(getattr(entry, "format", "none") is None for entry in entries)

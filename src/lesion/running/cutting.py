@@ -34,7 +34,7 @@ class Cutting:
         self._last = {
             one.name: max(study.doses_of(one), default=0.0)
             for one in study.lesions
-            if one.distraction
+            if "texts" in one.needs
         }
         self._said = set[cuts.Text]()
 

@@ -119,7 +119,7 @@ def measure(
 
 def _timed(trial: Trial, wound: Any, bench: Bench) -> Measured:
     start = time.perf_counter()
-    receipt = wound.deepen(trial.dose) if wound else None
+    receipt = wound.deepen(trial.dose).detached() if wound else None
     with precision_context(bench.precision, bench.device):
         outputs = bench.score()
     return Measured(trial, receipt, outputs, time.perf_counter() - start, bench.score.cut)

@@ -7,12 +7,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from lesion.damage.lesion import Lesion
 from lesion.errors import LesionError
-from lesion.models.recipes import RECOVERED, Finetuning
+from lesion.models.recipes import RECOVERY_SUFFIX, Finetuning
 from lesion.schema import did_you_mean, to_mapping
 from lesion.schema.yaml_files import parse, read_file, to_yaml
 from lesion.study.anchoring import anchored
-from lesion.study.specs import LesionSpec
+from lesion.study.specs import CONTROL_SUFFIX, LesionSpec
 from lesion.study.study import Study
 
 
@@ -33,24 +34,33 @@ def parse_study(value: Any, origin: str = "study") -> Study:
 
 
 def _expanded_study(study: Study) -> Study:
-    return dataclasses.replace(study, lesions=tuple(_expanded(study)))
+    return dataclasses.replace(study, lesions=tuple(_with_companions(study)))
 
 
-def _expanded(study: Study) -> Iterator[LesionSpec]:
-    """Every lesion, followed by what it asks for beside it: its control, and recovery of both."""
-    usual = study.finetune or Finetuning()
+def _with_companions(study: Study) -> Iterator[LesionSpec]:
+    """Every lesion, followed by what runs beside it: its control, and recovery of both."""
+    finetuning = study.finetune or Finetuning()
     for lesion in study.lesions:
-        plain = dataclasses.replace(lesion, control=None, recover=None)
-        both = [plain]
-        if lesion.control:
-            name = f"{lesion.name} (matched control)"
-            both.append(dataclasses.replace(plain, name=name, size_matched=True))
-        for one in both:
-            trained = one.retrained and one.retrained.filled(usual)
-            yield dataclasses.replace(one, retrained=trained)
-        for one in both if lesion.recover else ():
-            trained = lesion.recover and lesion.recover.filled(usual)
-            yield dataclasses.replace(one, name=one.name + RECOVERED, retrained=trained)
+        alone = dataclasses.replace(lesion, control=None, recover=None)
+        damaged = [alone, _control_of(alone)] if lesion.control else [alone]
+        for spec in damaged:
+            recipe = spec.retrained and spec.retrained.with_defaults(finetuning)
+            yield dataclasses.replace(spec, retrained=recipe)
+        for spec in damaged if lesion.recover else ():
+            recipe = lesion.recover and lesion.recover.with_defaults(finetuning)
+            yield dataclasses.replace(
+                spec, name=spec.name + RECOVERY_SUFFIX, retrained=recipe, companion_of=spec.name
+            )
+
+
+def _control_of(lesion: LesionSpec) -> LesionSpec:
+    """As many units of every tensor, drawn at random."""
+    name = lesion.name + CONTROL_SUFFIX
+    assert isinstance(lesion.damage, Lesion), "checked when the lesion was read"
+    damage = dataclasses.replace(lesion.damage, size_matched=True)
+    return dataclasses.replace(
+        lesion, name=name, damage=damage, address=name, companion_of=lesion.name
+    )
 
 
 def write_study(study: Study) -> str:

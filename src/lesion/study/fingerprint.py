@@ -45,12 +45,10 @@ def _comparable(study: "Study", contents: Mapping[str, str]) -> dict[str, Any]:
         for key, text in task.files.items():
             written[key] = contents.get(pinning.of_task(task.name, key), Path(text).name)
     for lesion, shown in zip(study.lesions, value["lesions"], strict=True):
-        for part, one in zip((lesion, *lesion.together), (shown, *shown["together"]), strict=True):
-            files = {key: pinning.file_of(part, key) for key in pinning.LESION_FILES}
-            for key, path in files.items():
-                if path is not None:
-                    use = pinning.of_lesion(lesion, part, key)
-                    one[key] = contents.get(use, f"./{path.name}")
+        for part, mapping in zip(lesion.parts, shown["together"] or (shown,), strict=True):
+            for key, path in part.paths.items():
+                use = pinning.of_lesion(lesion, part, key)
+                mapping[key] = contents.get(use, f"./{Path(path).name}")
     for model in value["models"]:
         model["source"] = contents.get(pinning.of_model(model["name"]), _named(model["source"]))
     return value

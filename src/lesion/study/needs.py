@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import cast
 
-from lesion.damage.lesion import Recovering
+from lesion.damage.lesion import WithRecovery
 from lesion.distraction.distraction import Distraction
 from lesion.distraction.wound import TextTask
 from lesion.errors import LesionError
@@ -24,7 +24,7 @@ def unsuited(name: str, damage: Damage, task: Task) -> str:
             _check_texts(name, damage, task)
         elif needs_labels(damage):
             _check_labelled(name, task)
-        if isinstance(damage, Recovering):
+        if isinstance(damage, WithRecovery):
             _check_trainable(name, task)
     except LesionError as error:
         return str(error)
@@ -33,12 +33,12 @@ def unsuited(name: str, damage: Damage, task: Task) -> str:
 
 def needs_labels(damage: Damage) -> bool:
     """Whether units are ranked by gradients on training examples."""
-    return not isinstance(damage, Distraction) and damage.needs_labels
+    return not isinstance(damage, Distraction) and "labels" in damage.needs
 
 
 def needs_gradients(damage: Damage) -> bool:
     """Whether gradients are taken of the model, for an order or after the damage."""
-    return needs_labels(damage) or isinstance(damage, Recovering)
+    return needs_labels(damage) or isinstance(damage, WithRecovery)
 
 
 def all_unsuited(damages: Mapping[str, Damage], tasks: Iterable[Task]) -> list[str]:

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lesion import digests
 from lesion.errors import LesionError
-from lesion.models.origins import folder_of, is_word_file
+from lesion.models.origins import folder_of
 
 if TYPE_CHECKING:
+    from lesion.damage.lesion import Lesion
     from lesion.study.specs import LesionSpec
     from lesion.study.study import Study
+    from lesion.study.text_damage import TextDamage
 
-LESION_FILES = ("file", "words")  # of a lesion; words may also be a language
 TAUGHT = "train of task "  # how the uses begin that decide a head, or an order by importance
 READ = ", read as "  # between the digest of a model and how it is read
 
@@ -83,10 +84,10 @@ def sources(study: "Study") -> dict[str, Path]:
             if folder is not None and folder.is_dir():
                 found[of_model(model.name)] = folder
     for lesion in study.lesions:
-        for part in (lesion, *lesion.together):
-            for key in LESION_FILES:
-                path = file_of(part, key)
-                if path is not None and path.is_file():
+        for part in lesion.parts:
+            for key, text in part.paths.items():
+                path = Path(text).expanduser()
+                if path.is_file():
                     found[of_lesion(lesion, part, key)] = path
     return found
 
@@ -99,14 +100,6 @@ def task_files(study: "Study") -> dict[str, Path]:
         for key, text in task.files.items()
         if (path := Path(text).expanduser()).is_file()
     }
-
-
-def file_of(lesion: "LesionSpec", key: str) -> Path | None:
-    """The file that a key of a lesion names; None for a language."""
-    text = getattr(lesion, key)
-    if not text or (key == "words" and not is_word_file(text)):
-        return None
-    return Path(text).expanduser()
 
 
 def digest_of(pinned: str) -> str:
@@ -124,9 +117,10 @@ def of_task(name: str, split: str) -> str:
     return f"{split} of task {name}"
 
 
-def of_lesion(lesion: "LesionSpec", part: "LesionSpec", key: str) -> str:
-    """How a file of a lesion, or of one of several taken together, is addressed."""
-    return f"{key} of lesion {lesion.name}" + ("" if part is lesion else f", {part.name}")
+def of_lesion(lesion: "LesionSpec", part: "Lesion | TextDamage", key: str) -> str:
+    """The address of a file of a lesion, or of one of several taken together."""
+    name = "" if part is lesion.damage else f", {getattr(part, 'name', '')}"
+    return f"{key} of lesion {lesion.name}{name}"
 
 
 def _stamp(path: Path) -> list[list[str | int]]:
