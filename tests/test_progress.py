@@ -11,7 +11,7 @@ from lesion.progress import Meter
 def test_models_that_are_fine_tuned_at_once_can_be_told_apart(monkeypatch):
     monkeypatch.setattr(progress, "PLAIN_SECONDS", -1.0)
     text = io.StringIO()
-    with Meter(Console(file=text, width=200), 0) as meter:
+    with Meter(Console(file=text, width=200)) as meter:
         meter.finetuning("BERT", 0, "mrpc", 7, 460)
         meter.finetuning("mBERT", 1, "mrpc", 19, 460)
     assert text.getvalue().splitlines() == [

@@ -22,7 +22,7 @@ from tests.test_cli import lesion as command
 HOLD = """
 import sys, time
 from pathlib import Path
-from lesion.folderlock import locked
+from lesion.record.lock import locked
 with locked(Path(sys.argv[1]), print):
     print("held", flush=True)
     time.sleep(60)

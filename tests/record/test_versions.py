@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 import lesion
-from lesion.record import layout
+from lesion.models import versions as current
 from lesion.record.record import Record
 from lesion.results import Run
 from lesion.study.files import parse_study
@@ -28,7 +28,7 @@ def study(tmp_path, tiny_bert):
 
 
 def using(monkeypatch, versions):
-    monkeypatch.setattr(layout, "versions", lambda: iter((OLD | versions).items()))
+    monkeypatch.setattr(current, "versions", lambda packages=None: OLD | versions)
 
 
 def interrupted(study, folder, after):

@@ -9,8 +9,9 @@ from lesion.damage.lesion import Lesion
 from lesion.errors import LesionError
 from lesion.models.load import load_model
 from lesion.record.record import Record
+from lesion.report.preview import preview_lines
 from lesion.running import worker
-from lesion.running.check import plan
+from lesion.running.check import preview
 from lesion.schema.fields import plain
 from lesion.scoring.scorer import Scorer
 from lesion.study.files import parse_study
@@ -63,7 +64,7 @@ def test_an_interrupted_run_ends_up_equal_to_an_uninterrupted_one(small, tmp_pat
 
 def test_a_finished_run_runs_nothing_again(small, tmp_path, monkeypatch):
     lesion.run(small, tmp_path / "run")
-    monkeypatch.setattr(worker, "lay", lambda *a, **k: pytest.fail("prepared again"))
+    monkeypatch.setattr(worker, "prepare", lambda *a, **k: pytest.fail("prepared again"))
     lesion.run(small, tmp_path / "run")
 
 
@@ -171,7 +172,7 @@ def test_rows_that_were_left_out_are_noted_in_a_run_and_in_check(small, tmp_path
         "(missing: drop)."
     )
     assert note in watcher.notes
-    assert note in plan(study).lines
+    assert note in preview_lines(preview(study))
 
 
 def test_a_note_is_passed_on_once_however_many_rounds_there_are(tmp_path, tiny_bert):

@@ -10,7 +10,7 @@ with Lesion(units="neurons").opened(model, draw=0) as wound:
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
@@ -37,9 +37,21 @@ from lesion.models.stored import memory_format
 from lesion.schema.fields import hint
 from lesion.words import DEFAULT_PARTS, DOSE_IS, PARTS, SIX_MATRICES, TENSORS
 
+if TYPE_CHECKING:
+    from lesion.preparing.prepared import PreparedModel
+
+
+class _Openable:
+    """What is opened on a prepared model, with the examples and originals that it has."""
+
+    def open(self: Any, prepared: "PreparedModel", draw: int) -> AbstractContextManager[Wound]:
+        """As `opened`, on a model that a study has prepared."""
+        examples = prepared.calibration_examples(self.needs_examples, self.needs_labels)
+        return self.opened(prepared.model, draw, examples, prepared.originals)
+
 
 @dataclass(frozen=True)
-class Lesion:
+class Lesion(_Openable):
     """A recipe that any dose can be taken from.
 
     Args:
@@ -150,7 +162,7 @@ class Lesion:
 
 
 @dataclass(frozen=True)
-class Together:
+class Together(_Openable):
     """Several lesions taken at the same dose (iterative pruning: weights and biases)."""
 
     lesions: tuple[Lesion, ...]
@@ -195,6 +207,10 @@ class Recovering:
     lesion: Lesion | Together
     recipe: Recovery
     seed: int = 0
+
+    def open(self, prepared: "PreparedModel", draw: int) -> AbstractContextManager[Any]:
+        """Open the lesion; every dose is followed by training."""
+        return prepared.open_with_training(self, draw)
 
     @property
     def random(self) -> bool:

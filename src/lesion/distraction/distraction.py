@@ -14,10 +14,10 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -32,6 +32,9 @@ from lesion.schema.fields import hint
 from lesion.tasks.base import Split
 from lesion.tasks.classify import Classification
 from lesion.words import PER
+
+if TYPE_CHECKING:
+    from lesion.preparing.prepared import PreparedModel
 
 Texts = tuple[tuple[str, ...], ...]  # (columns) × (examples), as in Split
 
@@ -112,6 +115,11 @@ class Distraction:
             )
         means = self._means(self.language or language)
         return Distracted(self, split.texts, columns, whole_draw(draw), means)
+
+    def open(self, prepared: "PreparedModel", draw: int) -> AbstractContextManager[Any]:
+        """As `wounded`, on a model that a study has prepared."""
+        task: Any = prepared.task
+        return self.wounded(task, prepared.tokenizer, prepared.score.read, draw)
 
     @contextmanager
     def wounded(

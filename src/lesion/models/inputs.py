@@ -1,6 +1,8 @@
 """Token rows to the padded tensors that a model's forward takes."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -8,6 +10,35 @@ import torch
 from lesion.errors import LesionError
 
 MODEL_INPUTS = ("input_ids", "token_type_ids")
+
+
+@dataclass(frozen=True, eq=False)
+class Batcher:
+    """Rows of one model and task to tensors.
+
+    Args:
+        tokenizer, config: the model's own.
+        language: of the texts, as in `language_of`.
+        device: of the tensors.
+    """
+
+    tokenizer: Any
+    config: Any
+    language: str
+    device: torch.device
+
+    @cached_property
+    def language_id(self) -> int | None:
+        """The language id that every token gets; None for most models.
+
+        Raises:
+            LesionError: if the model was not trained on that language.
+        """
+        return language_of(self.config, self.language)
+
+    def __call__(self, rows: Sequence[Mapping[str, list[int]]]) -> dict[str, torch.Tensor]:
+        """Rows padded to the longest, as `collate`."""
+        return collate(rows, self.tokenizer, self.language_id, self.device)
 
 
 def collate(

@@ -16,9 +16,9 @@ import psutil
 ROOT = Path("/")
 
 
-def free() -> int:
+def available_memory() -> int:
     """Bytes that processes can still take without swapping."""
-    return max(0, min([int(psutil.virtual_memory().available), *_rooms()]))
+    return max(0, min([int(psutil.virtual_memory().available), *_free_in_groups()]))
 
 
 def cores() -> int:
@@ -28,7 +28,7 @@ def cores() -> int:
     return max(1, int(min([bound or 1, *_quotas()])))
 
 
-def _rooms() -> Iterator[int]:
+def _free_in_groups() -> Iterator[int]:
     """Bytes that each group leaves: its limit less what it holds; cached files can be dropped."""
     for folder in _groups("memory"):
         for limit, usage, dropped in (
@@ -80,4 +80,4 @@ def _text(path: Path) -> str:
     return path.read_text(encoding="ascii").strip()
 
 
-FORKS = sys.platform == "linux"  # elsewhere, system libraries may not outlive a fork
+USES_FORKSERVER = sys.platform == "linux"  # elsewhere, system libraries may not outlive a fork

@@ -1,10 +1,8 @@
 """The SQLite file of a record: its tables, what older versions lack, and the bytes of counts."""
 
 import contextlib
-import platform
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -117,13 +115,3 @@ def packed(counts: Sequence[int]) -> bytes:
 def unpacked(found: bytes, places: int) -> np.ndarray:
     """The counts of so many places, int64 (places,)."""
     return np.frombuffer(found, f"<u{len(found) // places}").astype(np.int64)
-
-
-def versions() -> Iterator[tuple[str, str]]:
-    """Of Python and of the libraries that decide a score."""
-    yield "python", platform.python_version()
-    for name in ("lesion", "torch", "transformers", "tokenizers", "numpy"):
-        try:
-            yield name, version(name)
-        except PackageNotFoundError:
-            yield name, "not installed as a package"

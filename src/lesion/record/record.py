@@ -17,18 +17,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lesion.errors import LesionError
+from lesion.models import versions as current
 from lesion.outputs import make_folder, writing
 from lesion.record import cuts, layout, pins, versions
 from lesion.record.cuts import Cuts
-from lesion.schema.fields import hint, plain
+from lesion.schema.fields import hint
 from lesion.study import pinning
 from lesion.study.files import parse_study, write_study
 from lesion.study.fingerprint import differences
 from lesion.study.study import Study
-from lesion.study.trials import Trial
+from lesion.study.trials import Patient, Trial
 
 if TYPE_CHECKING:  # a record is read where torch is not wanted
-    from lesion.study.trials import Measured
+    from lesion.study.trials import TrialResult
     from lesion.tasks.base import Task
 
 FILE, STUDY = "record.sqlite", "study.yaml"
@@ -105,7 +106,7 @@ class Record:
     def _store(self, study: Study) -> None:
         with self._base:
             self._base.execute(
-                "UPDATE meta SET value = ? WHERE key = 'study'", (json.dumps(plain(study)),)
+                "UPDATE meta SET value = ? WHERE key = 'study'", (json.dumps(study.document),)
             )
         (self.folder / STUDY).write_text(write_study(study), encoding="utf-8")
         self.study = study
@@ -143,7 +144,7 @@ class Record:
         """Close the file; what was added is safe without."""
         self._base.close()
 
-    def add(self, measured: "Measured") -> None:
+    def add(self, measured: "TrialResult") -> None:
         """Store one trial in one transaction.
 
         Raises:
@@ -215,9 +216,14 @@ class Record:
     def _check(self, table: str, key: tuple, digest: str, what: str) -> bool:
         return pins.unchanged(self._base, self.folder, table, key, digest, what)
 
+    def weights(self) -> dict[Patient, str]:
+        """Digests of the weights with which the run began."""
+        rows = self._base.execute("SELECT model, seed, task, digest FROM models")
+        return {Patient(*key): pinning.digest_of(digest) for *key, digest in rows}
+
     @cached_property
     def _versions(self) -> str:
-        return json.dumps(dict(layout.versions()))
+        return json.dumps(current.versions())
 
     def made_with(self) -> dict[Trial, str]:
         """Versions of Python and the libraries that made each trial, where they are known."""
@@ -311,9 +317,9 @@ def _create(folder: Path, study: Study) -> None:
     make_folder(folder, "--out")
     meta = {
         "schema": str(layout.VERSION),
-        "study": json.dumps(plain(study)),
+        "study": json.dumps(study.document),
         "fingerprint": study.fingerprint(),
-        "versions": json.dumps(dict(layout.versions())),
+        "versions": json.dumps(current.versions()),
     }
     with writing(folder, "--out"):
         (folder / STUDY).write_text(write_study(study), encoding="utf-8")

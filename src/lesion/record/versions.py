@@ -8,7 +8,7 @@ import json
 import sqlite3
 from collections.abc import Mapping
 
-from lesion.record import layout
+from lesion.models import versions as current
 from lesion.study.trials import Trial
 
 TABLES = """
@@ -43,7 +43,7 @@ def made_with(base: sqlite3.Connection) -> dict[Trial, str]:
 
 def notes(base: sqlite3.Connection) -> list[str]:
     """A sentence where trials were made with other versions than those of now."""
-    now, others = dict(layout.versions()), list[str]()
+    now, others = current.versions(), list[str]()
     before = _before(base)
     for name, version in now.items():
         earlier = list(

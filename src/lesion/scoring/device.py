@@ -15,7 +15,7 @@ from lesion.errors import LesionError
 
 @contextmanager
 def computing(precision: str, device: torch.device | str) -> Iterator[None]:
-    """Score with a precision of `lesion.words.PRECISIONS` while open.
+    """Score with a precision of `lesion.models.dtypes.PRECISIONS` while open.
 
     Fine-tuning and gradients are not meant to run in here: what is cached and what is ordered do
     not depend on how scores are computed. Nor is damage: for bf16, torch keeps the weights that it

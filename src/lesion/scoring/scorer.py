@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from lesion.models.inputs import collate, language_of
+from lesion.models.inputs import Batcher
+from lesion.scoring.device import computing
 from lesion.scoring.encoder_pass import Passage
 from lesion.scoring.encoders import encoder_of
 from lesion.scoring.packing import batches, pack
@@ -36,8 +37,7 @@ WORDY_TOKENS = 4096
 class Scorer:
     """A task made ready for one model: call it as often as the model's weights change.
 
-    Equal weights give equal bits, whatever was scored before. In bf16, open `computing` of
-    `lesion.scoring.device` for each score anew: while it is open, torch may take old weights.
+    Equal weights give equal bits, whatever was scored before.
 
     Args:
         model: in evaluation mode.
@@ -46,6 +46,8 @@ class Scorer:
         batch_tokens: padded tokens a batch; None for what suits the model and its device.
         fast: False for the model's own forward throughout.
         columns: the head's output for each class of the task, where their order differs.
+        precision: of products of matrices, see `lesion.models.dtypes.PRECISIONS`; None for that
+            to which torch is set.
     """
 
     def __init__(
@@ -56,8 +58,9 @@ class Scorer:
         batch_tokens: int | None = None,
         fast: bool = True,
         columns: Sequence[int] | None = None,
+        precision: str | None = None,
     ) -> None:
-        self.tokenizer = tokenizer
+        self.tokenizer, self._precision = tokenizer, precision
         self._columns = None if columns is None else list(columns)
         self._model = model
         self._device = next(model.parameters()).device
@@ -83,10 +86,11 @@ class Scorer:
         self._reads = max((len(row.get("read", [0])) for row in self._rows), default=1)
         self._passage: Passage | None = None
         parts, device = [self._rows_of(batch) for batch in self._batches], self._device
-        language = language_of(config, task.language)
+        self.batcher = Batcher(self.tokenizer, config, task.language, device)
+        language = self.batcher.language_id
         self._words = [_words(rows, device) for rows in parts]
         if self._encoder is None:
-            self._inputs = [collate(rows, self.tokenizer, language, device) for rows in parts]
+            self._inputs = [self.batcher(rows) for rows in parts]
         else:
             packs = [
                 pack(rows, self.tokenizer, language, device, self._reads, device.type != "cpu")
@@ -105,9 +109,15 @@ class Scorer:
         """Padded tokens of each batch."""
         return [len(batch) * len(self._rows[batch[0]]["input_ids"]) for batch in self._batches]
 
-    @torch.inference_mode()
     def __call__(self) -> np.ndarray:
         """Outputs of every example, float32 (examples, columns)."""
+        if self._precision is None:
+            return self._outputs()
+        with computing(self._precision, self._device):  # anew: in bf16 torch keeps cast weights
+            return self._outputs()
+
+    @torch.inference_mode()
+    def _outputs(self) -> np.ndarray:
         found: list[np.ndarray] = [np.empty(0)] * len(self._batches)
         if self._passage is not None and self._is_plain():
             for numbers, states, finite in self._passage.run():

@@ -102,7 +102,7 @@ def read_yaml(path: Path) -> Any:
 
 def write_study(study: Study) -> str:
     """The resolved study as YAML: every default spelled out."""
-    return yaml.safe_dump(fields.plain(study), sort_keys=False, allow_unicode=True)
+    return yaml.safe_dump(study.document, sort_keys=False, allow_unicode=True)
 
 
 def find_study(name: str | Path) -> Study:

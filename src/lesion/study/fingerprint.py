@@ -1,5 +1,6 @@
 """What makes two studies one: everything that decides scores, and nothing else."""
 
+import copy
 import hashlib
 import json
 from collections.abc import Mapping
@@ -39,7 +40,7 @@ def differences(old: "Study", new: "Study", same: Mapping[str, str] | None = Non
 
 def _comparable(study: "Study", contents: Mapping[str, str]) -> dict[str, Any]:
     """What decides the scores: not where files are, nor what is compared and drawn later."""
-    value = fields.plain(study)
+    value = copy.deepcopy(study.document)
     del value["compare"], value["figures"]
     for task in value["tasks"]:
         for key in filter(task.get, pinning.TASK_FILES):

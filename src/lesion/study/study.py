@@ -6,18 +6,18 @@ every mistake is reported at once with its place in the file.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from lesion import shorthand
+from lesion.models.dtypes import PRECISIONS
 from lesion.models.recipes import Finetuning
-from lesion.schema.fields import field
+from lesion.schema.fields import field, plain
 from lesion.study.comparison import Compare, Draws, Figures
 from lesion.study.fingerprint import fingerprint
 from lesion.study.specs import LesionSpec, ModelSpec
 from lesion.study.trials import INTACT, Trial
 from lesion.tasks.spec import TaskSpec
-from lesion.words import PRECISIONS
 
 
 def _named(key: str, value: Any) -> Any:
@@ -64,9 +64,15 @@ class Study:
         if self.compare.between == "group" and not all(model.group for model in self.models):
             raise ValueError("compare.between is group, so every model needs a group.")
 
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """The resolved study as a mapping with the keys of its file; not to be changed."""
+        document: dict[str, Any] = plain(self)
+        return document
+
     @property
     def seeds(self) -> tuple[int, ...]:
-        """Fine-tuning seeds; (0,) where nothing is fine-tuned."""
+        """Fine-tuning seeds; (0,) without fine-tuning."""
         return self.finetune.seeds if self.finetune else (0,)
 
     def doses_of(self, lesion: LesionSpec) -> tuple[float, ...]:
@@ -97,18 +103,18 @@ class Study:
                                 yield Trial(model.name, seed, task.name, lesion.name, dose, draw)
 
     def notes(self) -> list[str]:
-        """What the study asks for that will be answered differently, in sentences."""
-        asked = [
+        """Sentences on how the study runs in another way than it reads."""
+        notes = [
             f"{lesion.name}: its order is not random, so its {self.most_draws} draws are one."
             for lesion in self.lesions
             if self.most_draws > 1 and not lesion.random
         ]
         if isinstance(self.draws, Draws):
-            asked.append(
+            notes.append(
                 "Draws and doses are added as needed; trials are counted as if all of them were "
                 f"({self.most_draws} draws each)."
             )
-        return asked
+        return notes
 
     def fingerprint(self) -> str:
         """Digest of everything that decides the scores, whatever folder the files lie in.

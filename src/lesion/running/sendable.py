@@ -1,0 +1,51 @@
+"""Whether worker processes can receive what a run needs; if not, why not.
+
+A worker imports modules and never the caller's program, so that a class or function of a script or
+a notebook (`__main__`) has no name there. A lambda or an open file cannot be sent at all.
+"""
+
+from multiprocessing.reduction import ForkingPickler
+from types import FunctionType
+from typing import Any
+
+REMEDY = "put it in a module of its own, or --workers 1"
+
+
+class _Nowhere:
+    """A file that keeps nothing."""
+
+    def write(self, data: Any) -> int:
+        return len(data)
+
+
+class _LocalError(Exception):
+    """A class or function that only this process can name."""
+
+
+class _Checker(ForkingPickler):
+    """Pickles as a pipe does, and refuses what is defined in the caller's program."""
+
+    def reducer_override(self, value: Any) -> Any:
+        """Raises `_LocalError` for a class or function of `__main__`."""
+        if isinstance(value, type | FunctionType):
+            if value.__module__ == "__main__":
+                raise _LocalError(
+                    f"{value.__qualname__} is defined in the program that runs the study"
+                )
+            if "<" in value.__qualname__:  # <lambda>, or f.<locals>.g
+                raise _LocalError(
+                    f"{value.__module__}.{value.__qualname__} is not at the top of a file"
+                )
+        return NotImplemented
+
+
+def obstacle(value: object) -> str:
+    """Why a value cannot be sent to a worker process, as a clause; "" if it can."""
+    try:
+        _Checker(_Nowhere()).dump(value)
+    except _LocalError as error:
+        return str(error)
+    except Exception as error:
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        return f"a part of the study cannot be pickled ({first})"
+    return ""
