@@ -97,7 +97,7 @@ def run(
             make_folder(folder, "--out")
             record, _ = _record(stack, folder, study, tasks, watcher)
         sweep.run(context, record, pool, watcher, rehearsed=not (resumed and local))
-    return Run(folder, finished=True)
+    return Run(folder)
 
 
 def _record(

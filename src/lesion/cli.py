@@ -35,7 +35,7 @@ from lesion.options import (
     TableName,
     Workers,
 )
-from lesion.printing import print_names, print_preview, print_results
+from lesion.printing import print_names, print_preview, print_results, print_unfinished
 
 if TYPE_CHECKING:
     from lesion.results import Run
@@ -169,6 +169,7 @@ def show(run: RunFolder, as_json: AsJson = False) -> None:
         if as_json:
             sys.stdout.write(json.dumps(opened.as_json(), indent=2, allow_nan=False) + "\n")
         else:
+            print_unfinished(stdout, opened)
             print_results(stdout, opened)
 
 

@@ -12,11 +12,8 @@ if TYPE_CHECKING:
     from lesion.running.check import Preview
 
 
-def print_results(stdout: Console, run: "Run") -> None:
-    """Curves, summary and verdicts."""
-    from lesion.report.tables import cut_texts, diagnoses, summary_tables
-    from lesion.report.verdicts import over_all, remarks, verdict_tables
-
+def print_unfinished(stdout: Console, run: "Run") -> None:
+    """A sentence above the results of a run that is not finished."""
     done, total = run.progress()
     if done < total:
         stdout.print(
@@ -25,6 +22,13 @@ def print_results(stdout: Console, run: "Run") -> None:
             style="yellow",
         )
         stdout.print()
+
+
+def print_results(stdout: Console, run: "Run") -> None:
+    """Curves, summary and verdicts."""
+    from lesion.report.tables import cut_texts, diagnoses, summary_tables
+    from lesion.report.verdicts import over_all, remarks, verdict_tables
+
     if not run.analyses:
         stdout.print("No draw is finished yet.")
         return

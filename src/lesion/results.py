@@ -34,17 +34,15 @@ class Run:
 
     Args:
         folder: holds `record.sqlite` and `study.yaml`.
-        finished: True if every trial is known to be there, so that none is searched for.
 
     Raises:
         LesionError: if the folder is not a run.
     """
 
-    def __init__(self, folder: str | Path, finished: bool = False) -> None:
+    def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         self.record = Record(folder)
         self.study = self.record.study
-        self._finished = finished
 
     def close(self) -> None:
         """Close the record; what was analysed before can still be used."""
@@ -122,9 +120,6 @@ class Run:
 
     def progress(self) -> tuple[int, int]:
         """Finished trials, and trials of the study (those that are known to be needed)."""
-        if self._finished and rounds.adaptive(self.study):
-            done = len(self.record.done())
-            return done, done
         return rounds.progress(self.study, self.record)
 
     def table(

@@ -6,7 +6,6 @@ trains: versions, device and language. A folder appears in it whole or not at al
 
 import hashlib
 import json
-import os
 import random
 import shutil
 import tempfile
@@ -22,21 +21,19 @@ import torch
 import transformers
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
+from lesion import digests
+from lesion.atomic import publish
+from lesion.models.cache import cache_folder
 from lesion.models.inputs import collate, language_of
 from lesion.models.load import Checkpoint, load_model, quiet, resolve
 from lesion.models.recipes import Finetuning
 from lesion.models.stored import LOADED
+from lesion.models.versions import builds
 
 Progress = Callable[[int, int], None]
 Note = Callable[[str], None]
 RECORD = "finetuning.json"
 TRAINING = 1  # goes up with every change of this package that changes what a head learns
-
-
-def cache_folder() -> Path:
-    """`LESION_CACHE`, or `lesion` in the user's cache folder."""
-    default = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "lesion"
-    return Path(os.environ.get("LESION_CACHE", default)).expanduser()
 
 
 def finetuned(
@@ -90,7 +87,7 @@ def finetuned(
             )  # fmt: skip
             about = {**address, "versions": by, "drawn": list(drawn)}
             (work / RECORD).write_text(json.dumps(about, indent=2))
-            _publish(work, target)
+            publish(work, target, RECORD)
         finally:
             shutil.rmtree(work, ignore_errors=True)
     _say(target, base, by, note)
@@ -122,7 +119,7 @@ def _say(head: Path, base: Checkpoint, by: Mapping[str, str], note: Note | None)
 
 
 def _hashed(value: Mapping[str, Any]) -> str:
-    return hashlib.blake2b(json.dumps(value, sort_keys=True).encode(), digest_size=16).hexdigest()
+    return digests.of_text(json.dumps(value, sort_keys=True))
 
 
 def _train(
@@ -215,15 +212,6 @@ def preserved_randomness() -> Iterator[None]:
             np.random.set_state(numpy_state)
 
 
-def _publish(work: Path, target: Path) -> None:
-    """Move a finished folder to its place; another process may have been faster."""
-    try:
-        work.replace(target)
-    except OSError:
-        if not (target / RECORD).is_file():
-            raise
-
-
 def _digest(rows: Sequence[Mapping[str, list[int]]], labels: np.ndarray) -> str:
     digest = hashlib.blake2b(digest_size=16)
     digest.update(json.dumps([dict(row) for row in rows], sort_keys=True).encode())
@@ -233,9 +221,10 @@ def _digest(rows: Sequence[Mapping[str, list[int]]], labels: np.ndarray) -> str:
 
 def _versions() -> dict[str, str]:
     """Of all that decides what a head learns."""
+    used = builds()
     return {
-        "torch": torch.__version__,
-        "transformers": transformers.__version__,
+        "torch": used["torch"],
+        "transformers": used["transformers"],
         "accelerate": version("accelerate"),
         "training": str(TRAINING),
     }

@@ -17,11 +17,11 @@ def versions(packages: Mapping[str, str] | None = None) -> dict[str, str]:
     return {"python": platform.python_version(), **libraries, **(packages or {})}
 
 
-def builds() -> dict[str, str]:
+def builds(packages: Mapping[str, str] | None = None) -> dict[str, str]:
     """The same, with the build of torch: 2.9.0+cpu and 2.9.0+cu128 differ in their arithmetic."""
     import torch
 
-    return {**versions(), "torch": str(torch.__version__)}
+    return {**versions(packages), "torch": str(torch.__version__)}
 
 
 def _installed(name: str) -> str:

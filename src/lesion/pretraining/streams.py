@@ -1,18 +1,17 @@
 """The texts of a family on disk: its tokenizer, a token stream a language, a twin's batches."""
 
 import hashlib
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from tokenizers import Tokenizer
 
+from lesion.atomic import write, written_aside
 from lesion.errors import LesionError
 from lesion.keys import priorities
 from lesion.pretraining import corpus
-from lesion.pretraining.checkpoint import write_whole
 from lesion.pretraining.family import Pretraining, Twin, paths
 from lesion.pretraining.primer import primer
 
@@ -43,7 +42,7 @@ def train_tokenizer(config: Pretraining, out: Path, base: Path = Path()) -> Path
     """One cased WordPiece tokenizer over all languages of the family, as `out/tokenizer.json`."""
     files = list(paths(config, base, "train").values())
     made = corpus.train_wordpiece(files, config.vocabulary, config.tokenizer_characters)
-    write_whole(out / "tokenizer.json", made.to_str(pretty=True).encode())
+    write(out / "tokenizer.json", made.to_str(pretty=True).encode())
     return out / "tokenizer.json"
 
 
@@ -59,7 +58,8 @@ def stream(room: Room, language: str, split: str) -> np.ndarray:
     if not cache.exists():
         tokenizer = Tokenizer.from_file(str(room.out / "tokenizer.json"))
         ids = corpus.encode(tokenizer, source)
-        write_aside(cache, lambda part: np.save(part, ids))
+        with written_aside(cache) as part:
+            np.save(part, ids)
     cut = corpus.sequences(np.load(cache, mmap_mode="r"), room.config.sequence_length)
     if len(cut) == 0:
         raise LesionError(
@@ -90,17 +90,10 @@ def sentences(room: Room, language: str) -> Sentences:
         tokenizer = Tokenizer.from_file(str(room.out / "tokenizer.json"))
         limit = room.config.sequence_length - 2
         made = corpus.encode_marked(tokenizer, primer(source, language, count), limit)
-        write_aside(cache, lambda part: np.savez(part, **Sentences(*made)._asdict()))
+        with written_aside(cache) as part:
+            np.savez(part, **Sentences(*made)._asdict())
     with np.load(cache) as stored:
         return Sentences(*(stored[field] for field in Sentences._fields))
-
-
-def write_aside(path: Path, write: Callable[[Path], None]) -> None:
-    """Let `write` write a whole file beside `path`, then move it there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.stem}.{os.getpid()}.part{path.suffix}")
-    write(part)
-    part.replace(path)
 
 
 class Lesson(NamedTuple):

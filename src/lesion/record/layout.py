@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lesion.atomic import written_aside
 from lesion.errors import LesionError
 
 VERSION = 2
@@ -41,14 +42,11 @@ NO_ACCESS = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
 
 def create(path: Path, meta: Mapping[str, str]) -> None:
     """A new file with empty tables; it appears under its name only when it is complete."""
-    unfinished = path.with_name(path.name + ".new")
-    unfinished.unlink(missing_ok=True)
-    with contextlib.closing(sqlite3.connect(unfinished)) as base:
+    with written_aside(path) as unfinished, contextlib.closing(sqlite3.connect(unfinished)) as base:
         base.execute("PRAGMA journal_mode = WAL")
         with base:
             base.executescript(SCHEMA)
             base.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
-    unfinished.replace(path)
 
 
 def connect(path: Path) -> sqlite3.Connection:

@@ -8,7 +8,6 @@ import json
 import sqlite3
 from collections.abc import Mapping
 
-from lesion.models import versions as current
 from lesion.study.trials import Trial
 
 TABLES = """
@@ -41,9 +40,9 @@ def made_with(base: sqlite3.Connection) -> dict[Trial, str]:
     return {Trial(*address): known[number] for *address, number in rows}
 
 
-def notes(base: sqlite3.Connection) -> list[str]:
+def notes(base: sqlite3.Connection, now: Mapping[str, str]) -> list[str]:
     """A sentence where trials were made with other versions than those of now."""
-    now, others = current.versions(), list[str]()
+    others = list[str]()
     before = _before(base)
     for name, version in now.items():
         earlier = list(

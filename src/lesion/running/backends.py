@@ -13,8 +13,9 @@ from lesion.running.messages import Emit
 from lesion.running.options import PoolOptions, worker_count
 from lesion.running.pool import running
 from lesion.running.processes import ProcessBackend
-from lesion.running.sendable import REMEDY, obstacle
+from lesion.running.sendable import held_model, obstacle
 from lesion.scoring.device import check_precision
+from lesion.study.packages import packages
 
 
 class Pool(Protocol):
@@ -41,8 +42,11 @@ def open_pool(
         from lesion.running.ray_cluster import RayBackend
 
         check_precision(context.study.precision, context.device)
+        if held := held_model(context):
+            raise LesionError(f"--engine: {held.reason}: run it without a cluster.")
         ray = RayBackend(replace(context, remote=True), options.address, options.resources)
-        with running(ray, options.workers or ray.capacity(), builds()) as pool:
+        count = options.workers or ray.capacity()
+        with running(ray, count, builds(packages(context.study))) as pool:
             yield pool
         return
     check_precision(context.study.precision, check_device(context.device))
@@ -52,19 +56,17 @@ def open_pool(
 
         yield InProcessPool(context)
         return
-    with running(ProcessBackend(context), count, builds()) as pool:
+    with running(ProcessBackend(context), count, builds(packages(context.study))) as pool:
         yield pool
 
 
 def _local_count(context: RunContext, options: PoolOptions, note: Callable[[str], None]) -> int:
     """How many workers run here; one where the study cannot be sent to other processes."""
     count = worker_count(options, context.device)
-    reason = obstacle(context) if count > 1 else ""
-    if not reason:
+    kept = obstacle(context) if count > 1 else None
+    if kept is None:
         return count
     if options.workers is not None:
-        raise LesionError(
-            f"--workers: {reason}, so that worker processes cannot load it: {REMEDY}."
-        )
-    note(f"The study runs in this process: {reason}, so that worker processes cannot load it.")
+        raise LesionError(f"--workers: {kept.reason}: {kept.remedy}.")
+    note(f"This run uses one process: {kept.reason}.")
     return 1

@@ -1,4 +1,4 @@
-"""Whether worker processes can receive what a run needs; if not, why not.
+"""Whether other processes can receive what a run needs; if not, why not.
 
 A worker imports modules and never the caller's program, so that a class or function of a script or
 a notebook (`__main__`) has no name there. A lambda or an open file cannot be sent at all.
@@ -6,9 +6,10 @@ a notebook (`__main__`) has no name there. A lambda or an open file cannot be se
 
 from multiprocessing.reduction import ForkingPickler
 from types import FunctionType
-from typing import Any
+from typing import Any, NamedTuple
 
-REMEDY = "put it in a module of its own, or --workers 1"
+from lesion.models.live import held_class
+from lesion.running.jobs import RunContext
 
 
 class _Nowhere:
@@ -39,13 +40,43 @@ class _Checker(ForkingPickler):
         return NotImplemented
 
 
-def obstacle(value: object) -> str:
-    """Why a value cannot be sent to a worker process, as a clause; "" if it can."""
+class Obstacle(NamedTuple):
+    """Why a run needs this process, and what else can be done, as clauses."""
+
+    reason: str
+    remedy: str
+
+
+def obstacle(context: RunContext) -> Obstacle | None:
+    """Why a run needs this process; None if worker processes can do it."""
+    return held_model(context) or _unsendable(context)
+
+
+def held_model(context: RunContext) -> Obstacle | None:
+    """The same of a model that only this process has."""
+    for spec in context.study.models:
+        kind = held_class(spec.source)
+        if kind:
+            return Obstacle(
+                f"{spec.name} is a model in memory of the class {kind}, which transformers does "
+                "not load",
+                "run it with --workers 1",
+            )
+    return None
+
+
+def _unsendable(value: object) -> Obstacle | None:
     try:
         _Checker(_Nowhere()).dump(value)
     except _LocalError as error:
-        return str(error)
+        return Obstacle(
+            f"{error}, where worker processes cannot find it",
+            "put it in a module of its own, or --workers 1",
+        )
     except Exception as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        return f"a part of the study cannot be pickled ({first})"
-    return ""
+        return Obstacle(
+            f"a part of the study cannot be sent to worker processes ({first})",
+            "run it with --workers 1",
+        )
+    return None

@@ -33,6 +33,7 @@ from lesion.running.messages import (
     Rehearsed,
     WeightsReady,
 )
+from lesion.study.packages import packages
 from lesion.study.trials import INTACT, Patient, Trial, TrialResult
 
 OUT_OF_MEMORY = 12  # exit code of a worker that could not get memory (ENOMEM)
@@ -133,7 +134,7 @@ def serve(context: RunContext, receive: Callable[[], Job], send: Callable[[Any],
     except LesionError as error:  # this machine lacks something
         send(Failed(str(error), by_user=True))
         return
-    send(Ready(builds()))
+    send(Ready(builds(packages(context.study))))
     while True:
         send(_outcome(worker, receive(), send))
 

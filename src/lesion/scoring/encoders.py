@@ -196,6 +196,8 @@ def encoder_of(model: nn.Module, head: str) -> Encoder | str:
         return f"{type(model).__name__} has options that the fast forward does not know"
     if any(parameter.dtype != torch.float32 for parameter in model.parameters()):
         return "the fast forward is for float32"
+    if own := _own_class(model):
+        return f"{own} is not a class of transformers, and may compute something else"
     base: Any = model.base_model
     body = FAMILIES[config.model_type].body
     below = (path for part in ("embeddings", "norms") for path in body[part] if "{n}" not in path)
@@ -212,6 +214,15 @@ def encoder_of(model: nn.Module, head: str) -> Encoder | str:
         output=output,
         bias=partial(kind.bias, base) if kind.bias else None,
     )
+
+
+def _own_class(model: nn.Module) -> str:
+    """The first class of its modules that neither transformers nor torch defines; "" for none."""
+    for module in model.modules():
+        kind = type(module)
+        if kind.__module__.partition(".")[0] not in ("transformers", "torch"):
+            return kind.__name__
+    return ""
 
 
 def _depth(config: Any) -> int:

@@ -3,7 +3,7 @@
 import dataclasses
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -31,9 +31,43 @@ def read_study(path: str | Path) -> Study:
 
 
 def parse_study(value: Any, origin: str = "study") -> Study:
-    """A study from plain mappings, for callers who have no file."""
-    study = parse(Study, value, origin)
+    """A study from plain mappings, for callers who have no file.
+
+    A model may be given as `{"name": ..., "model": module, "tokenizer": tokenizer}`, both of
+    transformers: it is saved once to the cache, and its folder is the source.
+    """
+    study = parse(Study, _with_saved_models(value, origin), origin)
     return dataclasses.replace(study, lesions=tuple(_expanded(study)))
+
+
+def _with_saved_models(value: Any, origin: str) -> Any:
+    """The same mapping with a source for each model that is given in memory."""
+    models = value.get("models") if isinstance(value, Mapping) else None
+    if not isinstance(models, list | tuple) or not any(map(_in_memory, models)):
+        return value
+    sources = [
+        _saved(model, f"{origin}: models[{number}]") if _in_memory(model) else model
+        for number, model in enumerate(models)
+    ]
+    return {**value, "models": sources}
+
+
+def _in_memory(model: Any) -> bool:
+    return isinstance(model, Mapping) and hasattr(model.get("model"), "state_dict")
+
+
+def _saved(model: Mapping[str, Any], place: str) -> dict[str, Any]:
+    """A model of a study with the folder in which it was saved as its source."""
+    from lesion.models.live import save_live
+
+    if "source" in model:
+        raise LesionError(f"{place}: has a source and a model in memory; give one of them.")
+    try:
+        folder = save_live(model["model"], model.get("tokenizer"))
+    except LesionError as error:
+        raise LesionError(f"{place}.{error}") from None
+    others = {key: of for key, of in model.items() if key not in ("model", "tokenizer")}
+    return {"name": type(model["model"]).__name__, **others, "source": str(folder)}
 
 
 def _expanded(study: Study) -> Iterator[LesionSpec]:

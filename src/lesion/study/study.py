@@ -120,6 +120,7 @@ class Study:
         """Digest of everything that decides the scores, whatever folder the files lie in.
 
         Files and model folders count with their content, and with their name where they are not
-        at hand. Models of a hub count with their id and revision.
+        at hand. Models of a hub count with their id and revision, installed packages whose entries
+        the study uses with their version.
         """
         return fingerprint(self)
