@@ -42,5 +42,5 @@ def of_model(folder: Path) -> str:
 
 def files_of_model(folder: Path) -> list[Path]:
     """The files that a model's digest covers, in the order of their names."""
-    found = (path for path in folder.iterdir() if path.suffix in OF_MODEL and path.is_file())
-    return sorted(found, key=lambda path: path.name)
+    files = (path for path in folder.iterdir() if path.suffix in OF_MODEL and path.is_file())
+    return sorted(files, key=lambda path: path.name)

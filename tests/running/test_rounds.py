@@ -1,12 +1,14 @@
+import contextlib
 from dataclasses import replace
 
 import pytest
 
 import lesion
+from lesion import cli
 from lesion.errors import LesionError
 from lesion.running import rounds
 from lesion.study.comparison import Draws
-from lesion.study.files import parse_study
+from lesion.study.files import parse_study, write_study
 from tests import labs
 
 
@@ -106,3 +108,39 @@ def test_a_study_with_draws_as_needed_is_written_and_read_alike(small, tmp_path)
     assert again.draws == Draws(3, 3, 9.0)
     text = (tmp_path / "run" / "study.yaml").read_text()
     assert "draws:\n  from: 3\n  to: 3\n  until: 9.0\n" in text
+
+
+def test_an_adaptive_run_is_analysed_once_a_round_from_the_shell_too(small, tmp_path, monkeypatch):
+    (tmp_path / "study.yaml").write_text(write_study(small))
+    analysed = []
+    next_plan = rounds.next_plan
+
+    def counted(plan, responses, aim, *rest):
+        analysed.append((plan, aim))
+        return next_plan(plan, responses, aim, *rest)
+
+    monkeypatch.setattr(rounds, "next_plan", counted)
+    main = ["run", str(tmp_path / "study.yaml"), "--out", str(tmp_path / "run"), "--quiet"]
+    with contextlib.suppress(SystemExit):
+        cli.main(main)
+    assert len(analysed) > len(small.lesions), "there was a second round"
+    assert len(set(analysed)) == len(analysed)
+
+
+def test_a_watcher_gets_the_trials_of_each_round_and_those_that_are_missing(small, tmp_path):
+    class Counter(labs.Watcher):
+        begun, finished = (), 0
+
+        def begin(self, trials):
+            self.begun = (*self.begun, trials)
+
+        def measured(self, measured):
+            self.finished += 1
+
+    watcher = Counter()
+    run = lesion.run(small, tmp_path / "run", watcher=watcher)
+    assert len(watcher.begun) > 1
+    assert sum(watcher.begun) == watcher.finished == len(rows(run))
+    nothing = Counter()
+    lesion.run(small, tmp_path / "run", watcher=nothing)
+    assert nothing.begun == ()

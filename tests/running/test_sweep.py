@@ -1,3 +1,4 @@
+import sqlite3
 from dataclasses import replace
 
 import numpy as np
@@ -186,3 +187,36 @@ def test_a_note_is_passed_on_once_however_many_rounds_there_are(tmp_path, tiny_b
         "assumed to be that of the task (no, yes).",
         "pairs: 100.0% of the examples are longer than max_length 10 and are cut for tiny.",
     ]
+
+
+def test_an_intact_score_is_worded_only_for_a_watcher_that_wants_it(small, tmp_path, monkeypatch):
+    from lesion.analysis import first_look
+
+    class Reader(labs.Watcher):
+        sentences = ()
+
+        def intact(self, sentence):
+            self.sentences = (*self.sentences, sentence())
+
+    watcher = Reader()
+    lesion.run(small, tmp_path / "run", watcher=watcher)
+    (sentence,) = watcher.sentences
+    assert sentence.startswith(("tiny (seed 0): intact accuracy 0.", "Warning: tiny (seed 0) "))
+    monkeypatch.setattr(first_look, "first_look", lambda *a: pytest.fail("worded"))
+    lesion.run(small, tmp_path / "quiet")
+
+
+def test_a_record_is_opened_once_to_run_and_once_to_read_and_is_closed(
+    small, tmp_path, monkeypatch
+):
+    opened = []
+    begin = Record.__init__
+    monkeypatch.setattr(
+        Record, "__init__", lambda record, folder: opened.append(record) or begin(record, folder)
+    )
+    with lesion.run(small, tmp_path / "run", watcher=labs.Watcher()) as run:
+        assert run.progress() == (10, 10)
+    assert len(opened) == 2
+    for record in opened:
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            record.done()

@@ -1,4 +1,4 @@
-"""The SQLite file of a record: its tables, what older versions lack, and the bytes of counts."""
+"""The SQLite file of a record: its tables, upgrades of older files, and the bytes of counts."""
 
 import contextlib
 import sqlite3
@@ -50,13 +50,13 @@ def create(path: Path, meta: Mapping[str, str]) -> None:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open a file, if need be only to be read.
+    """Open a file, if necessary only for reading.
 
-    SQLite keeps a journal beside the file. Where the folder allows none, the file is read alone.
+    SQLite keeps a journal beside the file. In a read-only folder the file is read without it.
 
     Raises:
-        LesionError: if it is no database, or its folder is read-only and an unmerged journal of a
-            killed run is there, without which trials would be missing.
+        LesionError: if it is not a database, or if its folder is read-only and holds an unmerged
+            journal of a killed run, without which trials would be missing.
     """
     base = sqlite3.connect(path, timeout=60)
     try:
@@ -76,7 +76,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def writable(base: sqlite3.Connection) -> bool:
-    """Whether a change is taken; it is not kept."""
+    """Whether the file can be changed; nothing is."""
     try:
         base.execute("UPDATE meta SET value = value")
     except sqlite3.OperationalError as error:
@@ -91,8 +91,8 @@ def upgrade(base: sqlite3.Connection) -> None:
     """Bring a file of version 1 to version 2 in one transaction; its trials have no counts."""
     with base:
         base.execute("BEGIN IMMEDIATE")
-        found = base.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()[0]
-        if int(found) == VERSION:  # somebody else did it meanwhile
+        version = base.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()[0]
+        if int(version) == VERSION:  # another process was faster
             return
         base.execute("ALTER TABLE trials ADD COLUMN by_site BLOB")
         base.execute(PLACES)
@@ -110,6 +110,6 @@ def packed(counts: Sequence[int]) -> bytes:
     return np.array(counts, f"<u{width}").tobytes()
 
 
-def unpacked(found: bytes, places: int) -> np.ndarray:
+def unpacked(counts: bytes, places: int) -> np.ndarray:
     """The counts of so many places, int64 (places,)."""
-    return np.frombuffer(found, f"<u{len(found) // places}").astype(np.int64)
+    return np.frombuffer(counts, f"<u{len(counts) // places}").astype(np.int64)

@@ -44,7 +44,8 @@ def _ambiguous(study: "Study", folder: Path) -> Iterator[str]:
                 f"models: {name!r} is read as {kind}, and a folder of this name lies beside the "
                 f"study. Write ./{name} for the folder, or rename it if you mean {other}."
             )
-    for lesion, part in ((one, part) for one in study.lesions for part in (one, *one.together)):
+    parts = ((lesion, part) for lesion in study.lesions for part in (lesion, *lesion.together))
+    for lesion, part in parts:
         words = part.words
         if words and not is_word_file(words) and (folder / words).is_file():
             yield (
@@ -60,7 +61,7 @@ def _kind(source: str) -> tuple[str, str]:
     return ("a package's model", "it") if source.startswith(PACKAGE) else ("a hub id", "the hub")
 
 
-def _found(text: str | None, folder: Path) -> str | None:
+def _absolute(text: str | None, folder: Path) -> str | None:
     path = folder / Path(text).expanduser() if text else folder
     return str(path) if text and path.exists() else text
 
@@ -68,24 +69,24 @@ def _found(text: str | None, folder: Path) -> str | None:
 def _task(task: TaskSpec, folder: Path) -> TaskSpec:
     return dataclasses.replace(
         task,
-        train=_found(task.train, folder),
-        dev=_found(task.dev, folder),
-        test=_found(task.test, folder),
-        file=_found(task.file, folder),
+        train=_absolute(task.train, folder),
+        dev=_absolute(task.dev, folder),
+        test=_absolute(task.test, folder),
+        file=_absolute(task.file, folder),
     )
 
 
 def _model(model: ModelSpec, folder: Path) -> ModelSpec:
     if not is_path(model.source):
         return model
-    return dataclasses.replace(model, source=str(_found(model.source, folder)))
+    return dataclasses.replace(model, source=str(_absolute(model.source, folder)))
 
 
 def _lesion(lesion: LesionSpec, folder: Path) -> LesionSpec:
     words = lesion.words
     return dataclasses.replace(
         lesion,
-        file=_found(lesion.file, folder),
-        words=_found(words, folder) if words and is_word_file(words) else words,
+        file=_absolute(lesion.file, folder),
+        words=_absolute(words, folder) if words and is_word_file(words) else words,
         together=tuple(_lesion(part, folder) for part in lesion.together),
     )

@@ -79,12 +79,12 @@ def _expanded(study: Study) -> Iterator[LesionSpec]:
         if lesion.control:
             name = f"{lesion.name} (matched control)"
             both.append(dataclasses.replace(plain, name=name, size_matched=True))
-        for one in both:
-            trained = one.retrained and one.retrained.filled(usual)
-            yield dataclasses.replace(one, retrained=trained)
-        for one in both if lesion.recover else ():
+        for spec in both:
+            trained = spec.retrained and spec.retrained.filled(usual)
+            yield dataclasses.replace(spec, retrained=trained)
+        for spec in both if lesion.recover else ():
             trained = lesion.recover and lesion.recover.filled(usual)
-            yield dataclasses.replace(one, name=one.name + RECOVERED, retrained=trained)
+            yield dataclasses.replace(spec, name=spec.name + RECOVERED, retrained=trained)
 
 
 def parse(cls: type, value: Any, origin: str) -> Any:
@@ -159,7 +159,7 @@ def find_study(name: str | Path) -> Study:
 def shipped_studies() -> dict[str, Path]:
     """Names and paths of the studies that come with the package."""
     root = Path(os.fspath(str(files("lesion") / "studies")))
-    found = {
+    studies = {
         path.relative_to(root).with_suffix("").as_posix(): path for path in root.rglob("*.yaml")
     }
-    return dict(sorted(found.items()))
+    return dict(sorted(studies.items()))

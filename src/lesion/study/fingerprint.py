@@ -1,4 +1,4 @@
-"""What makes two studies one: everything that decides scores, and nothing else."""
+"""The fingerprint of a study: everything that decides scores, and nothing else."""
 
 import copy
 import json
@@ -50,12 +50,12 @@ def _comparable(study: "Study", contents: Mapping[str, str]) -> dict[str, Any]:
         for key in filter(task.get, pinning.TASK_FILES):
             task[key] = contents.get(pinning.of_task(task["name"], key), Path(task[key]).name)
     for lesion, shown in zip(study.lesions, value["lesions"], strict=True):
-        for part, one in zip((lesion, *lesion.together), (shown, *shown["together"]), strict=True):
+        for part, item in zip((lesion, *lesion.together), (shown, *shown["together"]), strict=True):
             files = {key: pinning.file_of(part, key) for key in pinning.LESION_FILES}
             for key, path in files.items():
                 if path is not None:
                     use = pinning.of_lesion(lesion, part, key)
-                    one[key] = contents.get(use, f"./{path.name}")
+                    item[key] = contents.get(use, f"./{path.name}")
     for model in value["models"]:
         model["source"] = contents.get(pinning.of_model(model["name"]), _named(model["source"]))
     return value
