@@ -63,7 +63,7 @@ class Run:
 
     @cached_property
     def verdicts(self) -> "list[Verdict]":
-        """Every comparison that the study asks for."""
+        """Every comparison of the study."""
         from lesion.analysis.compare import verdicts
 
         compare = self.study.compare

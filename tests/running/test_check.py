@@ -81,6 +81,19 @@ def test_a_lesion_that_does_not_suit_a_task_is_told_by_check(data, tiny_bert):
     )
 
 
+def test_check_and_run_refuse_an_unsuited_lesion_in_the_same_sentence(
+    data, tmp_path, tiny_bert, capsys
+):
+    value = labs.study(tiny_bert, data, lesions=[{"name": "words", "distraction": "drop"}])
+    value["tasks"] = ["agreement-en"]
+    study = labs.write_study(tmp_path / "s.yaml", value)
+    code, _, said = checked(capsys, study)
+    with pytest.raises(SystemExit) as ended:
+        main(["run", str(study), "--out", str(tmp_path / "run")])
+    assert (code, ended.value.code) == (2, 2)
+    assert capsys.readouterr().err.splitlines()[-1] == said.splitlines()[0]
+
+
 def test_memory_of_fine_tuning_is_told_and_counted(data, tiny_bert, monkeypatch):
     study = parse_study(labs.study(tiny_bert, data, finetune={"epochs": 1}))
     monkeypatch.setattr(machine, "available_memory", lambda: 10**5)

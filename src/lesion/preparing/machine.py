@@ -56,7 +56,7 @@ def _groups(controller: str) -> Iterator[Path]:
     """The folders of this process's groups, and those above them, of both versions of Linux's.
 
     A container may see its own group as the outermost while /proc names it by its path outside;
-    what is not there is passed over by whoever reads in it.
+    readers skip what does not exist.
     """
     mounted = ROOT / "sys/fs/cgroup"
     with contextlib.suppress(OSError):

@@ -147,7 +147,7 @@ def tried(what: str, act: Any) -> list[str]:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether memory has run out; torch has no class of its own for that of a CPU."""
+    """Whether memory ran out; torch has no error class for the memory of a CPU."""
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(
         message in str(error) for message in CPU_OOM_MESSAGES
     )

@@ -108,7 +108,7 @@ def unchanged(
 
 
 def insert(base: sqlite3.Connection, table: str, values: tuple) -> None:
-    """A new row, in a transaction of its own."""
+    """Add a row in one transaction."""
     with base:
         base.execute(f"INSERT INTO {table} VALUES ({','.join('?' * len(values))})", values)
 

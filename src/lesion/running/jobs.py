@@ -68,7 +68,7 @@ class Queue(Protocol):
     """Jobs that wait: a `JobQueue`, or a `RehearsalQueue`."""
 
     def __len__(self) -> int:
-        """Jobs that nobody has taken."""
+        """Jobs that wait."""
         ...
 
     def take(self) -> Job | None:
@@ -100,11 +100,11 @@ class RehearsalQueue:
 
     @property
     def patients(self) -> list[Patient]:
-        """Those that nobody has taken, in their order."""
+        """Those whose jobs wait, in their order."""
         return [job.patient for job in self._waiting]
 
     def __len__(self) -> int:
-        """Models and tasks that nobody has taken."""
+        """Models and tasks that wait."""
         return len(self._waiting)
 
     def take(self) -> Job | None:
@@ -138,7 +138,7 @@ class JobQueue:
             self._waiting.setdefault(patient, deque()).append(job)
 
     def __len__(self) -> int:
-        """Draws that nobody has taken."""
+        """Draws that wait."""
         return sum(len(jobs) for jobs in self._waiting.values())
 
     def take(self) -> Job | None:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from lesion.running.messages import Message, WorkerId
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
-STOP_SECONDS = 5.0  # that a worker has to end after it is asked to
+STOP_SECONDS = 5.0  # between the request to end and the kill
 
 
 class _Process(NamedTuple):

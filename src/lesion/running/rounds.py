@@ -47,7 +47,7 @@ def progress(study: Study, record: Record) -> tuple[int, int]:
 
 
 def aim_of(study: Study, lesion: LesionSpec) -> Aim:
-    """What a study asks of one of its lesions; a lesion that is not random has one draw."""
+    """The target of a lesion of a study; a lesion that is not random has one draw."""
     rule = study.draws
     assert isinstance(rule, Draws), "only such a study has rounds"
     draws = len(study.draws_of(lesion))

@@ -71,7 +71,7 @@ def _saved(model: Mapping[str, Any], place: str) -> dict[str, Any]:
 
 
 def _expanded(study: Study) -> Iterator[LesionSpec]:
-    """Every lesion, followed by what it asks for beside it: its control, and recovery of both."""
+    """Every lesion, followed by its control and the recovery of both, where it has them."""
     usual = study.finetune or Finetuning()
     for lesion in study.lesions:
         plain = dataclasses.replace(lesion, control=None, recover=None)

@@ -1,7 +1,7 @@
-"""What damage needs of a task, held against what the task offers: asked once, before any model.
+"""What damage needs of a task and what the task offers, compared before any model is loaded.
 
-The only place that knows the kinds of damage apart: it says what each needs, and which lesions of
-units it holds.
+No other file distinguishes the kinds of damage: this one lists what each needs, and which lesions
+of units it contains.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -95,8 +95,8 @@ def suited(damages: Mapping[str, Damage], task: Task) -> dict[str, Damage]:
 
 
 def classified(task: Task) -> Classification:
-    """A task that offers texts, labels or training; asked after `unsuited`."""
-    assert isinstance(task, Classification), "asked before any model is loaded"
+    """A task that offers texts, labels or training; call it after `unsuited`."""
+    assert isinstance(task, Classification), "`unsuited` refuses every other task"
     return task
 
 
