@@ -2,14 +2,14 @@
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lesion.errors import LesionError
 from lesion.models.dtypes import LOAD_DTYPES
 from lesion.outputs import check_place, make_folder
-from lesion.record.lock import locked
+from lesion.record.held import held_record
 from lesion.record.record import FILE, Record
 from lesion.results import Run
 from lesion.running.options import PoolOptions
@@ -20,7 +20,7 @@ from lesion.study.resolve import resolve_study
 from lesion.study.study import Study
 
 if TYPE_CHECKING:
-    from lesion.tasks.base import Task
+    from lesion.running.jobs import RunContext
 
 
 def run(
@@ -66,9 +66,7 @@ def run(
     Example:
         >>> lesion.run("quick.yaml", out="runs/quick").curves()
     """
-    from lesion.running import backends, sweep
     from lesion.running.jobs import RunContext
-    from lesion.scoring.device import one_thread
     from lesion.study.task_notes import task_notes
 
     study = _as_study(study)
@@ -78,39 +76,38 @@ def run(
     tasks, damages = resolve_study(study, data)
     folder = Path(out) if out else Path("runs") / study.name
     check_place(folder, "--out")
-    with ExitStack() as stack:
-        watcher = stack.enter_context(_watching(watcher, progress))
+    context = RunContext(study, tasks, damages, device, load_dtype=load_dtype)
+    with _watching(watcher, progress) as watching:
         for note in task_notes(tasks):
-            watcher.note(note)
-        resumed = (folder / FILE).is_file()
-        record: Record | None = None
-        if resumed:
-            record, tasks = _record(stack, folder, study, tasks, watcher)
-        pinned = record.weights() if record else {}
-        context = RunContext(study, tasks, damages, device, load_dtype=load_dtype, pinned=pinned)
-        stack.enter_context(one_thread(device))
-        pool = stack.enter_context(backends.open_pool(context, options, watcher.note))
-        local = engine != "ray"  # remote workers may see other files
-        if record is None:  # a study that cannot run leaves no folder behind
-            if local:
-                sweep.rehearse(study.trials(), pool, watcher)
-            make_folder(folder, "--out")
-            record, _ = _record(stack, folder, study, tasks, watcher)
-        sweep.run(context, record, pool, watcher, rehearsed=not (resumed and local))
+            watching.note(note)
+        _run_missing(context, folder, options, watching)
     return Run(folder)
 
 
-def _record(
-    stack: ExitStack, folder: Path, study: Study, tasks: "dict[str, Task]", watcher: Watcher
-) -> "tuple[Record, dict[str, Task]]":
-    """The record of a run, locked and held to its study, data and models; its tasks as begun."""
-    from lesion.study.task_notes import task_files
+def _run_missing(
+    context: "RunContext", folder: Path, options: PoolOptions, watcher: Watcher
+) -> None:
+    """Run what the record of a folder lacks; a study that cannot run leaves no folder behind."""
+    from lesion.running import backends, sweep
+    from lesion.scoring.device import one_thread
 
-    stack.enter_context(locked(folder, watcher.note))
-    record = stack.enter_context(closing(Record.open(folder, study)))
-    tasks = record.as_begun(tasks)
-    record.hold(tasks, task_files(tasks))
-    return record, tasks
+    study, tasks = context.study, context.tasks
+    resumed, local = (folder / FILE).is_file(), options.engine == "local"
+    record: Record | None = None
+    with ExitStack() as stack:
+        if resumed:
+            held = held_record(folder, study, tasks, watcher.note)
+            record, tasks = stack.enter_context(held)
+            context = dataclasses.replace(context, tasks=tasks, pinned=record.weights())
+        stack.enter_context(one_thread(context.device))
+        pool = stack.enter_context(backends.open_pool(context, options, watcher.note))
+        if record is None:
+            if local:  # remote workers may see other files
+                sweep.rehearse(study.trials(), pool, watcher)
+            make_folder(folder, "--out")
+            held = held_record(folder, study, tasks, watcher.note)
+            record, _ = stack.enter_context(held)
+        sweep.run(context, record, pool, watcher, rehearsed=not (resumed and local))
 
 
 def _as_study(given: Study | Mapping[str, Any] | str | Path) -> Study:

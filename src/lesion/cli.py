@@ -2,10 +2,7 @@
 
 import io
 import json
-import shlex
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -149,13 +146,14 @@ def check(
 @app.command()
 def status(run: RunFolder) -> None:
     """Show how far a run is."""
+    from lesion.progress import resume_command
     from lesion.results import Run
 
     with Run(run) as opened:
         done, total = opened.progress()
         stdout.print(f"{opened.study.name}: {done} of {total} trials are done.")
         if done < total:
-            command = _resume_command(run, {"load_dtype": opened.load_dtype})
+            command = resume_command(run, {"load_dtype": opened.load_dtype})
             stdout.print(f"Resume with: {command}", markup=False, soft_wrap=True)
 
 
@@ -231,12 +229,12 @@ def finetune(
     quiet: Quiet = False,
 ) -> None:
     """Train the heads of a study's models, and keep them as ordinary model folders."""
-    from lesion.progress import Meter
+    from lesion.progress import Meter, interruptible
     from lesion.running.heads import finetune_study
     from lesion.study.files import find_study
 
     command = f"lesion finetune {study} --to {to}" + (f" --data {data}" if data else "")
-    with _interruptible(command), Meter(aside) as meter:
+    with interruptible(stderr, command), Meter(aside) as meter:
         for path in finetune_study(find_study(study), to, data, device, meter):
             stdout.print(str(path), markup=False)
 
@@ -253,10 +251,10 @@ def pretrain(
 ) -> None:
     """Train a family of masked language models from text. Run it again to resume."""
     from lesion.pretraining.command import pretrain_family
-    from lesion.progress import PretrainingMeter
+    from lesion.progress import PretrainingMeter, interruptible
 
     command = f"lesion pretrain {config} --out {out_}" + (f" --texts {texts}" if texts else "")
-    with _interruptible(command):
+    with interruptible(stderr, command):
         for path in pretrain_family(
             config, out_, texts, only or (), workers, device, PretrainingMeter(aside)
         ):
@@ -319,15 +317,15 @@ def _study(name: str, quick: bool, models: str | None, limit: int | None) -> "St
 def _run(study: "Study", folder: Path, **options: Any) -> None:
     """Run a study with the options of `run`, by their names."""
     from lesion import api
-    from lesion.progress import Meter
+    from lesion.progress import Meter, interruptible, resume_command
     from lesion.record.record import FILE
     from lesion.running.options import parse_resources
 
     for note in study.notes():
         aside.print(note, markup=False)
-    command = _resume_command(folder, options)
+    command = resume_command(folder, options)
     options["resources"] = parse_resources(options.get("resources", ""))
-    with _interruptible(command, folder / FILE), Meter(aside) as meter:
+    with interruptible(stderr, command, folder / FILE), Meter(aside) as meter:
         run = api.run(study, folder, watcher=meter, **options)
     with run:
         print_results(stdout, run)
@@ -335,37 +333,7 @@ def _run(study: "Study", folder: Path, **options: Any) -> None:
             aside.print(f"wrote {path}", markup=False)
 
 
-def _resume_command(folder: Path, options: dict[str, Any]) -> str:
-    """The command that resumes a run, with the options that are not at their defaults."""
-    start = ["lesion", "run", str(folder / "study.yaml"), "--out", str(folder)]
-    return shlex.join([*start, *_options_text(options)])
-
-
-def _options_text(options: dict[str, Any]) -> list[str]:
-    defaults = ("cpu", "local", "float32", "", None)
-    given = {name: value for name, value in options.items() if value not in defaults}
-    pairs = [(f"--{name.replace('_', '-')}", str(value)) for name, value in given.items()]
-    return [text for pair in pairs for text in pair]
-
-
 def _warn(run: "Run") -> None:
     """Print which sources have changed since they were scored."""
     for line in run.changes():
         stderr.print(f"Warning: {line}", markup=False, soft_wrap=True)
-
-
-@contextmanager
-def _interruptible(command: str, begun: Path | None = None) -> Iterator[None]:
-    """Ctrl-C prints the command that resumes; the file `begun` exists once something is kept."""
-    from lesion.progress import Stop
-
-    try:
-        with Stop.on_ctrl_c():
-            yield
-    except KeyboardInterrupt:
-        if begun is not None and not begun.is_file():
-            stderr.print("\nStopped before the first trial. Give the same command again.")
-            sys.exit(130)
-        stderr.print("\nStopped. Everything finished is kept. Resume with:", markup=False)
-        stderr.print(f"  {command}", markup=False, soft_wrap=True)
-        sys.exit(130)

@@ -1,12 +1,15 @@
 """Progress of long runs: a bar on a terminal, plain lines elsewhere."""
 
 import importlib.util
+import shlex
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -49,6 +52,39 @@ class Stop:
         """Raise the interrupt if one was requested."""
         if cls.requested:
             raise KeyboardInterrupt
+
+
+@contextmanager
+def interruptible(stderr: Console, command: str, begun: Path | None = None) -> Iterator[None]:
+    """Ctrl-C prints how to resume, and ends with exit code 130.
+
+    Args:
+        command: resumes what was stopped.
+        begun: a file that exists once something is kept; None if something always is.
+    """
+    try:
+        with Stop.on_ctrl_c():
+            yield
+    except KeyboardInterrupt:
+        if begun is not None and not begun.is_file():
+            stderr.print("\nStopped before the first trial. Give the same command again.")
+            sys.exit(130)
+        stderr.print("\nStopped. Everything finished is kept. Resume with:", markup=False)
+        stderr.print(f"  {command}", markup=False, soft_wrap=True)
+        sys.exit(130)
+
+
+def resume_command(folder: Path, options: dict[str, Any]) -> str:
+    """The command that resumes a run, with the options that are not at their defaults."""
+    start = ["lesion", "run", str(folder / "study.yaml"), "--out", str(folder)]
+    return shlex.join([*start, *_options_text(options)])
+
+
+def _options_text(options: dict[str, Any]) -> list[str]:
+    defaults = ("cpu", "local", "float32", "", None)
+    given = {name: value for name, value in options.items() if value not in defaults}
+    pairs = [(f"--{name.replace('_', '-')}", str(value)) for name, value in given.items()]
+    return [text for pair in pairs for text in pair]
 
 
 class Meter:

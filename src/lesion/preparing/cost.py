@@ -31,9 +31,7 @@ from lesion.tasks.classify import Classification
 PROBE_BATCHES = 3
 CHECKED = 1000  # examples whose texts are damaged to see how many are cut
 LOOK_SECONDS = 0.002  # seconds between two looks at the memory of a process
-WORKER_BYTES = (
-    50_000_000  # bytes of a worker beside libraries, weights and scoring: tokenizer, rows
-)
+WORKER_BYTES = 50_000_000  # of a worker beside libraries, weights, scoring: tokenizer, rows
 TRAINING_PASSES = 3  # times the arithmetic of scoring: a backward pass is twice a forward pass
 HEAP = 1.2  # times what training holds: temporaries, and gaps that allocators leave (measured)
 TRAINING_STATES = 4  # times the weights: themselves, their gradients, and Adam's two averages
@@ -71,11 +69,8 @@ class Cost(NamedTuple):
         """Bytes of all processes together; `written`: what each worker copies."""
         if workers == 1:
             return self.weights + self.process + self.scoring + written
-        return (
-            self.weights
-            + self._libraries(workers)
-            + workers * (WORKER_BYTES + self.scoring + written)
-        )
+        each = WORKER_BYTES + self.scoring + written
+        return self.weights + self._libraries(workers) + workers * each
 
     def training_bytes(self, workers: int, batch: int) -> int:
         """Bytes of all processes together while as many fine-tune a head, so many examples a step.
@@ -88,9 +83,8 @@ class Cost(NamedTuple):
         return self._libraries(workers) + workers * (WORKER_BYTES + each)
 
     def _libraries(self, workers: int) -> int:
-        return self.process * (
-            1 + (1 if USES_FORKSERVER else workers)
-        )  # the driver's, the workers'
+        copies = 1 if USES_FORKSERVER else workers
+        return self.process * (1 + copies)  # the first is that of this process
 
 
 def measure_cost(patient: Patient, recipe: Finetuning | None = None, learns: bool = False) -> Cost:
@@ -106,9 +100,8 @@ def measure_cost(patient: Patient, recipe: Finetuning | None = None, learns: boo
     model, task = patient.model, patient.task
     scorer = Scorer(model, patient.tokenizer, task, columns=patient.columns)
     tokens = scorer.tokens
-    probes = sorted(
-        {round(share * (len(tokens) - 1) / (PROBE_BATCHES - 1)) for share in range(PROBE_BATCHES)}
-    )
+    last, steps = len(tokens) - 1, PROBE_BATCHES - 1
+    probes = sorted({round(step * last / steps) for step in range(PROBE_BATCHES)})
     process = _process_bytes()
     # the first batch also pays for warming up, and is the largest
     scoring = _growth(lambda: scorer.forward(probes[0]))

@@ -1,8 +1,8 @@
 """What a run may use of this machine: memory and cores, inside a container too.
 
 The operating system's own figures come from psutil. A container (a control group of Linux) may
-have less: the smallest limit counts of its group and of all groups around it. Libraries that
-count cores so (joblib, loky) read no limit of memory, and only the outermost group.
+have less: the smallest limit of its group and of all groups around it counts. Libraries that
+count cores this way (joblib, loky) do not read memory limits, and read only the outermost group.
 """
 
 import contextlib

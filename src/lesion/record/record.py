@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lesion.errors import LesionError
-from lesion.models import versions as current
 from lesion.outputs import make_folder, writing
 from lesion.record import cuts, layout, pins, versions
 from lesion.record.cuts import Cuts
@@ -25,7 +24,7 @@ from lesion.schema.fields import hint
 from lesion.study import pinning
 from lesion.study.files import parse_study, write_study
 from lesion.study.fingerprint import differences
-from lesion.study.packages import packages
+from lesion.study.packages import study_versions
 from lesion.study.study import Study
 from lesion.study.trials import Patient, Trial
 
@@ -224,7 +223,7 @@ class Record:
 
     @cached_property
     def _versions(self) -> str:
-        return json.dumps(current.versions(packages(self.study)))
+        return json.dumps(study_versions(self.study))
 
     def made_with(self) -> dict[Trial, str]:
         """Versions of Python and the libraries that made each trial, where they are known."""
@@ -232,7 +231,7 @@ class Record:
 
     def version_notes(self) -> list[str]:
         """A sentence where finished trials were made with other versions than those of now."""
-        return versions.notes(self._base, current.versions(packages(self.study)))
+        return versions.notes(self._base, study_versions(self.study))
 
     def add_cut(self, trial: Trial, share: float) -> None:
         """Store which share of the examples was cut at max_length in what a trial read.
@@ -320,7 +319,7 @@ def _create(folder: Path, study: Study) -> None:
         "schema": str(layout.VERSION),
         "study": json.dumps(study.document),
         "fingerprint": study.fingerprint(),
-        "versions": json.dumps(current.versions(packages(study))),
+        "versions": json.dumps(study_versions(study)),
     }
     with writing(folder, "--out"):
         (folder / STUDY).write_text(write_study(study), encoding="utf-8")

@@ -7,7 +7,6 @@ from typing import Protocol
 
 from lesion.errors import LesionError
 from lesion.models.devices import check_device
-from lesion.models.versions import builds
 from lesion.running.jobs import Queue, RunContext
 from lesion.running.messages import Emit
 from lesion.running.options import PoolOptions, worker_count
@@ -15,7 +14,7 @@ from lesion.running.pool import running
 from lesion.running.processes import ProcessBackend
 from lesion.running.sendable import held_model, obstacle
 from lesion.scoring.device import check_precision
-from lesion.study.packages import packages
+from lesion.study.packages import study_builds
 
 
 class Pool(Protocol):
@@ -46,7 +45,7 @@ def open_pool(
             raise LesionError(f"--engine: {held.reason}: run it without a cluster.")
         ray = RayBackend(replace(context, remote=True), options.address, options.resources)
         count = options.workers or ray.capacity()
-        with running(ray, count, builds(packages(context.study))) as pool:
+        with running(ray, count, study_builds(context.study)) as pool:
             yield pool
         return
     check_precision(context.study.precision, check_device(context.device))
@@ -56,7 +55,7 @@ def open_pool(
 
         yield InProcessPool(context)
         return
-    with running(ProcessBackend(context), count, builds(packages(context.study))) as pool:
+    with running(ProcessBackend(context), count, study_builds(context.study)) as pool:
         yield pool
 
 

@@ -15,7 +15,6 @@ import torch
 from lesion.errors import LesionError
 from lesion.models.devices import check_device
 from lesion.models.load import Checkpoint, check_here
-from lesion.models.versions import builds
 from lesion.preparing.prepared import PreparedModel, Undamaged, prepare
 from lesion.preparing.rehearsal import out_of_memory, rehearse
 from lesion.preparing.weights import find_weights
@@ -33,7 +32,7 @@ from lesion.running.messages import (
     Rehearsed,
     WeightsReady,
 )
-from lesion.study.packages import packages
+from lesion.study.packages import study_builds
 from lesion.study.trials import INTACT, Patient, Trial, TrialResult
 
 OUT_OF_MEMORY = 12  # exit code of a worker that could not get memory (ENOMEM)
@@ -49,10 +48,7 @@ class Worker:
         self._model: PreparedModel | None = None
 
     def do(self, job: Job, emit: Emit) -> None:
-        """Do a job; every result is emitted as soon as it is there."""
-        if job.rehearsed is not None:
-            emit(Rehearsed(job.patient, self._rehearse(job.patient, job.rehearsed)))
-            return
+        """Do a draw, or find weights; every result is emitted as soon as it is there."""
         if job.checkpoint is None:
             emit(Preparing(job.patient))
             emit(WeightsReady(job.patient, self._find_weights(job.patient, emit)))
@@ -63,16 +59,16 @@ class Worker:
             for trial in job.trials:
                 emit(_run_trial(trial, wound, model))
 
-    def _rehearse(self, patient: Patient, lesions: tuple[str, ...]) -> tuple[str, ...]:
+    def rehearse(self, patient: Patient, lesions: tuple[str, ...], emit: Emit) -> None:
+        """Try a patient and its lesions on two examples."""
         self._patient = self._model = None
         context = self._context
-        return tuple(
-            rehearse(
-                self._specs[patient.model], context.tasks[patient.task],
-                {name: context.damages[name] for name in lesions}, context.study.finetune,
-                device=context.device, load_dtype=context.load_dtype,
-            )
+        problems = rehearse(
+            self._specs[patient.model], context.tasks[patient.task],
+            {name: context.damages[name] for name in lesions}, context.study.finetune,
+            device=context.device, load_dtype=context.load_dtype,
         )  # fmt: skip
+        emit(Rehearsed(patient, tuple(problems)))
 
     def _find_weights(self, patient: Patient, emit: Emit) -> Checkpoint:
         self._patient = self._model = None  # training needs the memory
@@ -112,6 +108,14 @@ def _run_trial(trial: Trial, wound: Any, model: PreparedModel) -> TrialResult:
     return TrialResult(trial, receipt, outputs, time.perf_counter() - start, model.score.cut)
 
 
+def perform(worker: Worker, job: Job, emit: Emit) -> None:
+    """Do a job of any kind."""
+    if job.rehearsed is not None:
+        worker.rehearse(job.patient, job.rehearsed, emit)
+    else:
+        worker.do(job, emit)
+
+
 class InProcessPool:
     """Does all jobs in this process."""
 
@@ -121,7 +125,7 @@ class InProcessPool:
     def run(self, queue: Queue, emit: Emit) -> None:
         """Do all jobs of a queue, in their order."""
         while (job := queue.take()) is not None:
-            self._worker.do(job, emit)
+            perform(self._worker, job, emit)
 
 
 def serve(context: RunContext, receive: Callable[[], Job], send: Callable[[Any], None]) -> None:
@@ -134,7 +138,7 @@ def serve(context: RunContext, receive: Callable[[], Job], send: Callable[[Any],
     except LesionError as error:  # this machine lacks something
         send(Failed(str(error), by_user=True))
         return
-    send(Ready(builds(packages(context.study))))
+    send(Ready(study_builds(context.study)))
     while True:
         send(_outcome(worker, receive(), send))
 
@@ -142,7 +146,7 @@ def serve(context: RunContext, receive: Callable[[], Job], send: Callable[[Any],
 def _outcome(worker: Worker, job: Job, send: Emit) -> Finished | Failed:
     """Do a job; a worker that runs out of memory exits, and another tries."""
     try:
-        worker.do(job, send)
+        perform(worker, job, send)
     except LesionError as error:
         return Failed(str(error), by_user=True)
     except Exception as error:

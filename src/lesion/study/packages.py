@@ -1,8 +1,9 @@
-"""The installed packages whose entries a study uses, and their versions."""
+"""Which versions decide the scores of a study: libraries, and packages whose entries it uses."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from lesion.models.versions import builds, versions
 from lesion.schema.entries import installed
 
 if TYPE_CHECKING:
@@ -22,6 +23,16 @@ def packages(study: "Study") -> dict[str, str]:
             name, _, version = offered[kind][word].rpartition(" ")
             used[name] = version
     return dict(sorted(used.items()))
+
+
+def study_versions(study: "Study") -> dict[str, str]:
+    """Of Python, the libraries and the packages that decide the scores of a study."""
+    return versions(packages(study))
+
+
+def study_builds(study: "Study") -> dict[str, str]:
+    """The same, with the build of torch; equal in all workers of a run."""
+    return builds(packages(study))
 
 
 def _words(study: "Study") -> Iterator[tuple[str, object]]:
