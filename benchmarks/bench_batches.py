@@ -49,7 +49,7 @@ def main() -> None:
     rounds, rows = options.rounds, made.mrpc(128, options.data)
     base, twin = made.bert_base(num_hidden_layers=4), made.twin()
     gpt2 = GPT2LMHeadModel(GPT2Config(n_layer=3)).eval()
-    words = [{"input_ids": row["input_ids"], "read": [3]} for row in rows.rows]
+    words = [{"input_ids": row["input_ids"], "positions": [3]} for row in rows.rows]
     for fast in (True, False):
         measure("twin", twin, made.short_pairs(400), 3 * rounds, fast)
         measure("BERT-base (4 layers)", base, rows, rounds, fast)

@@ -17,7 +17,7 @@ from lesion.keys import generator, priorities
 from lesion.pretraining import corpus
 from lesion.pretraining.family import Pretraining
 from lesion.pretraining.forward import masked_logits
-from lesion.pretraining.initial import newborn
+from lesion.pretraining.initial import initial_model
 
 ROUNDS, STEPS = 7, 12
 
@@ -30,14 +30,14 @@ def main() -> None:
         vocabulary=8192, initialisation="plain",
     )  # fmt: skip
     rows = generator(0, "rows").integers(5, config.vocabulary, (config.batch, 62), dtype=np.uint16)
-    framed = corpus.framed(rows)
+    framed = corpus.with_special_tokens(rows)
     draw = priorities(framed.size, 0, "mask").reshape(framed.shape)
     batch = corpus.mask(framed, draw, round(0.2 * 62))
-    model = newborn(config, 0, rows)
+    model = initial_model(config, 0, rows)
 
     def own() -> torch.Tensor:
         states = model.bert(input_ids=batch.ids).last_hidden_state
-        return model.cls(states.flatten(0, 1)[batch.places])
+        return model.cls(states.flatten(0, 1)[batch.positions])
 
     ways: dict[str, Callable[[], torch.Tensor]] = {
         "Hugging Face": own,
@@ -45,10 +45,10 @@ def main() -> None:
     }
     times: dict[str, list[float]] = {name: [] for name in ways}
     for way in ways.values():
-        timed(way, batch.answers)  # warm
+        timed(way, batch.targets)  # warm
     for _ in range(ROUNDS):
         for name, way in ways.items():
-            times[name].append(timed(way, batch.answers))
+            times[name].append(timed(way, batch.targets))
     for name, found in times.items():
         print(f"{name:13} {1000 * float(np.median(found)):6.1f} ms a step")
     ratio = np.array(times["Hugging Face"]) / np.array(times["written out"])

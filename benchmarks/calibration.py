@@ -16,12 +16,12 @@ import numpy as np
 from worlds import World, crossed, responses, simulate, true_area, true_curve
 
 from lesion.analysis import bootstrap, curves, health, meta
+from lesion.analysis.adaptive import Target, TrialGrid, first_grid, next_grid
 from lesion.analysis.compare import verdicts
 from lesion.analysis.contrast import ALPHA, Contrast, contrast, holm, side_of
-from lesion.analysis.plan import Aim, Plan, first_plan, next_plan
 from lesion.analysis.rates import steepness_contrast
 from lesion.analysis.responses import Responses
-from lesion.analysis.sampled import Sampled, area_of, sampled, steepened, weights_of
+from lesion.analysis.sampled import ResampledCurve, area_of, resampled, steepened, weights_of
 from lesion.analysis.summary import analyse
 
 REPLICATES = 1000
@@ -49,14 +49,14 @@ class Experiment(NamedTuple):
     share: float = 1.0
 
 
-def learned(one: Responses, seed: int) -> Sampled | None:
+def learned(one: Responses, seed: int) -> ResampledCurve | None:
     """Skill of a model that verdicts do not leave out."""
     metric = one.metrics[0]
     main = bootstrap.replicate(one, weights_of(one, seed, REPLICATES), [metric])[metric]
-    return sampled(one.doses, main) if all(health.learned(main)) else None
+    return resampled(one.doses, main) if all(health.learned(main)) else None
 
 
-def compared(first: Sequence[Sampled], second: Sequence[Sampled]) -> Contrast:
+def compared(first: Sequence[ResampledCurve], second: Sequence[ResampledCurve]) -> Contrast:
     return contrast(*(side_of(side, curves.retained_area) for side in (first, second)))
 
 
@@ -118,7 +118,7 @@ def rates(
     return hits
 
 
-def slopes_compared(first: Sequence[Sampled], second: Sequence[Sampled]) -> Contrast:
+def slopes_compared(first: Sequence[ResampledCurve], second: Sequence[ResampledCurve]) -> Contrast:
     return contrast(*(side_of(side, curves.initial_slope) for side in (first, second)))
 
 
@@ -154,7 +154,7 @@ def group(world: World, models: int, number: int) -> Found:
     mean = side_of(sides[0], curves.retained_area)
     both = compared(*sides)
     truth = true_area(world, 0.5, over_models=True)
-    return holds(contrast(mean.nothing(), mean), truth), holds(both, 0), float(both.p) <= ALPHA
+    return holds(contrast(mean.zero(), mean), truth), holds(both, 0), float(both.p) <= ALPHA
 
 
 def family(world: World, number: int) -> Found:
@@ -185,12 +185,12 @@ def adaptive(world: World, number: int) -> Found:
 
     fixed = pair(FINE, GRID_DRAWS)[1]
     until = float(fixed.hi - fixed.lo) / 2
-    aim = Aim(tuple(FINE.tolist()), 5, 3 * GRID_DRAWS, until)
-    plan: Plan | None = first_plan(aim)
-    while plan is not None:
-        last = plan
-        got, ours = pair(np.array(plan.doses), plan.draws)
-        plan = next_plan(last, got, aim, "model", number, REPLICATES)
+    target = Target(tuple(FINE.tolist()), 5, 3 * GRID_DRAWS, until)
+    grid: TrialGrid | None = first_grid(target)
+    while grid is not None:
+        last = grid
+        got, ours = pair(np.array(grid.doses), grid.draws)
+        grid = next_grid(last, got, target, "model", number, REPLICATES)
     hits = holds(fixed, truth), holds(ours, truth)
     trials = len(last.doses[1:]) * last.draws / ((len(FINE) - 1) * GRID_DRAWS)
     half = float(ours.hi - ours.lo) / 2

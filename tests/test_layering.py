@@ -19,6 +19,7 @@ from tests.test_architecture import tree
 PACKAGE = Path(__file__).parent.parent / "src" / "lesion"
 FILES = sorted(PACKAGE.rglob("*.py"))
 TORCH_FREE = (["analysis"], ["report"])
+LOADED_WITHOUT = (*TORCH_FREE, ["tasks"])  # bodies of functions of tasks import torch
 
 
 def module_name(path: Path) -> str:
@@ -60,13 +61,19 @@ def test_the_root_imports_the_parts_of_the_package_only_when_they_are_asked_for(
 @pytest.mark.parametrize("module", [name for name in TREES if name.split(".")[1:2] in TORCH_FREE])
 def test_analysis_and_report_never_import_torch(module):
     assert "torch" not in outer_imports(TREES[module])
+
+
+@pytest.mark.parametrize(
+    "module", [name for name in TREES if name.split(".")[1:2] in LOADED_WITHOUT]
+)
+def test_loading_a_file_of_analysis_report_or_tasks_loads_no_torch(module):
     for loaded in closure(module):
         found = outer_imports(TREES[loaded], lazily=False)
         assert "torch" not in found, f"{module} loads torch through {loaded}"
 
 
-def test_loading_analysis_and_report_does_not_load_torch():
-    modules = [name for name in TREES if name.split(".")[1:2] in TORCH_FREE]
+def test_loading_analysis_report_and_tasks_does_not_load_torch():
+    modules = [name for name in TREES if name.split(".")[1:2] in LOADED_WITHOUT]
     code = f"import sys, {', '.join(modules)}; print('torch' in sys.modules)"
     environment = os.environ | {"PYTHONPATH": str(PACKAGE.parent)}
     done = subprocess.run(
@@ -75,9 +82,9 @@ def test_loading_analysis_and_report_does_not_load_torch():
     assert (done.stdout.strip(), done.stderr) == ("False", "")
 
 
-def test_only_study_reads_yaml():
+def test_only_one_file_reads_and_writes_yaml():
     readers = {module for module, tree in TREES.items() if "yaml" in outer_imports(tree)}
-    assert readers <= {"lesion.study.files"}
+    assert readers <= {"lesion.schema.yaml_files"}
 
 
 def test_only_the_command_line_prints_or_reads_arguments():

@@ -3,11 +3,9 @@
 from lesion import words
 from lesion.analysis.compare import Verdict
 from lesion.analysis.rates import RATES
-from lesion.analysis.scores import KINDS, METRICS
 from lesion.damage.effects import EFFECTS
 from lesion.damage.orders import ORDERS, SCOPES
 from lesion.damage.units import UNITS
-from lesion.distraction.edits import DISTRACTIONS
 
 
 def test_every_word_has_code_and_all_code_has_a_word():
@@ -15,9 +13,6 @@ def test_every_word_has_code_and_all_code_has_a_word():
     assert list(words.ORDERS) == list(ORDERS)
     assert list(words.SCOPES) == list(SCOPES)
     assert list(words.EFFECTS) == list(EFFECTS)
-    assert list(words.DISTRACTIONS) == list(DISTRACTIONS)
-    assert list(words.KINDS) == list(KINDS)
-    assert list(words.METRICS) == list(METRICS)
 
 
 def test_what_tables_compare_beside_area_is_there_in_every_verdict():

@@ -17,6 +17,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "Lesion": "lesion.damage.lesion",
     "LesionError": "lesion.errors",
+    "Metric": "lesion.tasks.metrics",
     "Run": "lesion.results",
     "Together": "lesion.damage.lesion",
     "find_study": "lesion.study.files",
@@ -25,6 +26,7 @@ _PUBLIC = {
     "parse_study": "lesion.study.files",
     "read_study": "lesion.study.files",
     "run": "lesion.api",
+    "task": "lesion.tasks.load",
 }
 __all__ = sorted(_PUBLIC)
 

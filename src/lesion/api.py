@@ -14,7 +14,7 @@ from lesion.record.record import FILE, Record
 from lesion.results import Run
 from lesion.running.options import PoolOptions
 from lesion.running.watcher import NullWatcher, Watcher
-from lesion.schema.fields import show
+from lesion.schema import shortened
 from lesion.study.files import find_study, parse_study
 from lesion.study.resolve import resolve_study
 from lesion.study.study import Study
@@ -71,6 +71,7 @@ def run(
 
     study = _as_study(study)
     study = dataclasses.replace(study, precision=precision) if precision else study
+    analysed, study = study, study.without_own_metrics()
     options = PoolOptions(workers, engine, address, resources or {})
     _check_dtype(load_dtype)
     tasks, damages = resolve_study(study, data)
@@ -81,7 +82,7 @@ def run(
         for note in task_notes(tasks):
             watching.note(note)
         _run_missing(context, folder, options, watching)
-    return Run(folder)
+    return Run(folder, analysed)
 
 
 def _run_missing(
@@ -119,7 +120,7 @@ def _as_study(given: Study | Mapping[str, Any] | str | Path) -> Study:
         return find_study(given)
     raise LesionError(
         "study: must be a Study, a mapping of its keys, a path, or the name of a shipped study. "
-        f"Got {show(given)}."
+        f"Got {shortened(given)}."
     )
 
 

@@ -1,18 +1,21 @@
 """A run: its curves, verdicts and tables, analysed when first used."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lesion.analysis.from_record import responses
+from lesion.analysis.from_record import load_responses
 from lesion.errors import LesionError
 from lesion.outputs import writing
 from lesion.record import cuts
 from lesion.record.record import Record
 from lesion.running import rounds
-from lesion.schema.fields import hint
+from lesion.schema import did_you_mean
+from lesion.study.study import Study
 from lesion.study.trials import Trial
+from lesion.tasks.metrics import word_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,17 +35,22 @@ class Run:
 
     It is a context manager that closes the record at the end.
 
+
     Args:
         folder: holds `record.sqlite` and `study.yaml`.
+        study: the run's, if it compares or shows metrics that were made in Python; these are not
+            in the record.
 
     Raises:
         LesionError: if the folder is not a run.
     """
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | Path, study: Study | None = None) -> None:
         self.folder = Path(folder)
         self.record = Record(folder)
         self.study = self.record.study
+        if study is not None:
+            self.study = replace(self.study, compare=study.compare, figures=study.figures)
 
     def close(self) -> None:
         """Close the record; what was analysed before can still be used."""
@@ -59,7 +67,7 @@ class Run:
         """One element per model, task and lesion, see `lesion.analysis.summary`."""
         from lesion.analysis.summary import analyse
 
-        return analyse(responses(self.record), seed=self.study.seed)
+        return analyse(load_responses(self.record, self.study), seed=self.study.seed)
 
     @cached_property
     def verdicts(self) -> "list[Verdict]":
@@ -156,7 +164,8 @@ class Run:
         }
         if name not in makers:
             raise LesionError(
-                f"table: must be one of {', '.join(TABLES)}. Got {name!r}.{hint(name, TABLES)}"
+                f"table: must be one of {', '.join(TABLES)}. Got {name!r}."
+                f"{did_you_mean(name, TABLES)}"
             )
         return makers[name]()
 
@@ -200,9 +209,7 @@ class Run:
                 written.
         """
         from lesion.analysis.sites import site_maps
-        from lesion.report.figures import write_figures
-        from lesion.report.figures.forest import write_forest
-        from lesion.report.figures.sites import write_site_figures
+        from lesion.report.figures import RunData, write_figures
 
         self._check_metrics(metrics)
         curves = self.curves()
@@ -210,13 +217,13 @@ class Run:
             return []
         table = self.folder / "curves.csv"
         axes = {lesion.name: f"dose: {lesion.dose_means}" for lesion in self.study.lesions}
-        figures, shown = self.folder / "figures", metrics or self.study.figures.metrics
+        figures, of_study = self.folder / "figures", map(word_of, self.study.figures.metrics)
+        shown = metrics or tuple(of_study)
         maps = site_maps(self.record)
+        data = RunData(self.analyses, self.verdicts, self.meta, maps, axes, shown)
         with writing(figures):
             curves.to_csv(table, index=False)
-            drawn = write_figures(self.analyses, figures, axes, shown)
-            drawn += write_site_figures(maps, figures)
-            return [table, *drawn, *write_forest(self.verdicts, self.meta, figures)]
+            return [table, *write_figures(data, figures)]
 
     def _check_metrics(self, metrics: Sequence[str]) -> None:
         known = dict.fromkeys(name for analysis in self.analyses for name in analysis.curves)
@@ -224,5 +231,5 @@ class Run:
             if name not in known:
                 raise LesionError(
                     f"metric: must be one of {', '.join(known)}, which the tasks of this run "
-                    f"have. Got {name!r}.{hint(name, known)}"
+                    f"have. Got {name!r}.{did_you_mean(name, known)}"
                 )

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from lesion.schema import fields
+from lesion import schema
 from lesion.words import BITS, LAYERS
 
 MAX_DOSES = 1001
@@ -28,7 +28,7 @@ def layers(value: Any) -> Any:
         return value
     raise ValueError(
         f"must be {', '.join(LAYERS)}, a layer, a list of layers or a range such as 6-9 "
-        f"(zero-based, inclusive). Got {fields.show(value)}."
+        f"(zero-based, inclusive). Got {schema.shortened(value)}."
     )
 
 
@@ -47,7 +47,7 @@ def bits(value: Any) -> Any:
         return value
     raise ValueError(
         f"must be {', '.join(BITS)}, a number or a list of numbers (0 is the lowest bit). "
-        f"Got {fields.show(value)}.{fields.hint(value, BITS)}"
+        f"Got {schema.shortened(value)}.{schema.did_you_mean(value, BITS)}"
     )
 
 
@@ -60,23 +60,29 @@ def doses(value: Any) -> Any:
             )
         low, high, step = value["from"], value["to"], value["step"]
         if not all(_is_number(number) for number in (low, high, step)):
-            raise ValueError(f"from, to and step must be numbers. Got {fields.show(dict(value))}.")
+            raise ValueError(
+                f"from, to and step must be numbers. Got {schema.shortened(dict(value))}."
+            )
         if not (0 <= low <= high and step > 0):
-            raise ValueError(f"needs 0 <= from <= to and step > 0. Got {fields.show(dict(value))}.")
+            raise ValueError(
+                f"needs 0 <= from <= to and step > 0. Got {schema.shortened(dict(value))}."
+            )
         count = math.floor((high - low) / step + 1e-9) + 1
         if count > MAX_DOSES:
             raise ValueError(f"makes {count} doses; the most is {MAX_DOSES}. Raise the step.")
         return [round(low + step * number, 9) for number in range(count)]
     if isinstance(value, list | tuple) and value and all(_is_number(number) for number in value):
         return sorted({float(number) for number in value})
-    raise ValueError(f"must be a list of numbers or {{from, to, step}}. Got {fields.show(value)}.")
+    raise ValueError(
+        f"must be a list of numbers or {{from, to, step}}. Got {schema.shortened(value)}."
+    )
 
 
 def _listed(value: Any) -> Any:
     """What Python users give for a list: ranges, sets, arrays of numpy."""
     if isinstance(value, range | set | frozenset):
         return sorted(value)
-    return fields.python(value)
+    return schema.python(value)
 
 
 def _is_whole(value: Any) -> bool:

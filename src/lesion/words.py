@@ -91,45 +91,6 @@ STRENGTHS = {"noise": (0.0, 1e6), "quantise": (2.0, 8.0), "scale": (-1e6, 1e6)}
 
 LAYERS = ("all", "first", "middle", "last")
 
-KINDS = {
-    "classify": "labelled texts or pairs of texts, for a model with a classification head",
-    "pairs": "minimal pairs: is the good sentence likelier than the bad one?",
-    "cloze": "hidden words of a text, to be guessed",
-    "lm": "running text: how surprised a causal language model is by every next word",
-}
-
-SCORINGS = {
-    "pll": "pseudo-log-likelihood of every token of both sentences",
-    "word": "only the words in which the sentences differ",
-}
-
-DISTRACTIONS = {
-    "insert": "words of a list, at any place between the words",
-    "drop": "words left out",
-    "swap": "neighbouring words in each other's place",
-    "repeat": "words said twice",
-    "typo": "one letter of a word typed with the key beside it",
-    "mask": "words replaced by the model's mask token",
-    "replace": "words replaced by words of a list",
-    "code-switch": "words replaced by words of another language of the same frequency rank",
-}
-
-PER = {
-    "words": "a dose of the number of words that the text has",
-    "characters": "a dose of the number of characters that the text has, spaces among them",
-}
-
-METRICS = (
-    "accuracy",
-    "balanced_accuracy",
-    "f1",
-    "mcc",
-    "cross_entropy",
-    "bits_per_byte",
-    "nats_per_token",
-    "perplexity",
-)
-
 BESIDE = {
     "d50": "the dose at which half of skill is gone",
     "initial_slope": "skill lost for each unit of dose in the first quarter of the doses",

@@ -10,7 +10,9 @@ from .simulated import classified, falling_curve, mrpc_labels
 
 def drawn(responses, replicates=500, seed=0, correct=True):
     seeds, draws, _, examples, _ = responses.outputs.shape
-    return bootstrap.weights(generator(seed), seeds, draws, examples, replicates, correct)
+    return bootstrap.resampling_weights(
+        generator(seed), seeds, draws, examples, replicates, correct
+    )
 
 
 def test_resampling_counts_members_minus_one_and_leaves_a_single_member_alone():
@@ -149,11 +151,13 @@ def test_each_level_alone_has_the_variance_of_its_mean():
 
 def test_degrees_of_freedom_are_of_the_level_that_gives_the_variance():
     spread = {"draws": np.array(1.0), "examples": np.array(0.0)}
-    assert bootstrap.degrees(spread, {"draws": 5, "examples": 400}) == 4
+    assert bootstrap.degrees_of_freedom(spread, {"draws": 5, "examples": 400}) == 4
     spread = {"draws": np.array(1.0), "examples": np.array(1.0)}
     wanted = 4 / (1 / 4 + 1 / 399)
-    assert bootstrap.degrees(spread, {"draws": 5, "examples": 400}) == pytest.approx(wanted)
-    assert bootstrap.degrees({"draws": np.array(0.0)}, {"draws": 5}) == np.inf
+    assert bootstrap.degrees_of_freedom(spread, {"draws": 5, "examples": 400}) == pytest.approx(
+        wanted
+    )
+    assert bootstrap.degrees_of_freedom({"draws": np.array(0.0)}, {"draws": 5}) == np.inf
 
 
 def test_a_two_way_interaction_is_counted_twice_and_in_joint_replicates_three_times():
@@ -199,14 +203,14 @@ def test_a_percentile_interval_is_wider_for_few_degrees_of_freedom():
     lo, hi = bootstrap.interval(np.zeros(2), values)
     np.testing.assert_allclose(lo, np.quantile(values, 0.025, axis=0, method="weibull"))
     np.testing.assert_allclose(hi, np.quantile(values, 0.975, axis=0, method="weibull"))
-    lo, hi = bootstrap.interval(np.zeros(2), values, freedom=np.array([2.0, np.inf]))
+    lo, hi = bootstrap.interval(np.zeros(2), values, dof=np.array([2.0, np.inf]))
     np.testing.assert_allclose(hi, [stats.t.ppf(0.975, 2), 1.96], rtol=0.02)
     np.testing.assert_allclose(lo, -hi, rtol=0.03)
 
 
 def test_an_interval_keeps_the_skew_of_its_replicates_and_stays_in_its_limits():
     values = np.random.default_rng(0).exponential(size=100_000)
-    lo, hi = bootstrap.interval(1.0, values, freedom=5.0)
+    lo, hi = bootstrap.interval(1.0, values, dof=5.0)
     stretch = stats.t.ppf(0.975, 5) / stats.norm.ppf(0.975)
     assert (lo, hi) == pytest.approx(
         (
@@ -214,7 +218,7 @@ def test_an_interval_keeps_the_skew_of_its_replicates_and_stays_in_its_limits():
             1 + stretch * (np.quantile(values, 0.975, method="weibull") - 1),
         )
     )
-    assert bootstrap.interval(1.0, values, freedom=5.0, limits=(0.0, 2.0)) == (0.0, 2.0)
+    assert bootstrap.interval(1.0, values, dof=5.0, limits=(0.0, 2.0)) == (0.0, 2.0)
 
 
 def test_an_interval_never_mixes_a_number_with_not_reached():
@@ -222,8 +226,8 @@ def test_an_interval_never_mixes_a_number_with_not_reached():
     lo, hi = bootstrap.interval(0.1, values)
     assert lo == pytest.approx(0.1)
     assert hi == np.inf
-    assert bootstrap.interval(np.inf, np.full(40, np.inf), freedom=3.0) == (np.inf, np.inf)
-    assert bootstrap.interval(np.inf, values[::-1], freedom=3.0)[0] == pytest.approx(0.1)
+    assert bootstrap.interval(np.inf, np.full(40, np.inf), dof=3.0) == (np.inf, np.inf)
+    assert bootstrap.interval(np.inf, values[::-1], dof=3.0)[0] == pytest.approx(0.1)
 
 
 def test_undefined_replicates_widen_an_interval_to_its_limits():

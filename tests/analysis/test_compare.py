@@ -71,7 +71,7 @@ def test_intact_scores_that_differ_are_warned_of_with_the_evidence():
 def test_the_difference_of_intact_scores_has_mcnemar_s_paired_standard_error():
     found = with_a_weaker_intact_model()
     gains = compare.verdicts(found, "model")[0].gains
-    right = np.stack([one.right[0] for one in found])  # (models, examples)
+    right = np.stack([one.correct_share[0] for one in found])  # (models, examples)
     error = (right[1] - right[0]).std(ddof=1) / np.sqrt(len(LABELS))
     assert (gains.hi - gains.lo) / 2 == pytest.approx(1.968 * error, rel=0.1)
 

@@ -3,7 +3,7 @@ import pytest
 from scipy import stats
 
 from lesion.analysis import contrast, curves
-from lesion.analysis.sampled import Sampled, area_of, sample
+from lesion.analysis.sampled import ResampledCurve, area_of, sample
 
 from .simulated import falling_curve, mrpc_labels
 
@@ -22,7 +22,7 @@ def flat(value, seeds=0.0, draws=0.0, examples=0.0, rng=0, replicates=4000, memb
     joint = value + sum(away.values())
     levels = {name: value + part for name, part in away.items()}
     counts = dict(zip(names, members, strict=True))
-    return Sampled(DOSES, np.full(2, value), joint, levels, counts)
+    return ResampledCurve(DOSES, np.full(2, value), joint, levels, counts)
 
 
 def area(models):
@@ -32,7 +32,7 @@ def area(models):
 def test_the_mean_of_a_few_models_has_the_t_interval_of_their_values():
     values = [0.3, 0.5, 0.45]
     side = area([flat(v) for v in values])
-    found = contrast.contrast(side.nothing(), side)
+    found = contrast.contrast(side.zero(), side)
     wanted = stats.t.interval(0.95, 2, np.mean(values), stats.sem(values))
     assert (found.lo, found.hi) == pytest.approx(wanted)
     assert found.p == pytest.approx(stats.ttest_1samp(values, 0).pvalue)
@@ -53,7 +53,7 @@ def test_seeds_nested_in_several_models_are_not_counted_twice():
         flat(v, seeds=0.08, rng=n, members=(3, 8, 99)) for n, v in enumerate(values)
     ])  # fmt: skip
     spread, bare = (
-        contrast.spread_of(contrast.contrast(side.nothing(), side).parts)
+        contrast.spread_of(contrast.contrast(side.zero(), side).components)
         for side in (seeded, plain)
     )
     assert sum(spread.values()) == pytest.approx(sum(bare.values()))
@@ -96,7 +96,7 @@ def test_a_p_value_is_below_five_hundredths_just_where_the_interval_leaves_zero_
 def test_a_contrast_with_nothing_is_the_area_of_one_model():
     one = sample(falling_curve(np.random.default_rng(0), LABELS, draws=6, spread=0.2), 0, 800)
     found, side = area_of(one), area([one])
-    alone = contrast.contrast(side.nothing(), side)
+    alone = contrast.contrast(side.zero(), side)
     assert alone.estimate == pytest.approx((found.value, found.lo, found.hi))
-    assert alone.freedom == pytest.approx(found.freedom)
+    assert alone.dof == pytest.approx(found.dof)
     assert found.shares["draws"] + found.shares["examples"] == pytest.approx(1)

@@ -42,7 +42,7 @@ def test_a_task_that_any_damage_hurts_more_is_no_double_dissociation():
 
 def test_a_milder_lesion_that_hurts_alike_has_no_interaction_once_severities_are_matched():
     (found,) = dissociation.dissociations(study((0.3, 0.3, 0.7, 0.7)))
-    assert found.answer == "no interaction of lesion and task can be told"
+    assert found.answer == "no significant interaction of lesion and task"
     assert found.interaction.lo < 0 < found.interaction.hi
 
 

@@ -1,7 +1,11 @@
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from lesion.analysis import bootstrap, health
+from lesion.analysis.diagnosis import SEVERITIES
 from lesion.analysis.sampled import weights_of
 
 from .simulated import classified, falling_curve, mrpc_labels
@@ -12,7 +16,10 @@ def diagnosed(responses, metric=None):
         others = tuple(m for m in responses.metrics if m != metric)
         responses = responses._replace(metrics=(metric, *others))
     found = bootstrap.replicate(responses, weights_of(responses, 0, 1000))
-    return {d.name: d for d in health.diagnose(responses, found[responses.metrics[0]])}
+    findings = health.diagnose(responses, found[responses.metrics[0]])
+    for finding in findings:
+        assert finding.severity in health.DIAGNOSES[finding.name].severities
+    return {finding.name: finding for finding in findings}
 
 
 def intact_answers(labels, accuracy, rng=None):
@@ -178,8 +185,8 @@ def test_a_random_lesion_with_one_draw_gives_no_verdict(random, draws):
     if "one draw" in found:
         assert found["one draw"].severity == "exclude"
         assert found["one draw"].message == (
-            "deletion is random and has one draw on A: its intervals hold no variance of draws "
-            "and are too narrow, so that no verdict is drawn from it. Ask for more draws."
+            "deletion is random and has one draw on A: its intervals contain no variance of draws "
+            "and are too narrow. It is left out of verdicts. Use more draws."
         )
 
 
@@ -203,3 +210,19 @@ def test_pairs_have_no_classes_to_collapse_to():
 def test_a_diagnosis_in_short_is_its_name_and_dose():
     found = diagnosed(collapsing([1, 1], mrpc_labels()))["constant"]
     assert str(found) == "constant (0.75)"
+
+
+def test_every_diagnosis_declares_known_severities_and_a_sign_of_its_own():
+    for diagnosis in health.DIAGNOSES.values():
+        places = [list(SEVERITIES).index(severity) for severity in diagnosis.severities]
+        assert places == sorted(places) != []
+    signs = [diagnosis.sign for diagnosis in health.DIAGNOSES.values() if diagnosis.sign]
+    assert len(set(signs)) == len(signs) == 5
+
+
+def test_the_page_on_statistics_has_a_row_for_every_diagnosis():
+    page = Path(__file__).parents[2] / "docs" / "statistics.md"
+    table = page.read_text(encoding="utf-8").split("## Health")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| ([a-z ]+) \|", table, re.MULTILINE)
+    assert rows[0] == "diagnosis"
+    assert set(rows[1:]) == set(health.DIAGNOSES)

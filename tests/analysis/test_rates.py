@@ -119,8 +119,8 @@ def test_several_models_a_side_have_welch_s_interval_of_their_initial_slopes():
     found = analysed(*made)
     exact = [  # nothing but the models varies: their draws are taken away
         one._replace(
-            sampled=one.sampled._replace(
-                levels={k: 0 * v + one.sampled.value for k, v in one.sampled.levels.items()}
+            resampled=one.resampled._replace(
+                levels={k: 0 * v + one.resampled.value for k, v in one.resampled.levels.items()}
             )
         )
         for one in found
@@ -139,7 +139,7 @@ def rate(quantity, p, value=-0.2):
 
 def test_what_is_undefined_is_no_verdict():
     nothing = rate("initial_slope", np.nan, np.nan)._replace(outcome="cannot tell", answer="so")
-    assert rates.told(nothing, np.nan, ("A", "B"))[6:8] == ("cannot tell", "so")
+    assert rates.with_outcome(nothing, np.nan, ("A", "B"))[6:8] == ("cannot tell", "so")
 
 
 def test_each_quantity_is_corrected_over_its_own_comparisons():

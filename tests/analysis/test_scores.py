@@ -188,5 +188,5 @@ def test_an_unknown_metric_or_kind_is_refused_with_what_there_is():
     assert str(caught.value) == "A metric of a pairs task must be one of accuracy. Got 'f1'."
     with pytest.raises(LesionError) as caught:
         scores.available("song")
-    wanted = "A task's kind must be one of classify, pairs, cloze, lm. Got 'song'."
+    wanted = "kind: must be one of classify, pairs, cloze, lm. Got 'song'."
     assert str(caught.value) == wanted

@@ -3,7 +3,7 @@ import pytest
 from scipy import stats
 
 from lesion.analysis import compare, summary
-from lesion.analysis.contrast import Part
+from lesion.analysis.contrast import VarianceComponent
 from lesion.analysis.settle import settling, times_needed
 
 from .simulated import falling_curve, mrpc_labels
@@ -16,7 +16,10 @@ def half_of(draws, examples, members=(10, 400)):
 
 
 def parts(draws, examples, members=(10, 400)):
-    return [Part("draws", draws, members[0]), Part("examples", examples, members[1])]
+    return [
+        VarianceComponent("draws", draws, members[0]),
+        VarianceComponent("examples", examples, members[1]),
+    ]
 
 
 def test_the_draws_needed_are_those_whose_t_interval_is_narrow_enough():

@@ -11,7 +11,7 @@ from lesion.errors import LesionError
 from lesion.models.families import FAMILIES
 from lesion.models.load import load_model
 from lesion.study.files import parse_study
-from lesion.tasks.base import Split
+from lesion.tasks.examples import Split
 
 LAYERS = (
     "must be all, first, middle, last, a layer, a list of layers or a range such as 6-9 "

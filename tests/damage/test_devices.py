@@ -20,7 +20,7 @@ from lesion.damage.lesion import Lesion
 from lesion.damage.mean_ablation import UNMEASURED
 from lesion.models.load import load_model
 from lesion.scoring.scorer import Scorer
-from lesion.tasks.lm import CausalLoss
+from lesion.tasks.lm import RunningText
 from tests import families
 from tests.damage.test_contract import KINDS, lesions
 
@@ -126,7 +126,7 @@ def test_a_damaged_model_answers_alike(device, patient, units):
 def test_the_scorer_gives_the_same_scores(device, tmp_path):
     folder = families.build("gpt2", tmp_path / "gpt2", "causal")
     (tmp_path / "text.txt").write_text(TEXT, encoding="utf-8")
-    task, tokenizer = CausalLoss("text", tmp_path / "text.txt", 12, 6), None
+    task, tokenizer = RunningText("text", tmp_path / "text.txt", 12, 6), None
     found = []
     for place in ("cpu", device):
         tokenizer = tokenizer or AutoTokenizer.from_pretrained(folder)

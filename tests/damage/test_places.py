@@ -10,7 +10,7 @@ from lesion.damage.lesion import Lesion, Together
 from lesion.damage.receipt import Place, Receipt
 from lesion.distraction.distraction import Distraction
 from lesion.models.load import load_model
-from lesion.tasks.base import Split
+from lesion.tasks.examples import Split
 
 HIDDEN, HEADS, LAYERS = 32, 4, 3
 MATRICES = {

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from lesion.distraction.wordlists import ARTICLE_COUNT, WordList, languages, load, pick
+from lesion.distraction.wordlists import ARTICLE_COUNT, WordList, languages, load, scaled
 from lesion.errors import LesionError
 
 LIST = WordList("mine", tuple(f"w{number}" for number in range(1000)))
@@ -61,14 +61,14 @@ def test_a_word_that_the_list_does_not_hold_has_no_rank():
 
 def test_near_ranks_reach_from_four_fifths_to_five_fourths():
     extremes = (0, 2**32 - 1)
-    assert [LIST.near(400, draw) for draw in extremes] == [320, 500]
-    assert [LIST.near(0, draw) for draw in extremes] == [0, 9]
-    assert [LIST.near(10**6, draw) for draw in extremes] == [799, 999]
-    assert [WordList("mine", ("uh",)).near(7, draw) for draw in extremes] == [0, 0]
+    assert [LIST.similar_rank(400, draw) for draw in extremes] == [320, 500]
+    assert [LIST.similar_rank(0, draw) for draw in extremes] == [0, 9]
+    assert [LIST.similar_rank(10**6, draw) for draw in extremes] == [799, 999]
+    assert [WordList("mine", ("uh",)).similar_rank(7, draw) for draw in extremes] == [0, 0]
 
 
 def test_a_pick_is_even_and_in_range():
-    assert [pick(draw, 4) for draw in (0, 2**30 - 1, 2**30, 2**32 - 1)] == [0, 0, 1, 3]
+    assert [scaled(draw, 4) for draw in (0, 2**30 - 1, 2**30, 2**32 - 1)] == [0, 0, 1, 3]
 
 
 def test_a_file_gives_its_words_in_their_order(tmp_path):

@@ -16,8 +16,8 @@ from lesion.models import anatomy, load
 from lesion.models.families import FAMILIES
 from lesion.models.inputs import collate
 from lesion.scoring.scorer import Scorer
-from lesion.tasks.base import Encoded, longest_input
-from lesion.tasks.classify import has_token_types
+from lesion.tasks.base import Encoded
+from lesion.tasks.tokens import has_token_types, longest_input
 from lesion.words import PARTS, SIX_MATRICES
 from tests import families
 
@@ -109,7 +109,7 @@ class Pairs:
         rows = zip(*(made[name] for name in names), strict=True)
         return Encoded([dict(zip(names, row, strict=True)) for row in rows])
 
-    def read(self, logits, rows):
+    def reduce(self, logits, rows):
         return logits
 
     def gather(self, outputs, encoded):

@@ -197,7 +197,7 @@ def test_an_encoder_whose_weights_have_other_names_is_never_filled_with_random_o
 
 def test_padding_and_masks(tiny_bert):
     tokenizer = AutoTokenizer.from_pretrained(tiny_bert)
-    rows = [{"input_ids": [5, 6, 7], "read": [1]}, {"input_ids": [8], "read": [0]}]
+    rows = [{"input_ids": [5, 6, 7], "positions": [1]}, {"input_ids": [8], "positions": [0]}]
     made = collate(rows, tokenizer, None, torch.device("cpu"))
     pad = tokenizer.pad_token_id
     assert made["input_ids"].tolist() == [[5, 6, 7], [8, pad, pad]]

@@ -10,7 +10,7 @@ from lesion.preparing.cost import Cost, activation_bytes, measure_cost, writable
 from lesion.preparing.rehearsal import admit
 from lesion.study.files import parse_study
 from lesion.study.specs import ModelSpec
-from lesion.tasks.load import load
+from lesion.tasks.load import load_task
 from tests import labs
 
 
@@ -20,7 +20,7 @@ def study(tmp_path, tiny_bert):
 
 
 def test_a_trial_and_a_training_take_time_and_memory(study, tiny_bert, untouched_randomness):
-    task = load(study.tasks[0])
+    task = load_task(study.tasks[0])
     recipe, spec = Finetuning(epochs=2), ModelSpec(str(tiny_bert))
     found = measure_cost(admit(spec, task, recipe), recipe, learns=True)
     assert found.parameters == sum(p.numel() for p in load_model(str(tiny_bert)).parameters())
@@ -74,7 +74,7 @@ def test_activations_are_what_autograd_keeps_of_the_longest_example(
     study, tiny_bert, untouched_randomness
 ):
     """Of a linear map in a row of its own, it keeps the input: 4 bytes a number."""
-    task = load(study.tasks[0])
+    task = load_task(study.tasks[0])
     patient = admit(ModelSpec(str(tiny_bert)), task, Finetuning())
     length = max(len(row["input_ids"]) for row in task.encode_split(
         "train", patient.tokenizer, patient.model.config)[0])  # fmt: skip

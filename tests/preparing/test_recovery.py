@@ -16,7 +16,7 @@ from lesion.preparing.recovery import linear_schedule, open_with_training, train
 from lesion.running.check import preview, training_examples
 from lesion.study.damages import build
 from lesion.study.files import parse_study, read_study, write_study
-from lesion.tasks.load import load
+from lesion.tasks.load import load_task
 from tests import labs
 from tests.families import state
 
@@ -42,7 +42,7 @@ def patient(tmp_path, tiny_bert):
     tokenizer = AutoTokenizer.from_pretrained(tiny_bert)
     model = load_model(str(tiny_bert))
     batcher = Batcher(tokenizer, model.config, "en", torch.device("cpu"))
-    return model, batcher, load(study.tasks[0])
+    return model, batcher, load_task(study.tasks[0])
 
 
 def test_recovery_runs_beside_the_lesion_from_the_same_damage(tmp_path, tiny_bert):

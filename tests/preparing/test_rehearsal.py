@@ -183,8 +183,8 @@ def test_every_model_is_tried_once_a_task_whatever_its_seeds(data, tiny_bert):
 
 def test_trying_moves_no_global_generator(data, tiny_bert, untouched_randomness):
     study = parse_study(labs.study(tiny_bert, data))
-    from lesion.tasks.load import load
+    from lesion.tasks.load import load_task
 
-    task, (spec,) = load(study.tasks[0]), study.models
+    task, (spec,) = load_task(study.tasks[0]), study.models
     assert rehearsal.rehearse(spec, task, {}, Finetuning()) == []
     assert rehearsal.rehearse(spec, replace(task, max_length=9), {}) == []

@@ -17,10 +17,11 @@ from transformers import AutoModelForMaskedLM, AutoTokenizer
 
 from lesion.errors import LesionError
 from lesion.pretraining import corpus
-from lesion.pretraining.family import Pretraining, family
-from lesion.pretraining.initial import newborn
+from lesion.pretraining.family import Pretraining, read_family
+from lesion.pretraining.initial import initial_model
 from lesion.pretraining.learning import read_scores
 from lesion.pretraining.pretrain import _share, pretrain
+from lesion.schema import parameters
 
 WORDS = {
     "en": ["the", "king", "queen", "house", "is", "are", "old", "near", "of", "and", "saw"],
@@ -161,34 +162,34 @@ def test_finished_twins_are_left_alone_and_others_come_in_processes(
 
 def test_every_batch_holds_as_much_of_each_language_and_seeds_differ() -> None:
     data = np.arange(40, dtype=np.uint16).reshape(10, 4)
-    epoch = corpus.Order(data, 0, "en").take(0, 10)
+    epoch = corpus.SequenceOrder(data, 0, "en").take(0, 10)
     assert sorted(epoch.ravel()) == list(range(40))
-    assert not np.array_equal(epoch, corpus.Order(data, 1, "en").take(0, 10))
-    assert np.array_equal(epoch[6:], corpus.Order(data, 0, "en").take(6, 4))
-    assert not np.array_equal(epoch, corpus.Order(data, 0, "en").take(10, 10))
+    assert not np.array_equal(epoch, corpus.SequenceOrder(data, 1, "en").take(0, 10))
+    assert np.array_equal(epoch[6:], corpus.SequenceOrder(data, 0, "en").take(6, 4))
+    assert not np.array_equal(epoch, corpus.SequenceOrder(data, 0, "en").take(10, 10))
 
 
 def test_masking_hides_the_asked_count_and_never_a_special_token() -> None:
-    rows = corpus.framed(np.arange(5, 25, dtype=np.uint16).reshape(2, 10))
+    rows = corpus.with_special_tokens(np.arange(5, 25, dtype=np.uint16).reshape(2, 10))
     rows[0, 3] = corpus.SEP
     draw = np.random.default_rng(1).integers(0, 2**32, rows.shape, dtype=np.uint32)
     batch = corpus.mask(rows, draw, 4)
     assert (batch.ids == corpus.MASK).sum(1).tolist() == [4, 4]
-    assert torch.equal(torch.from_numpy(rows).flatten()[batch.places], batch.answers)
-    assert batch.answers.min() >= len(corpus.SPECIAL)
+    assert torch.equal(torch.from_numpy(rows).flatten()[batch.positions], batch.targets)
+    assert batch.targets.min() >= len(corpus.SPECIAL)
 
 
 def test_whole_word_masking_hides_all_pieces_of_a_word() -> None:
-    rows = corpus.framed(np.array([[5, 6, 7, 8, 9, 10]]))
+    rows = corpus.with_special_tokens(np.array([[5, 6, 7, 8, 9, 10]]))
     starts = np.array([True] * 6 + [False, True, False, False, True])  # words: 5 6 | 7 8 9 | 10
     draw = np.array([[0, 5, 1, 9, 2, 0, 7, 0]], dtype=np.uint32)
-    assert corpus.mask(rows, draw, 2, starts).answers.tolist() == [5, 6]
+    assert corpus.mask(rows, draw, 2, starts).targets.tolist() == [5, 6]
     draw[0, 3] = 3
-    assert corpus.mask(rows, draw, 3, starts).answers.tolist() == [7, 8, 9]
+    assert corpus.mask(rows, draw, 3, starts).targets.tolist() == [7, 8, 9]
 
 
-def test_the_first_layer_of_a_newborn_looks_at_its_neighbours() -> None:
-    model = newborn(tiny(layers=1, hidden=64, heads=2), 0, ROWS)
+def test_the_first_layer_of_an_initial_model_looks_at_its_neighbours() -> None:
+    model = initial_model(tiny(layers=1, hidden=64, heads=2), 0, ROWS)
     model.set_attn_implementation("eager")
     ids = torch.arange(20)[None] + 30
     attention = model.bert(input_ids=ids, output_attentions=True).attentions[0][0]
@@ -196,9 +197,9 @@ def test_the_first_layer_of_a_newborn_looks_at_its_neighbours() -> None:
         assert attention[head].argmax(1)[1:-1].tolist() == [i + offset for i in range(1, 19)]
 
 
-def test_newborns_follow_from_the_seed_and_leave_the_global_generator_alone() -> None:
+def test_initial_models_follow_from_the_seed_and_leave_the_global_generator_alone() -> None:
     before = torch.random.get_rng_state()
-    a, b, c = (newborn(tiny(), seed, ROWS).state_dict() for seed in (0, 0, 1))
+    a, b, c = (initial_model(tiny(), seed, ROWS).state_dict() for seed in (0, 0, 1))
     assert all(torch.equal(a[name], b[name]) for name in a)
     assert any(not torch.equal(a[name], c[name]) for name in a)
     assert torch.equal(torch.random.get_rng_state(), before)
@@ -222,10 +223,12 @@ def test_every_mistake_in_a_config_is_reported_at_once() -> None:
 
 def test_an_unknown_key_and_a_missing_one_are_named() -> None:
     with pytest.raises(LesionError) as caught:
-        family({"groups": {}, "vocabulry": 3}, "twins.yaml")
+        read_family({"groups": {}, "vocabulry": 3}, "twins.yaml")
     assert str(caught.value) == (
-        "twins.yaml: vocabulry: unknown key. Did you mean vocabulary?\n"
-        "twins.yaml: files: missing; this key is needed."
+        f"twins.yaml: vocabulry: unknown key. Allowed: {', '.join(parameters(Pretraining))}. "
+        "Did you mean 'vocabulary'?\n"
+        "twins.yaml: files: is required (language -> {train: path, valid: path}; plain text, .gz "
+        "or .xz)."
     )
 
 

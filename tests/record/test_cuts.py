@@ -5,15 +5,15 @@ import sqlite3
 import pytest
 
 import lesion
+from lesion import schema
 from lesion.record import cuts
 from lesion.record.record import Record
 from lesion.report.preview import preview_lines
 from lesion.report.tables import cut_texts
 from lesion.running.check import preview
-from lesion.schema import fields
 from lesion.study.files import parse_study
 from lesion.study.trials import INTACT, Trial
-from lesion.tasks.load import load
+from lesion.tasks.load import load_task
 from tests import labs
 
 LIMITS = {"rte": 128, "mrpc": 64}
@@ -110,7 +110,7 @@ def counted(study, tiny_bert, dose: float, draw: int) -> float:
 
     from lesion.study.damages import build
 
-    tokenizer, task = AutoTokenizer.from_pretrained(tiny_bert), load(study.tasks[0])
+    tokenizer, task = AutoTokenizer.from_pretrained(tiny_bert), load_task(study.tasks[0])
     texts, _ = build(study.lesions[0], study.seed).opened(task.evaluated, draw).deepen(dose)
     whole = [len(tokenizer(*pair)["input_ids"]) for pair in zip(*texts, strict=True)]
     return sum(length > 16 for length in whole) / len(whole)
@@ -154,7 +154,7 @@ def test_a_run_that_is_resumed_ends_with_the_same_shares(study, tmp_path):
 
 def test_a_task_that_is_long_enough_is_not_mentioned(study, tmp_path):
     watcher = labs.Watcher()
-    value = fields.plain(study)
+    value = schema.to_mapping(study)
     value["tasks"][0]["max_length"] = 64
     run = lesion.run(parse_study(value), tmp_path / "run", watcher=watcher)
     assert not [note for note in watcher.notes if "max_length" in note]

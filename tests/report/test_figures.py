@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from lesion.errors import LesionError
-from lesion.report import figures
+from lesion.report.figures.curves import curve_figure
+from lesion.report.figures.style import save
 
 
 def frames(models=("A", "B"), groups=(None, None), lesions=("weights", "neurons")):
@@ -37,7 +38,7 @@ def lines(axes):
 
 def test_a_figure_has_a_panel_per_lesion_and_metric_and_a_line_per_model():
     curves, summary = frames()
-    figure = figures.curve_figure(curves, "mrpc", ["accuracy", "skill"], summary)
+    figure = curve_figure(curves, "mrpc", ["accuracy", "skill"], summary)
     assert len(figure.axes) == 4
     for axes in figure.axes:
         assert len(lines(axes)) == 2
@@ -51,29 +52,29 @@ def test_a_figure_has_a_panel_per_lesion_and_metric_and_a_line_per_model():
 def test_axes_say_what_was_destroyed():
     curves, _ = frames(lesions=("weights",))
     doses = {"weights": "dose: fraction of weights destroyed"}
-    axes = figures.curve_figure(curves, "mrpc", "accuracy", doses=doses).axes[0]
+    axes = curve_figure(curves, "mrpc", "accuracy", doses=doses).axes[0]
     assert axes.get_xlabel() == "dose: fraction of weights destroyed"
     assert axes.get_ylabel() == "accuracy"
-    axes = figures.curve_figure(curves, "mrpc", "accuracy").axes[0]
+    axes = curve_figure(curves, "mrpc", "accuracy").axes[0]
     assert axes.get_xlabel() == "dose: fraction of units destroyed"
 
 
 def test_d50_is_a_tick_and_one_that_was_not_reached_is_none():
     curves, summary = frames(lesions=("weights",))
-    axes = figures.curve_figure(curves, "mrpc", "accuracy", summary).axes[0]
+    axes = curve_figure(curves, "mrpc", "accuracy", summary).axes[0]
     ticks = [line.get_xdata()[0] for line in axes.lines if max(line.get_ydata()) == 0.055]
     assert ticks == [0.37]
 
 
 def test_chance_is_a_dotted_line_at_its_score():
     curves, _ = frames(lesions=("weights",))
-    axes = figures.curve_figure(curves, "mrpc", "accuracy").axes[0]
+    axes = curve_figure(curves, "mrpc", "accuracy").axes[0]
     assert any(list(line.get_ydata()) == [0.684, 0.684] for line in axes.lines)
 
 
 def test_models_of_one_group_share_a_colour_and_differ_in_dash():
     curves, _ = frames("ABCD", ("x", "y", "x", "y"), ("weights",))
-    a, b, c, d = lines(figures.curve_figure(curves, "mrpc", "accuracy").axes[0])
+    a, b, c, d = lines(curve_figure(curves, "mrpc", "accuracy").axes[0])
     assert a.get_color() == c.get_color() != b.get_color() == d.get_color()
     assert a.get_linestyle() != c.get_linestyle()
 
@@ -81,7 +82,7 @@ def test_models_of_one_group_share_a_colour_and_differ_in_dash():
 def test_models_without_groups_have_a_colour_each_and_dashes_when_colours_run_out():
     names = [f"m{i}" for i in range(8)]
     curves, _ = frames(names, [None] * 8, ("weights",))
-    drawn = lines(figures.curve_figure(curves, "mrpc", "accuracy").axes[0])
+    drawn = lines(curve_figure(curves, "mrpc", "accuracy").axes[0])
     looks = {(line.get_color(), line.get_linestyle()) for line in drawn}
     assert len(looks) == 8
     assert len({color for color, _ in looks}) == 6
@@ -90,16 +91,14 @@ def test_models_without_groups_have_a_colour_each_and_dashes_when_colours_run_ou
 def test_scores_that_are_not_finite_are_gaps():
     curves, _ = frames(lesions=("weights",))
     curves.loc[3, ["accuracy", "accuracy_hi"]] = np.inf
-    axes = figures.curve_figure(curves, "mrpc", "accuracy").axes[0]
+    axes = curve_figure(curves, "mrpc", "accuracy").axes[0]
     assert np.isnan(lines(axes)[0].get_ydata()[3])
 
 
 def test_a_saved_figure_has_the_same_bytes_every_time(tmp_path):
     curves, summary = frames()
     for name in ("one", "two"):
-        written = figures.save(
-            figures.curve_figure(curves, "mrpc", "accuracy", summary), tmp_path / "new" / name
-        )
+        written = save(curve_figure(curves, "mrpc", "accuracy", summary), tmp_path / "new" / name)
         assert [p.name for p in written] == [f"{name}.png", f"{name}.svg"]
     for suffix in ("png", "svg"):
         first, second = ((tmp_path / "new" / f"{n}.{suffix}").read_bytes() for n in ("one", "two"))
@@ -109,17 +108,17 @@ def test_a_saved_figure_has_the_same_bytes_every_time(tmp_path):
 
 def test_a_name_with_a_dot_keeps_it(tmp_path):
     curves, _ = frames(lesions=("weights",))
-    figure = figures.curve_figure(curves, "mrpc", "accuracy")
-    assert figures.save(figure, tmp_path / "v1.5", ("svg",)) == [tmp_path / "v1.5.svg"]
+    figure = curve_figure(curves, "mrpc", "accuracy")
+    assert save(figure, tmp_path / "v1.5", ("svg",)) == [tmp_path / "v1.5.svg"]
 
 
 def test_an_unknown_task_or_metric_is_refused_with_what_there_is():
     curves, _ = frames()
     with pytest.raises(LesionError) as caught:
-        figures.curve_figure(curves, "rte", "accuracy")
+        curve_figure(curves, "rte", "accuracy")
     assert str(caught.value) == "A figure needs a task of the run: mrpc. Got 'rte'."
     with pytest.raises(LesionError) as caught:
-        figures.curve_figure(curves, "mrpc", "f1")
+        curve_figure(curves, "mrpc", "f1")
     assert str(caught.value) == "A figure of mrpc shows one of accuracy, skill. Got 'f1'."
 
 
@@ -127,11 +126,12 @@ def test_drawing_leaves_matplotlibs_settings_as_they_were_and_needs_no_pyplot(tm
     code = (
         "import sys, matplotlib; before = dict(matplotlib.rcParams)\n"
         "import pandas as pd\n"
-        "from lesion.report import figures\n"
+        "from lesion.report.figures.curves import curve_figure\n"
+        "from lesion.report.figures.style import save\n"
         "row = {'model': 'A', 'group': None, 'task': 't', 'lesion': 'l', 'dose': 0.0, 'skill': 1,"
         " 'skill_lo': 1, 'skill_hi': 1, 'skill_chance': 0}\n"
         "curves = pd.DataFrame([row, row | {'dose': 1.0}])\n"
-        f"figures.save(figures.curve_figure(curves, 't', 'skill'), {str(tmp_path / 'f')!r})\n"
+        f"save(curve_figure(curves, 't', 'skill'), {str(tmp_path / 'f')!r})\n"
         "assert dict(matplotlib.rcParams) == before\n"
         "assert 'matplotlib.pyplot' not in sys.modules\n"
     )
@@ -150,7 +150,7 @@ def test_diagnoses_are_signs_on_their_curves_and_the_legend_says_who_is_left_out
         ],
         columns=columns,
     )
-    figure = figures.curve_figure(curves, "mrpc", "accuracy", summary, None, found)
+    figure = curve_figure(curves, "mrpc", "accuracy", summary, None, found)
     signs = {line.get_marker(): line for line in figure.axes[0].lines}
     assert signs["s"].get_xdata().tolist() == [0.75]
     assert signs["s"].get_ydata() == pytest.approx([0.6])
@@ -166,5 +166,5 @@ def test_a_model_that_is_left_out_under_one_of_its_lesions_is_not_said_to_be_lef
         [("one draw", "B", "mrpc", "weights", None, "exclude")],
         columns=["name", "model", "task", "lesion", "dose", "severity"],
     )
-    figure = figures.curve_figure(curves, "mrpc", "accuracy", summary, None, found)
+    figure = curve_figure(curves, "mrpc", "accuracy", summary, None, found)
     assert "B" in [text.get_text() for text in figure.legends[0].get_texts()]

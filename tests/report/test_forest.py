@@ -5,7 +5,7 @@ from lesion.analysis.compare import verdicts
 from lesion.analysis.meta import summaries
 from lesion.analysis.summary import analyse
 from lesion.record.record import Record
-from lesion.report.figures import forest
+from lesion.report.figures import RunData, forest, write_figures
 from lesion.results import Run
 from lesion.study.files import parse_study
 from tests.analysis.simulated import falling_curve, mrpc_labels
@@ -95,11 +95,11 @@ def test_what_cannot_be_told_is_hollow_and_what_can_has_the_colour_of_its_side(f
 
 def test_a_file_is_written_where_a_pair_has_three_comparisons(found, tmp_path):
     compared, metas = found
-    written = forest.write_forest(compared, metas, tmp_path)
+    written = write_figures(RunData(verdicts=compared, metas=metas), tmp_path)
     assert [path.name for path in written] == ["forest.png", "forest.svg"]
     few = [one._replace(effects=2) for one in metas]
-    assert forest.write_forest(compared, few, tmp_path / "few") == []
-    assert forest.write_forest([], [], tmp_path / "few") == []
+    assert write_figures(RunData(verdicts=compared, metas=few), tmp_path / "few") == []
+    assert write_figures(RunData(), tmp_path / "few") == []
     assert not (tmp_path / "few").exists()
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from lesion.analysis.summary import analyse
 from lesion.report import figures
-from lesion.report.figures.grid import COLUMNS, side_by_side
+from lesion.report.figures.grid import COLUMNS, lesion_grid
 from tests.analysis.simulated import classified
 
 
@@ -30,7 +30,7 @@ def titles(figure) -> list[str]:
 
 
 def test_every_lesion_has_a_panel_and_the_most_harmful_is_first():
-    figure = side_by_side(frames(AREAS)[0], "mrpc", "mcc", frames(AREAS)[1])
+    figure = lesion_grid(frames(AREAS)[0], "mrpc", "mcc", frames(AREAS)[1])
     assert titles(figure) == [f"lesion {n}" for n in (1, 6, 4, 0, 5, 2, 3)]
     assert len(figure.axes) == len(AREAS) < 2 * COLUMNS
 
@@ -41,23 +41,23 @@ def behind(axes) -> int:
 
 def test_of_one_model_all_other_lesions_stand_behind_in_grey_and_of_several_none():
     curves, summary = frames(AREAS)
-    assert {behind(axes) for axes in side_by_side(curves, "mrpc", "mcc", summary).axes} == {6}
+    assert {behind(axes) for axes in lesion_grid(curves, "mrpc", "mcc", summary).axes} == {6}
     curves, summary = frames(AREAS, models=("A", "B"))
-    assert {behind(axes) for axes in side_by_side(curves, "mrpc", "mcc", summary).axes} == {0}
+    assert {behind(axes) for axes in lesion_grid(curves, "mrpc", "mcc", summary).axes} == {0}
 
 
 def test_error_rates_have_decades_and_only_their_like_behind_them():
     fractions, first = frames({"weights": 0.5, "heads": 0.4})
     rates, second = frames({"bits": 0.3}, doses=(0, 1e-6, 1e-3, 1))
     curves = pd.concat([fractions, rates], ignore_index=True)
-    figure = side_by_side(curves, "mrpc", "mcc", pd.concat([first, second], ignore_index=True))
+    figure = lesion_grid(curves, "mrpc", "mcc", pd.concat([first, second], ignore_index=True))
     found = {axes.get_title(loc="left"): (axes.get_xscale(), behind(axes)) for axes in figure.axes}
     assert found == {"bits": ("symlog", 0), "heads": ("linear", 1), "weights": ("linear", 1)}
 
 
 @pytest.mark.parametrize(("lesions", "names"), [(6, ["mrpc"]), (7, ["mrpc", "mrpc-mcc"])])
 def test_many_lesions_are_written_as_a_grid_and_few_as_a_row(tmp_path, lesions, names):
-    written = figures.write_figures(analysed(lesions), tmp_path)
+    written = figures.write_figures(figures.RunData(analysed(lesions)), tmp_path)
     assert sorted({path.stem for path in written}) == names
 
 
@@ -88,11 +88,12 @@ def test_a_figure_has_a_row_for_each_metric_asked_for_that_its_task_has(
 ):
     drawn = []
     monkeypatch.setattr(figures, "save", lambda figure, path: drawn.append(figure) or [path])
-    figures.write_figures(analysed(1), tmp_path, metrics=metrics)
+    figures.write_figures(figures.RunData(analysed(1), metrics=metrics), tmp_path)
     (figure,) = drawn
     assert [axes.get_ylabel() for axes in figure.axes] == rows
 
 
 def test_of_many_lesions_every_metric_asked_for_is_a_file(tmp_path):
-    written = figures.write_figures(analysed(7), tmp_path, metrics=("cross_entropy", "accuracy"))
+    data = figures.RunData(analysed(7), metrics=("cross_entropy", "accuracy"))
+    written = figures.write_figures(data, tmp_path)
     assert sorted({path.stem for path in written}) == ["mrpc", "mrpc-cross_entropy"]

@@ -2,7 +2,8 @@ import pandas as pd
 import pytest
 
 from lesion.analysis.sites import WHOLE, SiteMap
-from lesion.report.figures.sites import ROWS, site_figure, write_site_figures
+from lesion.report.figures import RunData, write_figures
+from lesion.report.figures.sites import ROWS, site_figure
 
 PARTS = ("mlp_out", "query", WHOLE)
 
@@ -79,7 +80,7 @@ def test_many_layers_have_low_cells_without_numbers():
 
 def test_figures_are_named_by_task_and_lesion_and_none_overwrites_another(tmp_path):
     maps = [one(lesion=name, doses=(0.5,)) for name in ("heads, all", "heads (all)")]
-    written = write_site_figures(maps, tmp_path)
+    written = write_figures(RunData(maps=maps), tmp_path)
     names = ["mrpc-heads-all-sites", "mrpc-heads-all-sites-2"]
     assert [path.name for path in written] == [
         f"{name}.{suffix}" for name in names for suffix in ("png", "svg")
@@ -88,5 +89,5 @@ def test_figures_are_named_by_task_and_lesion_and_none_overwrites_another(tmp_pa
 
 
 def test_the_same_map_gives_the_same_bytes(tmp_path):
-    first, second = (write_site_figures([one()], tmp_path / name) for name in "ab")
+    first, second = (write_figures(RunData(maps=[one()]), tmp_path / name) for name in "ab")
     assert [a.read_bytes() for a in first] == [b.read_bytes() for b in second]

@@ -5,6 +5,7 @@ import pytest
 
 import lesion
 from lesion import cli
+from lesion.analysis import health
 from lesion.errors import LesionError
 from lesion.running import rounds
 from lesion.study.comparison import Draws
@@ -24,7 +25,7 @@ def small(tmp_path, tiny_bert):
 @pytest.fixture(autouse=True)
 def learned(monkeypatch):
     """A random model never learned; these tests are about what is run for one that did."""
-    monkeypatch.setattr("lesion.analysis.health._never_learned", lambda r, main: None)
+    monkeypatch.delitem(health.DIAGNOSES, "never learned")
 
 
 def rows(run) -> list:
@@ -66,7 +67,7 @@ def test_rounds_begin_coarse_and_end_with_a_complete_table(small, tmp_path):
     first = rounds.aim_of(small, small.lesions[0])
     by_lesion = {one.lesion: one for one in run.analyses}
     weights, pruning = by_lesion["weights"], by_lesion["pruning"]
-    assert set(rounds.first_plan(first).doses) <= set(weights.doses.tolist())
+    assert set(rounds.first_grid(first).doses) <= set(weights.doses.tolist())
     assert len(weights.doses) * len(weights.draws) < 51 * 6
     assert len(pruning.draws) == 1
     done, total = run.progress()
@@ -113,13 +114,13 @@ def test_a_study_with_draws_as_needed_is_written_and_read_alike(small, tmp_path)
 def test_an_adaptive_run_is_analysed_once_a_round_from_the_shell_too(small, tmp_path, monkeypatch):
     (tmp_path / "study.yaml").write_text(write_study(small))
     analysed = []
-    next_plan = rounds.next_plan
+    next_grid = rounds.next_grid
 
     def counted(plan, responses, aim, *rest):
         analysed.append((plan, aim))
-        return next_plan(plan, responses, aim, *rest)
+        return next_grid(plan, responses, aim, *rest)
 
-    monkeypatch.setattr(rounds, "next_plan", counted)
+    monkeypatch.setattr(rounds, "next_grid", counted)
     main = ["run", str(tmp_path / "study.yaml"), "--out", str(tmp_path / "run"), "--quiet"]
     with contextlib.suppress(SystemExit):
         cli.main(main)

@@ -13,13 +13,12 @@ from lesion.record.record import Record
 from lesion.report.preview import preview_lines
 from lesion.running import worker
 from lesion.running.check import preview
-from lesion.schema.fields import plain
+from lesion.schema import to_mapping
 from lesion.scoring.scorer import Scorer
 from lesion.study.files import parse_study
 from lesion.study.trials import INTACT, Trial
-from lesion.tasks.base import Split
-from lesion.tasks.load import load
-from lesion.tasks.pairs import PairSet
+from lesion.tasks.examples import PairSet, Split
+from lesion.tasks.load import load_task
 from lesion.tasks.spec import TaskSpec
 from tests import labs
 
@@ -40,7 +39,7 @@ def test_every_trial_is_what_the_lesion_and_the_scorer_give_alone(fixture, tmp_p
     study = parse_study(labs.study(folder, labs.write_pairs(tmp_path / "pairs.tsv")))
     run = lesion.run(study, tmp_path / "run")
     assert run.progress() == (1 + 2 * 3 + 3,) * 2
-    model, task = load_model(str(folder)), load(study.tasks[0])
+    model, task = load_model(str(folder)), load_task(study.tasks[0])
     score = Scorer(model, AutoTokenizer.from_pretrained(folder), task)
     intact = run.record.outputs(Trial("tiny", 0, "pairs", INTACT, 0.0, 0))
     assert np.array_equal(intact, score())
@@ -139,9 +138,9 @@ def test_a_run_that_began_with_the_first_examples_goes_on_with_them(
         (tmp_path / "minimal.tsv").write_text("".join(f"a {n}\tb {n}\n" for n in range(24)))
         task = TaskSpec("pairs", "pairs", file=str(tmp_path / "minimal.tsv"), examples=8)
     else:
-        task = replace(small.tasks[0], examples=8)
-    (spec,) = parse_study({**labs.study(tiny_bert, tmp_path), "tasks": [plain(task)]}).tasks
-    before, now = load(spec), load(spec)
+        task = small.tasks[0].with_keys(examples=8)
+    (spec,) = parse_study({**labs.study(tiny_bert, tmp_path), "tasks": [to_mapping(task)]}).tasks
+    before, now = load_task(spec), load_task(spec)
     record = Record.open(tmp_path / "run", small)
     assert record.as_begun({"pairs": now}) == {"pairs": now}, "a run that begins takes a sample"
     with monkeypatch.context() as patch:
@@ -151,9 +150,9 @@ def test_a_run_that_began_with_the_first_examples_goes_on_with_them(
         was = before.digest
     assert was != now.digest
     found = record.as_begun({"pairs": now})["pairs"]
-    assert found.digest == was and (found.labels == before.labels).all()
+    assert found.digest == was and (found.targets == before.targets).all()
     record.add_task(found)
-    other = load(replace(spec, examples=7))
+    other = load_task(spec.with_keys(examples=7))
     with pytest.raises(LesionError) as caught:
         record.add_task(record.as_begun({"pairs": other})["pairs"])
     assert str(caught.value) == (
@@ -165,7 +164,7 @@ def test_a_run_that_began_with_the_first_examples_goes_on_with_them(
 def test_rows_that_were_left_out_are_noted_in_a_run_and_in_check(small, tmp_path):
     text = (tmp_path / "pairs.tsv").read_text()
     (tmp_path / "pairs.tsv").write_text(text + "the cat sat .\t\tyes\n")
-    study = replace(small, tasks=(replace(small.tasks[0], missing="drop"),))
+    study = replace(small, tasks=(small.tasks[0].with_keys(missing="drop"),))
     watcher = labs.Watcher()
     lesion.run(study, tmp_path / "run", watcher=watcher)
     note = (
@@ -202,7 +201,7 @@ def test_an_intact_score_is_worded_only_for_a_watcher_that_wants_it(small, tmp_p
     lesion.run(small, tmp_path / "run", watcher=watcher)
     (sentence,) = watcher.sentences
     assert sentence.startswith(("tiny (seed 0): intact accuracy 0.", "Warning: tiny (seed 0) "))
-    monkeypatch.setattr(first_look, "first_look", lambda *a: pytest.fail("worded"))
+    monkeypatch.setattr(first_look, "intact_summary", lambda *a: pytest.fail("worded"))
     lesion.run(small, tmp_path / "quiet")
 
 

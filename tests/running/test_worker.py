@@ -25,7 +25,7 @@ from lesion.running.worker import serve
 from lesion.study.files import parse_study
 from lesion.study.resolve import resolve_study
 from lesion.study.trials import Patient, TrialResult
-from lesion.tasks.load import load
+from lesion.tasks.load import load_task
 from lesion.tasks.spec import TaskSpec
 from tests import labs
 
@@ -50,11 +50,11 @@ KINDS = ("files", "glue", "pairs", "cloze", "built in", "built in, classified")
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_task_can_be_sent_to_a_worker(kind, tmp_path):
-    task = load(specs(tmp_path)[kind], labs.write_glue(tmp_path / "glue"))
+    task = load_task(specs(tmp_path)[kind], labs.write_glue(tmp_path / "glue"))
     digest = task.digest  # reads the examples
     sent = pickle.loads(pickle.dumps(task))  # noqa: S301 -- as a pipe does
     assert sent.digest == digest
-    assert np.array_equal(sent.labels, task.labels)
+    assert np.array_equal(sent.targets, task.targets)
 
 
 def work(context, *jobs):

@@ -5,7 +5,7 @@ from transformers import AutoTokenizer
 
 from lesion.models.load import load_model
 from lesion.tasks.base import Encoded
-from lesion.tasks.classify import has_token_types
+from lesion.tasks.tokens import has_token_types
 from tests import families
 from tests.conftest import SENTENCES
 
@@ -30,12 +30,12 @@ class Small:
             dict(zip(names, row, strict=True)) for row in zip(*map(made.get, names), strict=True)
         ]
         if self.head == "mlm":
-            rows = [{**row, "read": [1 + n % 4]} for n, row in enumerate(rows)]
+            rows = [{**row, "positions": [1 + n % 4]} for n, row in enumerate(rows)]
         if self.words:
-            rows = [{**row, "words": [n, *self.words]} for n, row in enumerate(rows)]
+            rows = [{**row, "candidates": [n, *self.words]} for n, row in enumerate(rows)]
         return Encoded(rows)
 
-    def read(self, logits, rows):
+    def reduce(self, logits, rows):
         return logits.flatten(1)
 
     def gather(self, outputs, encoded):

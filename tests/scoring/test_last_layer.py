@@ -21,7 +21,7 @@ def test_the_last_layer_at_some_places_is_the_whole_layer_there(name, reads, pad
     generator = torch.Generator().manual_seed(0)
     packs = []
     for lengths in ((7, 5, 5), (4,)):
-        rows = [{"input_ids": [5] * n, "read": [n - 1, n - 3][:reads]} for n in lengths]
+        rows = [{"input_ids": [5] * n, "positions": [n - 1, n - 3][:reads]} for n in lengths]
         packs.append(pack(rows, Tokenizer(), None, CPU, reads, padded))
     states = [torch.randn(one.tokens, 32, generator=generator) for one in packs]
     with torch.inference_mode():

@@ -49,7 +49,7 @@ def test_the_first_token_is_read_where_a_row_names_no_place(padded):
 @pytest.mark.parametrize("padded", [False, True])
 def test_rows_with_fewer_places_read_their_first_again(padded):
     made = rows(4, 3)
-    made[0]["read"], made[1]["read"] = [1, 3], [2]
+    made[0]["positions"], made[1]["positions"] = [1, 3], [2]
     found = packed(made, reads=2, padded=padded)
     ids = found.inputs["input_ids"].flatten()[found.real]
     assert ids[found.reads].tolist() == [11, 13, 112, 112]

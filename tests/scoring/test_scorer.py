@@ -12,7 +12,7 @@ from lesion.scoring import scorer
 from lesion.scoring.encoders import KINDS
 from lesion.scoring.packing import pack
 from lesion.scoring.scorer import Scorer
-from lesion.tasks.masked import at
+from lesion.tasks.masked import at_positions
 from tests import families
 from tests.conftest import SENTENCES
 from tests.scoring.small import CPU, Small, built
@@ -48,9 +48,9 @@ def alone(model, tokenizer, task) -> np.ndarray:
         inputs = collate([row], tokenizer, language, CPU)
         with torch.no_grad():
             logits = model(**inputs).logits
-        logits = at(logits, [row]) if "read" in row else logits
-        logits = logits[..., row["words"]] if "words" in row else logits
-        found.append(task.read(logits, [row])[0].numpy())
+        logits = at_positions(logits, [row]) if "positions" in row else logits
+        logits = logits[..., row["candidates"]] if "candidates" in row else logits
+        found.append(task.reduce(logits, [row])[0].numpy())
     return np.array(found)
 
 

@@ -48,7 +48,7 @@ def test_a_file_that_is_called_like_a_language_takes_no_place_unseen(tmp_path):
     with pytest.raises(LesionError) as caught:
         read_study(study(tmp_path))
     assert str(caught.value) == (
-        "mine.yaml: lesions: inserted: words: 'en' is read as a language, and a file of this "
+        "mine.yaml:1: lesions: inserted: words: 'en' is read as a language, and a file of this "
         "name lies beside the study. Write ./en for the file, or rename it if you mean the "
         "language."
     )
@@ -69,7 +69,7 @@ def test_a_folder_that_is_called_like_a_model_takes_no_place_unseen(tmp_path, so
     with pytest.raises(LesionError) as caught:
         read_study(study(tmp_path, source))
     assert str(caught.value) == (
-        f"mine.yaml: models: {source!r} is read as {kind}, and a folder of this name lies beside "
+        f"mine.yaml:1: models: {source!r} is read as {kind}, and a folder of this name lies beside "
         f"the study. Write ./{source} for the folder, or rename it if you mean {meant}."
     )
     assert read_study(study(tmp_path, f"./{source}")).models[0].source == str(tmp_path / source)

@@ -4,24 +4,27 @@ import pytest
 import yaml
 
 from lesion import words
+from lesion.distraction.corruptions import CORRUPTIONS
 from lesion.errors import LesionError
 from lesion.models.families import FAMILIES
 from lesion.models.recipes import Recovery
-from lesion.study.catalogue import LESION_WORDS, TASK_SNIPPETS, catalogue, snippet
+from lesion.study.catalogue import LESION_WORDS, catalogue, snippet
 from lesion.study.damages import build
 from lesion.study.files import parse, read_study, shipped_studies
 from lesion.study.specs import LesionSpec
-from lesion.tasks.load import TASKS, load
+from lesion.tasks.kinds import TASK_KINDS
+from lesion.tasks.load import load_task
+from lesion.tasks.registered import TASKS
 from lesion.tasks.spec import TaskSpec
 
 
 def test_every_word_task_family_and_study_is_listed():
     assert set(catalogue("models")["families"]) == set(FAMILIES)
     assert set(catalogue("tasks")["tasks"]) == set(TASKS)
-    assert set(catalogue("tasks")["kinds of tasks on files of your own"]) == set(words.KINDS)
+    assert set(catalogue("tasks")["kinds of tasks on files of your own"]) == set(TASK_KINDS)
     assert set(catalogue("studies")["studies"]) == set(shipped_studies())
     listed = [list(entries) for entries in catalogue("lesions").values()]
-    for table in (words.UNITS, words.ORDERS, words.SCOPES, words.EFFECTS, words.DISTRACTIONS):
+    for table in (words.UNITS, words.ORDERS, words.SCOPES, words.EFFECTS, CORRUPTIONS):
         assert list(table) in listed
 
 
@@ -41,10 +44,10 @@ def test_the_snippet_of_every_word_is_a_lesion_that_can_be_built(kind, word, tmp
     assert built.random == spec.random
 
 
-@pytest.mark.parametrize("kind", words.KINDS)
+@pytest.mark.parametrize("kind", TASK_KINDS)
 def test_the_snippet_of_every_kind_is_a_task_that_can_be_loaded(kind):
-    spec = parse(TaskSpec, yaml.safe_load(TASK_SNIPPETS[kind]), "snippet")
-    assert load(spec).kind == spec.kind == kind
+    spec = parse(TaskSpec, yaml.safe_load(TASK_KINDS[kind].snippet()), "snippet")
+    assert load_task(spec).kind == spec.kind == kind
 
 
 @pytest.mark.parametrize("kind", ["models", "tasks", "lesions", "studies"])

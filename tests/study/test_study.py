@@ -8,8 +8,9 @@ import pytest
 from lesion.errors import LesionError
 from lesion.models.parts import Where
 from lesion.running.rounds import missing
-from lesion.schema import fields
-from lesion.study.files import parse_study, read_study, read_yaml, shipped_studies, write_study
+from lesion.schema import to_mapping
+from lesion.schema.yaml_files import read_yaml
+from lesion.study.files import parse_study, read_study, shipped_studies, write_study
 from lesion.study.fingerprint import differences
 from lesion.study.json_schema import study_schema
 from lesion.study.specs import LesionSpec
@@ -227,8 +228,8 @@ def test_scientific_notation_without_a_point_is_a_number(tmp_path):
             "name: [1",
             "mine.yaml:1: is not valid YAML: expected ',' or ']', but got '<stream end>'.",
         ),
-        ("name: a\nname: b\n", "mine.yaml:1: is not valid YAML: the key 'name' stands twice."),
-        ("- 1\n", "mine.yaml: the file: must be a mapping of keys. Got [1]."),
+        ("name: a\nname: b\n", "mine.yaml:2: is not valid YAML: the key 'name' stands twice."),
+        ("- 1\n", "mine.yaml:1: the file: must be a mapping of keys. Got [1]."),
     ],
 )
 def test_a_broken_file_is_refused_with_its_line(tmp_path, text, message):
@@ -322,42 +323,102 @@ def test_the_axis_says_what_the_dose_turns(lesion, meaning):
     assert study(lesions=[lesion]).lesions[0].dose_means == meaning
 
 
+BASE = "name: s\nmodels: [{source: a/b}]\nlesions: [{}]\ndoses: [1]\n"
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         (
-            "tasks: [{name: mine, label: yes}]",
-            "tasks[0].label: must be text. Got True. YAML reads yes, on, true so; put the word in "
-            "quotation marks: 'yes'.",
+            "tasks: [{name: mine, label: true}]",
+            "tasks[0].label: must be text. Got True. Put it in quotation marks: 'true'.",
         ),
         (
-            "tasks: [off]",
-            "tasks[0].name: must be text. Got False. YAML reads no, off, false so; put the word in "
-            "quotation marks: 'no'.",
+            "tasks: [{name: mine, text: [7, b]}]",
+            "tasks[0].text[0]: must be text. Got 7. Put it in quotation marks: '7'.",
         ),
         (
-            "tasks: [{name: 2024-01-31}]",
-            "tasks[0].name: must be text. Got datetime.date(2024, 1, 31). Put it in quotation "
-            "marks: '2024-01-31'.",
+            "tasks: [mrpc]\nseed: 010",
+            "seed: must be a whole number. Got '010'. Write it without the leading 0, which made "
+            "it octal in YAML 1.1.",
         ),
         (
-            "tasks: [{name: mine, text: [on, b]}]",
-            "tasks[0].text[0]: must be text. Got True. YAML reads yes, on, true so; put the word "
-            "in quotation marks: 'yes'.",
+            "tasks: [mrpc]\nseed: 1:30",
+            "seed: must be a whole number. Got '1:30'. Write one number: the colon made it base 60 "
+            "in YAML 1.1.",
         ),
         (
-            "tasks: [{name: mine, text: no}]",
-            "tasks[0].text[0]: must be text. Got False. YAML reads no, off, false so; put the word "
-            "in quotation marks: 'no'.",
+            "tasks: [mrpc]\nseed: 0b11",
+            "seed: must be a whole number. Got '0b11'. Write it in decimal: it was binary in YAML "
+            "1.1.",
+        ),
+        (
+            "tasks: [{name: mrpc, max_length: 0128}]",
+            "tasks[0].max_length: must be a whole number. Got '0128'. Write it without the leading "
+            "0, which made it octal in YAML 1.1.",
         ),
     ],
 )
-def test_what_yaml_does_not_take_for_text_is_to_be_quoted(tmp_path, text, said):
-    path = tmp_path / "mine.yaml"
-    path.write_text(f"name: s\nmodels: [{{source: a/b}}]\nlesions: [{{}}]\ndoses: [1]\n{text}\n")
+def test_what_another_yaml_reads_otherwise_is_refused_with_what_to_write(tmp_path, text, said):
+    path = write(tmp_path, f"{BASE}{text}\n")
+    line = 4 + len(text.splitlines())
     with pytest.raises(LesionError) as caught:
         read_study(path)
-    assert str(caught.value) == f"mine.yaml: {said}"
+    assert str(caught.value) == f"mine.yaml:{line}: {said}"
+
+
+@pytest.mark.parametrize(("word", "instead"), [("yes", "true"), ("off", "false"), ("No", "false")])
+def test_a_flag_of_yaml_1_1_is_refused_with_the_word_for_it(tmp_path, word, instead):
+    path = write(tmp_path, f"{BASE}tasks: [mrpc]\n".replace("{}", f"{{size_matched: {word}}}"))
+    with pytest.raises(LesionError) as caught:
+        read_study(path)
+    assert str(caught.value) == (
+        f"mine.yaml:3: lesions[0].size_matched: must be true or false. Got {word!r}. "
+        f"Write {instead}."
+    )
+
+
+@pytest.mark.parametrize("word", ["yes", "on", "no", "off", "1:30", "2024-01-31", "010", "="])
+def test_words_that_yaml_1_1_took_for_something_else_are_text_where_text_is_expected(
+    tmp_path, word
+):
+    path = write(tmp_path, f"{BASE}tasks: [{{name: mine, label: {word}, text: {word}}}]\n")
+    task = read_study(path).tasks[0]
+    assert (task.label, task.text) == (word, (word,))
+
+
+def test_every_mistake_has_its_line_and_what_is_missing_that_of_where_it_belongs(tmp_path):
+    text = """# a comment
+
+name: s
+models:
+  - {source: a/b}
+  - revision: main
+tasks:
+  - mrpc
+lesions:
+  - units: neurons
+    ordr: random
+    where:
+      layers: [0, 1]
+      parts:
+        - query
+        - querry
+  - where: {parts: mlp}
+doses: {from: 0, to: 1}
+compare:
+  margin: -1
+"""
+    with pytest.raises(LesionError) as caught:
+        read_study(write(tmp_path, text))
+    assert [line.split(": ")[:2] for line in str(caught.value).splitlines()] == [
+        ["mine.yaml:6", "models[1].source"],
+        ["mine.yaml:11", "lesions[0].ordr"],
+        ["mine.yaml:16", "lesions[0].where.parts[1]"],
+        ["mine.yaml:17", "lesions[1].where.parts[0]"],
+        ["mine.yaml:18", "doses"],
+        ["mine.yaml:20", "compare.margin"],
+    ]
 
 
 def test_one_column_of_text_needs_no_list():
@@ -365,7 +426,7 @@ def test_one_column_of_text_needs_no_list():
     one, listed = (study(tasks=[{**task, "text": text}]) for text in ("first", ["first"]))
     assert one.tasks[0].text == ("first",)
     assert one == listed
-    assert parse_study(fields.plain(one)) == one
+    assert parse_study(to_mapping(one)) == one
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from transformers import AutoTokenizer, BertConfig, BertForMaskedLM
 from lesion.analysis import scores
 from lesion.errors import LesionError
 from lesion.models.inputs import collate
-from lesion.tasks.cloze import WORDS, Cloze, passages
-from lesion.tasks.masked import at
+from lesion.tasks.cloze import WORDS, Cloze, cloze_items
+from lesion.tasks.masked import at_positions
 
 SENTENCES = (
     "the old sailor told a long story .",
@@ -57,7 +57,9 @@ def scored(task, model, tokenizer):
     inputs = ("input_ids", "token_type_ids")
     visible = [{key: row[key] for key in inputs if key in row} for row in encoded.rows]
     logits = model(**collate(visible, tokenizer, None, torch.device("cpu"))).logits
-    return task.gather(task.read(at(logits, encoded.rows), encoded.rows).numpy(), encoded)
+    return task.gather(
+        task.reduce(at_positions(logits, encoded.rows), encoded.rows).numpy(), encoded
+    )
 
 
 @torch.inference_mode()
@@ -88,7 +90,7 @@ def test_outputs_are_those_of_a_naive_loop(bert, text, untouched_randomness):
 def test_a_word_is_right_where_all_its_tokens_are_and_losses_add_up(bert, text):
     task = Cloze("novel", text)
     encoded = task.encode(bert[1], bert[0].config)
-    owners = encoded.parts.example
+    owners = encoded.owners.example
     several = int(np.bincount(owners).argmax())
     assert (owners == several).sum() > 1
     outputs = np.ones((len(encoded), 2), dtype=np.float32)
@@ -101,12 +103,12 @@ def test_a_word_is_right_where_all_its_tokens_are_and_losses_add_up(bert, text):
 def test_the_scores_and_their_chance_levels_are_those_of_words(bert, text):
     task = Cloze("novel", text)
     outputs = scored(task, *bert)
-    shares = np.bincount(task.labels) / len(task.labels)
-    assert scores.score("accuracy", outputs, task.labels, kind="cloze") == outputs[:, 0].mean()
-    assert scores.chance("accuracy", task.labels, 2, kind="cloze") == shares.max()
+    shares = np.bincount(task.targets) / len(task.targets)
+    assert scores.score("accuracy", outputs, task.targets, kind="cloze") == outputs[:, 0].mean()
+    assert scores.chance("accuracy", task.targets, 2, kind="cloze") == shares.max()
     entropy = -(shares * np.log(shares)).sum()
-    assert scores.chance("cross_entropy", task.labels, 2, kind="cloze") == pytest.approx(entropy)
-    assert [task.classes[label] for label in task.labels] == [p.word for p in task.evaluated]
+    assert scores.chance("cross_entropy", task.targets, 2, kind="cloze") == pytest.approx(entropy)
+    assert [task.classes[label] for label in task.targets] == [p.word for p in task.evaluated]
 
 
 def test_a_passage_is_24_words_and_an_end_counts_from_12(tmp_path):
@@ -114,7 +116,7 @@ def test_a_passage_is_24_words_and_an_end_counts_from_12(tmp_path):
     path.write_text(
         " ".join(["word"] * (2 * WORDS + 11)) + "\n" + " ".join(["end"] * 12) + "\nno\n"
     )
-    found = passages(path, 100)
+    found = cloze_items(path, 100)
     lengths = sorted(len(passage.text.split()) for passage in found)
     assert lengths == [12, 24, 24]
 
@@ -125,7 +127,7 @@ def test_words_beside_an_apostrophe_or_a_hyphen_are_never_hidden(tmp_path):
         "".join(f"l'ami don’t vis-à-vis 1848 a_b {'-- ' * 8}été{i}\n" for i in range(9))
     )
     with pytest.raises(LesionError) as caught:
-        passages(path, 10)
+        cloze_items(path, 10)
     assert str(caught.value) == (
         f"{path}: has no paragraph of 12 words or more with one to hide. "
         "Give a text with one paragraph a line and spaces between words."
@@ -133,11 +135,11 @@ def test_words_beside_an_apostrophe_or_a_hyphen_are_never_hidden(tmp_path):
 
 
 def test_a_few_examples_are_the_first_of_many_and_a_passage_keeps_its_word(text, tmp_path):
-    many, few = passages(text, 100), passages(text, 3)
+    many, few = cloze_items(text, 100), cloze_items(text, 3)
     assert few == many[:3]
     shorter = tmp_path / "shorter.txt"
     shorter.write_text(TEXT.split("\n")[0] + "\n", encoding="utf-8")
-    assert set(passages(shorter, 100)) <= set(many)
+    assert set(cloze_items(shorter, 100)) <= set(many)
 
 
 @pytest.mark.parametrize(("suffix", "opener"), [(".xz", lzma.open), (".gz", gzip.open)])

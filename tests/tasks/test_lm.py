@@ -11,8 +11,8 @@ from lesion.analysis import scores
 from lesion.errors import LesionError
 from lesion.models import load
 from lesion.scoring.scorer import Scorer
-from lesion.tasks.lm import CausalLoss, constant_nats, windows
-from lesion.tasks.load import load as load_task
+from lesion.tasks.lm import RunningText, unigram_nats, windows
+from lesion.tasks.load import load_task
 from lesion.tasks.spec import TaskSpec
 from tests import families
 
@@ -59,7 +59,7 @@ def hugging_face(folder: Path, text: str, context: str) -> tuple[float, int]:
 def test_outputs_are_those_of_the_plain_forward_with_labels(
     folder, text, stride, batch_tokens, untouched_randomness
 ):
-    task = CausalLoss("novel", text, 8, stride)
+    task = RunningText("novel", text, 8, stride)
     model = load.load_model(str(folder), head="causal")
     found = Scorer(model, AutoTokenizer.from_pretrained(folder), task, batch_tokens)()
     assert found.dtype == np.float32
@@ -71,14 +71,14 @@ def test_outputs_are_those_of_the_plain_forward_with_labels(
 
 
 def test_perplexity_over_the_text_is_that_of_the_sums_of_hugging_face(folder, text):
-    task = CausalLoss("novel", text, 8, 4)
+    task = RunningText("novel", text, 8, 4)
     model = load.load_model(str(folder), head="causal")
     outputs = Scorer(model, AutoTokenizer.from_pretrained(folder), task)()
     sums = [hugging_face(folder, w.text, w.text[: w.start]) for w in task.evaluated]
     nats, tokens = np.sum(sums, axis=0)
 
     def score(name):
-        return scores.score(name, outputs, task.labels, kind="lm")
+        return scores.score(name, outputs, task.targets, kind="lm")
 
     assert score("perplexity") == pytest.approx(np.exp(nats / tokens), rel=1e-5)
     everything = len("\n".join(line for line in LINES if line).encode())  # windows overlap
@@ -86,7 +86,7 @@ def test_perplexity_over_the_text_is_that_of_the_sums_of_hugging_face(folder, te
 
 
 def test_chance_is_the_entropy_of_the_tokens(folder, text):
-    task = CausalLoss("novel", text, 8)
+    task = RunningText("novel", text, 8)
     model = load.load_model(str(folder), head="causal")
     tokenizer = AutoTokenizer.from_pretrained(folder)
     outputs = Scorer(model, tokenizer, task)()
@@ -97,12 +97,12 @@ def test_chance_is_the_entropy_of_the_tokens(folder, text):
     ]
     shares = np.unique(ids, return_counts=True)[1] / len(ids)
     entropy = -(shares * np.log(shares)).sum()
-    found = scores.chance("nats_per_token", task.labels, 3, kind="lm", outputs=outputs)
+    found = scores.chance("nats_per_token", task.targets, 3, kind="lm", outputs=outputs)
     assert found == pytest.approx(entropy, rel=1e-6)
 
 
 def test_what_the_best_constant_answer_costs_adds_up_to_the_entropy():
-    found = constant_nats([[7, 7], [], [7, 9]])
+    found = unigram_nats([[7, 7], [], [7, 9]])
     assert found == pytest.approx([-2 * np.log(0.75), 0, -np.log(0.75) - np.log(0.25)])
 
 
@@ -125,18 +125,18 @@ def test_a_window_keeps_the_text_between_its_words(text):
 def test_bytes_are_those_of_what_is_predicted(tmp_path):
     path = tmp_path / "t.txt"
     path.write_text("été à la mer\n", encoding="utf-8")
-    assert CausalLoss("t", path, 3, 2).labels.tolist() == [len("été à la".encode()), len(" mer")]
-    assert CausalLoss("t", path, 2).labels.tolist() == [len("été à".encode()), len("la mer")]
+    assert RunningText("t", path, 3, 2).targets.tolist() == [len("été à la".encode()), len(" mer")]
+    assert RunningText("t", path, 2).targets.tolist() == [len("été à".encode()), len("la mer")]
 
 
 def test_a_few_examples_are_a_sample_of_the_whole_text_in_its_order(text):
     every = windows(text, 2, 2)
-    few = CausalLoss("t", text, 2, examples=4).evaluated
-    fewer = CausalLoss("t", text, 2, examples=2).evaluated
+    few = RunningText("t", text, 2, examples=4).evaluated
+    fewer = RunningText("t", text, 2, examples=2).evaluated
     places = [every.index(window) for window in few]
     assert places == sorted(places) and set(fewer) < set(few)
     assert places != [0, 1, 2, 3]
-    assert CausalLoss("t", text, 2, examples=99).evaluated == tuple(every)
+    assert RunningText("t", text, 2, examples=99).evaluated == tuple(every)
 
 
 @pytest.mark.parametrize(("suffix", "opener"), [(".xz", lzma.open), (".gz", gzip.open)])
@@ -144,9 +144,9 @@ def test_compressed_texts_are_read_alike(text, suffix, opener):
     path = Path(f"{text}{suffix}")
     with opener(path, "wt", encoding="utf-8") as file:
         file.write(TEXT)
-    assert CausalLoss("a", path, 8).digest == CausalLoss("b", text, 8).digest
-    assert CausalLoss("a", path, 9).digest != CausalLoss("b", text, 8).digest
-    assert CausalLoss("a", path, 8, 7).digest != CausalLoss("b", text, 8).digest
+    assert RunningText("a", path, 8).digest == RunningText("b", text, 8).digest
+    assert RunningText("a", path, 9).digest != RunningText("b", text, 8).digest
+    assert RunningText("a", path, 8, 7).digest != RunningText("b", text, 8).digest
 
 
 def test_a_window_longer_than_the_model_reads_is_refused_with_what_fits(text, tmp_path):
@@ -154,12 +154,12 @@ def test_a_window_longer_than_the_model_reads_is_refused_with_what_fits(text, tm
     tokenizer = AutoTokenizer.from_pretrained(folder)
     config = load.load_config(load.resolve(str(folder)))
     with pytest.raises(LesionError) as caught:
-        CausalLoss("novel", text, 20).encode(tokenizer, config)
+        RunningText("novel", text, 20).encode(tokenizer, config)
     assert str(caught.value) == (
         "Task 'novel': a window of 20 words has 21 tokens, but the model reads at most 16. "
         "Set length to 15 words or less."
     )
-    assert len(CausalLoss("novel", text, 15).encode(tokenizer, config)) == 3
+    assert len(RunningText("novel", text, 15).encode(tokenizer, config)) == 3
 
 
 def test_a_slow_tokenizer_is_refused(text):
@@ -167,7 +167,7 @@ def test_a_slow_tokenizer_is_refused(text):
         is_fast = False
 
     with pytest.raises(LesionError) as caught:
-        CausalLoss("novel", text).encode(Slow(), None)
+        RunningText("novel", text).encode(Slow(), None)
     assert str(caught.value) == (
         "Task 'novel': cannot tell which words a token belongs to with Slow, a slow tokenizer. "
         "Give a model with a fast tokenizer (a tokenizer.json)."
@@ -179,7 +179,7 @@ def test_a_tokenizer_without_a_first_and_a_last_token_is_refused(text, tmp_path)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     tokenizer.bos_token = tokenizer.eos_token = None
     with pytest.raises(LesionError) as caught:
-        CausalLoss("novel", text).encode(tokenizer, None)
+        RunningText("novel", text).encode(tokenizer, None)
     assert str(caught.value) == (
         "Task 'novel': the tokenizer names no token that begins or ends a text, so that a "
         "window's first word cannot be predicted. Name one in tokenizer_config.json (bos_token)."
@@ -196,8 +196,8 @@ def test_an_empty_text_is_refused(tmp_path):
 
 def test_a_study_says_length_and_stride_in_words(text):
     spec = TaskSpec("novel", "lm", file=str(text), length=9, stride=3, examples=5)
-    assert load_task(spec) == CausalLoss("novel", text, 9, 3, 5)
-    assert load_task(TaskSpec("novel", "lm", file=str(text))) == CausalLoss("novel", text)
+    assert load_task(spec) == RunningText("novel", text, 9, 3, 5)
+    assert load_task(TaskSpec("novel", "lm", file=str(text))) == RunningText("novel", text)
 
 
 @pytest.mark.parametrize(

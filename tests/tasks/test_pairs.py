@@ -15,9 +15,10 @@ from transformers import (
 
 from lesion.errors import LesionError
 from lesion.models.inputs import collate
-from lesion.tasks.load import load
-from lesion.tasks.masked import at
-from lesion.tasks.pairs import Pairs, PairSet
+from lesion.tasks.examples import PairSet
+from lesion.tasks.load import load_task
+from lesion.tasks.masked import at_positions
+from lesion.tasks.pairs import Pairs
 from lesion.tasks.sources.pair_files import PairFile
 from lesion.tasks.spec import TaskSpec
 
@@ -73,11 +74,11 @@ def scored(task, model, tokenizer, language=None):
     inputs = ("input_ids", "token_type_ids")
     visible = [{key: row[key] for key in inputs if key in row} for row in encoded.rows]
     logits = model(**collate(visible, tokenizer, language, torch.device("cpu"))).logits
-    logits = at(logits, encoded.rows)
-    if "words" in encoded.rows[0]:
-        words = torch.tensor([row["words"] for row in encoded.rows])
+    logits = at_positions(logits, encoded.rows)
+    if "candidates" in encoded.rows[0]:
+        words = torch.tensor([row["candidates"] for row in encoded.rows])
         logits = logits.gather(2, words[:, None])
-    return task.gather(task.read(logits, encoded.rows).numpy(), encoded)
+    return task.gather(task.reduce(logits, encoded.rows).numpy(), encoded)
 
 
 @torch.inference_mode()
@@ -160,8 +161,8 @@ def test_word_scoring_reads_both_one_token_forms_from_one_row(bert):
     good, bad = "the cat sat on the mat .", "the dog sat on the mat ."
     task = Pairs("mine", Given([good], [bad]), scoring="word")
     (row,) = task.encode(tokenizer, model.config).rows
-    assert row["read"] == [2]
-    assert tokenizer.convert_ids_to_tokens(row["words"]) == ["cat", "dog"]
+    assert row["positions"] == [2]
+    assert tokenizer.convert_ids_to_tokens(row["candidates"]) == ["cat", "dog"]
     expected = [
         guess(model, tokenizer, tokenizer(text)["input_ids"], [2], 2) for text in (good, bad)
     ]
@@ -208,14 +209,14 @@ def test_two_tokenizers_can_be_encoded_before_either_is_gathered(bert, xlm):
     second = task.encode(xlm[1], xlm[0].config)
     for encoded in (first, second):
         outputs = np.ones((len(encoded), 2), dtype=np.float32)
-        counted = [np.bincount(encoded.parts.side)[side] for side in (0, 1)]
+        counted = [np.bincount(encoded.owners.side)[side] for side in (0, 1)]
         assert task.gather(outputs, encoded).sum(0).tolist() == counted
 
 
 def test_read_and_target_are_only_in_rows_and_a_batch_is_read_place_by_place():
-    rows = [{"input_ids": [5, 6], "read": [1]}, {"input_ids": [7, 8], "read": [0, 1]}]
+    rows = [{"input_ids": [5, 6], "positions": [1]}, {"input_ids": [7, 8], "positions": [0, 1]}]
     states = torch.arange(8.0).reshape(2, 2, 2)
-    assert at(states, rows).tolist() == [[[2, 3], [2, 3]], [[4, 5], [6, 7]]]
+    assert at_positions(states, rows).tolist() == [[[2, 3], [2, 3]], [[4, 5], [6, 7]]]
 
 
 def test_what_decides_the_scores_decides_the_digest():
@@ -353,12 +354,12 @@ def test_pairs_that_lack_a_sentence_or_paradigm_are_left_out_on_request_and_coun
     text = "".join(json.dumps(dict(zip(keys, line, strict=True))) + "\n" for line in lines)
     path = written(tmp_path, "b.jsonl", text)
     spec = TaskSpec("mine", "pairs", file=str(path), label="UID", missing="drop")
-    task = load(spec)
+    task = load_task(spec)
     assert (task.evaluated.good, task.classes) == (("a", "g"), ("one", "two"))
     assert task.notes == (
         f"mine: left out 2 of 4 lines of {path} that lack a value (missing: drop).",
     )
-    assert load(TaskSpec("mine", "pairs", file=str(path), missing="drop")).notes == (
+    assert load_task(TaskSpec("mine", "pairs", file=str(path), missing="drop")).notes == (
         f"mine: left out 1 of 4 lines of {path} that lack a value (missing: drop).",
     )
 

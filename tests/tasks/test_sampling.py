@@ -6,8 +6,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from lesion import tasks
 from lesion.tasks.builtin.agreement import agreement
+from lesion.tasks.load import load_task
 from lesion.tasks.sampling import sample
 from lesion.tasks.spec import TaskSpec
 from tests import labs
@@ -66,34 +66,34 @@ def sorted_file(folder, size=600):
 
 
 def given(spec, **changes):
-    return TaskSpec(**{**spec.__dict__, **changes})
+    return spec.with_keys(**changes)
 
 
 def test_a_file_that_is_sorted_by_label_is_sampled_in_its_shares(tmp_path):
     spec = sorted_file(tmp_path)
-    task, more = (tasks.load(given(spec, examples=n)) for n in (90, 120))
-    assert np.bincount(task.labels).tolist() == [30, 60]
+    task, more = (load_task(given(spec, examples=n)) for n in (90, 120))
+    assert np.bincount(task.targets).tolist() == [30, 60]
     numbers = [int(text.split()[1]) for text in task.evaluated.texts[0]]
     assert numbers == sorted(numbers), "the order of the file"
-    assert task.labels.tolist() == [int(number >= 200) for number in numbers]
+    assert task.targets.tolist() == [int(number >= 200) for number in numbers]
     assert set(task.evaluated.texts[0]) < set(more.evaluated.texts[0])
     assert len(task.split("dev")) == 600
 
 
 def test_as_many_examples_as_there_are_or_more_are_all_of_them(tmp_path):
     spec = sorted_file(tmp_path)
-    whole = tasks.load(spec).evaluated.digest
+    whole = load_task(spec).evaluated.digest
     for n in (600, 601):
-        assert tasks.load(given(spec, examples=n)).evaluated.digest == whole
+        assert load_task(given(spec, examples=n)).evaluated.digest == whole
 
 
 @pytest.mark.parametrize("name", ["mrpc", "rte"])
 def test_glue_is_sampled_too(name, tmp_path):
     folder = labs.write_glue(tmp_path / "glue", examples=30)
-    whole = tasks.load(TaskSpec(name), folder)
-    task = tasks.load(TaskSpec(name, examples=12), folder)
-    kept = sample(12, name, whole.labels)
-    assert task.labels.tolist() == whole.labels[kept].tolist()
+    whole = load_task(TaskSpec(name), folder)
+    task = load_task(TaskSpec(name, examples=12), folder)
+    kept = sample(12, name, whole.targets)
+    assert task.targets.tolist() == whole.targets[kept].tolist()
     assert task.evaluated.texts[1] == tuple(whole.evaluated.texts[1][place] for place in kept)
     assert kept.tolist() != list(range(12))
 
@@ -105,8 +105,8 @@ def test_pairs_are_sampled_with_every_paradigm_in_its_share(tmp_path):
     ]
     (tmp_path / "blimp.jsonl").write_text("\n".join(map(json.dumps, lines)))
     spec = TaskSpec("blimp", "pairs", file=str(tmp_path / "blimp.jsonl"), label="UID", examples=30)
-    task = tasks.load(spec)
-    assert np.bincount(task.labels).tolist() == [20, 10]
+    task = load_task(spec)
+    assert np.bincount(task.targets).tolist() == [20, 10]
     kept = sample(30, "blimp", np.repeat([0, 1], [80, 40]))
     assert task.evaluated.good == tuple(f"a {n}" for n in kept)
     assert task.evaluated.bad == tuple(f"b {n}" for n in kept)
@@ -115,7 +115,7 @@ def test_pairs_are_sampled_with_every_paradigm_in_its_share(tmp_path):
 @pytest.mark.parametrize("language", ["en", "de"])
 def test_built_in_pairs_keep_their_balance_for_every_multiple_of_24(language):
     whole, few = agreement(language), agreement(language, examples=48)
-    assert np.bincount(few.labels).tolist() == [8] * 6
+    assert np.bincount(few.targets).tolist() == [8] * 6
     assert set(few.evaluated.good) < set(whole.evaluated.good)
     groups = few.evaluated.groups
     assert np.bincount(groups).tolist() == [2] * 24

@@ -121,7 +121,7 @@ def test_a_few_broken_lines_are_left_out_and_counted_only_where_that_is_allowed(
     path = tmp_path / "mine.tsv"
     path.write_text("a\tb\n" + "x\ty\n" * 1500 + "broken\n" + "x\tz\n" * 500)
 
-    table = read_tsv(path, spare=True)
+    table = read_tsv(path, skip_broken=True)
 
     assert len(table.columns["a"]) == 2000
     assert table.left_out == 1
@@ -135,7 +135,7 @@ def test_more_than_a_few_broken_lines_are_an_error_even_there(tmp_path):
     path.write_text("a\tb\n" + "x\ty\n" * 1500 + "broken\n" * 2)
 
     with pytest.raises(LesionError, match=r"line 1502: expected 2 columns"):
-        read_tsv(path, spare=True)
+        read_tsv(path, skip_broken=True)
 
 
 MISTAKES = {

@@ -1,8 +1,8 @@
 """Which of two models, or groups of models, retains more: a verdict, or what would settle it.
 
-The quantity is delta = RA(b) - RA(a), the difference of retained areas over the doses that all of
-them measured (`contrast.py`); the same comparison of D50 and of the rates at which skill is lost
-(`rates.py`), of skill at a chosen dose, and the doses where the curves cross, stand beside it.
+The quantity is delta = RA(b) - RA(a), the difference of retained areas over the doses that all
+models measured (`contrast.py`). A verdict also has the differences of D50 and of the rates at which
+skill is lost (`rates.py`), that of skill at a chosen dose, and the doses where the curves cross.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,16 +15,16 @@ from lesion.analysis import bootstrap, curves, paired, rates
 from lesion.analysis.contrast import (
     ALPHA,
     Contrast,
-    Part,
     Quantity,
     Side,
+    VarianceComponent,
     contrast,
     holm,
     side_of,
     spread_of,
 )
 from lesion.analysis.curves import Crossover
-from lesion.analysis.paired import Paired
+from lesion.analysis.paired import PairedTest
 from lesion.analysis.rates import Rate
 from lesion.analysis.settle import settling
 from lesion.analysis.summary import Analysis, Estimate
@@ -47,25 +47,25 @@ class Verdict(NamedTuple):
     margin: float
     p: float  # of no difference, two-sided
     p_holm: float  # corrected over the comparisons of the study
-    comparisons: int  # how many those are
+    comparisons: int  # of the study, tested
     outcome: str  # "b", "a", "equivalent" or "cannot tell"
     answer: str  # the verdict in words
-    settle: str  # what would settle it; "" where it is settled
-    needed: dict[str, int]  # level -> how many of it would settle it, alone
+    settle: str  # what would settle it; "" if it is settled
+    needed: dict[str, int]  # level -> the number of members that would settle it alone
     brief: str  # what would settle it, in short
-    scope: str  # what it is about
-    gains: Estimate | None  # intact score above chance: b less a, positive where b's is better
-    warning: str  # that they differ, which retained area is relative to; "" where they do not
-    shares: dict[str, float]  # level -> part of the variance of delta
-    parts: tuple[Part, ...]  # the variance of delta, source by source
+    scope: str  # the population that it generalises to
+    gains: Estimate | None  # of the intact score over chance: b - a, positive if b's is better
+    warning: str  # that the intact gains differ; "" if they do not
+    shares: dict[str, float]  # level -> share of the variance of delta
+    parts: tuple[VarianceComponent, ...]  # the variance of delta, source by source
     d50: Estimate | None  # D50(b) - D50(a); nan: neither was reached
-    rates: tuple[Rate, ...]  # skill lost for each unit of dose, b's less a's
-    dose: float | None  # a chosen dose
-    at_dose: Estimate | None  # skill(b) - skill(a) there
-    answers: Paired | None  # right answers there, example by example; of two models
-    crossovers: tuple[Crossover, ...]  # where skill(b) - skill(a) changes its sign
-    doses: tuple[float, ...]  # over which both were measured
-    left_out: tuple[str, ...]  # models left out, with why
+    rates: tuple[Rate, ...]  # skill lost per unit of dose, b - a
+    dose: float | None  # the chosen dose
+    at_dose: Estimate | None  # skill(b) - skill(a) at this dose
+    answers: PairedTest | None  # right answers at this dose; of two single models
+    crossovers: tuple[Crossover, ...]  # where skill(b) - skill(a) changes sign
+    doses: tuple[float, ...]  # at which both were measured
+    left_out: tuple[str, ...]  # models that are left out, with the reasons
 
 
 def verdicts(
@@ -78,20 +78,21 @@ def verdicts(
     """Every pair of groups (or of models), on every task under every lesion, Holm-corrected.
 
     Args:
-        analyses: from `summary.analyse`; unhealthy ones are left out by name.
+        analyses: from `summary.analyse`; those with an excluding diagnosis are left out by name.
         between: "group" (of models that have one) or "model".
-        margin: differences of retained area smaller than this do not matter.
+        margin: differences of retained area below this are negligible.
         seed: the study's, for resampling models.
-        dose: compare at this dose as well; the nearest that both measured is taken.
+        dose: compare at this dose as well, or at the nearest that both measured.
     """
-    found = [compare(a, b, names, margin, seed, dose) for names, a, b in matches(analyses, between)]
-    return corrected(found)
+    return corrected([
+        compare(a, b, names, margin, seed, dose) for names, a, b in matches(analyses, between)
+    ])  # fmt: skip
 
 
 def matches(
     analyses: Sequence[Analysis], between: str
 ) -> Iterator[tuple[tuple[str, str], list[Analysis], list[Analysis]]]:
-    """The sides of every comparison, with their names: in the order of `verdicts`.
+    """The sides of every comparison, with their names, in the order of `verdicts`.
 
     Raises:
         LesionError: if `between` is neither "group" nor "model".
@@ -100,10 +101,10 @@ def matches(
         raise LesionError(f"compare.between must be group or model. Got {between!r}.")
     for task, lesion in dict.fromkeys((a.task, a.lesion) for a in analyses):
         sides: dict[str, list[Analysis]] = {}
-        for one in analyses:
-            name = one.group if between == "group" else one.model
-            if (one.task, one.lesion) == (task, lesion) and name is not None:
-                sides.setdefault(name, []).append(one)
+        for analysis in analyses:
+            name = analysis.group if between == "group" else analysis.model
+            if (analysis.task, analysis.lesion) == (task, lesion) and name is not None:
+                sides.setdefault(name, []).append(analysis)
         for a, b in combinations(sides, 2):
             yield (a, b), sides[a], sides[b]
 
@@ -116,11 +117,11 @@ def compare(
     seed: int = 0,
     dose: float | None = None,
 ) -> Verdict:
-    """One comparison, not corrected for others; see `corrected`."""
+    """One comparison, not corrected for multiplicity; see `corrected`."""
     names = names or (a[0].model, b[0].model)
     left_out = tuple(f"{m.model}: {', '.join(m.excluded)}" for m in (*a, *b) if m.excluded)
     healthy = [[m for m in side if not m.excluded] for side in (a, b)]
-    blank = _untold(names, a[0], margin, left_out)
+    blank = _empty(names, a[0], margin, left_out)
     for name, side in zip(names, healthy, strict=True):
         if not side:
             reason = f"{name} has no healthy model left ({'; '.join(left_out)})."
@@ -132,12 +133,12 @@ def compare(
 
     def difference(quantity: Quantity) -> Contrast:
         first, second = (
-            side_of([m.sampled.over(doses) for m in side], quantity) for side in healthy
+            side_of([m.resampled.at_doses(doses) for m in side], quantity) for side in healthy
         )
         return contrast(first, second)
 
     gains = [side_of([m.gain for m in side], lambda _, gain: gain[..., 0]) for side in healthy]
-    area, every = difference(curves.retained_area), difference(lambda _, skills: skills)
+    area, skills = difference(curves.retained_area), difference(lambda _, values: values)
     raw = blank._replace(
         delta=float(area.delta),
         lo=float(area.lo),
@@ -145,23 +146,23 @@ def compare(
         p=float(area.p),
         p_holm=float(area.p),
         scope=_scope(names, healthy),
-        **_uneven(blank, gains),
-        shares=bootstrap.shares(spread_of(area.parts)),
-        parts=tuple(p._replace(variance=float(p.variance)) for p in area.parts),
-        d50=rates.d50_contrast(healthy, doses, names, area.freedom, seed),
+        **_intact_difference(blank, gains),
+        shares=bootstrap.shares(spread_of(area.components)),
+        parts=tuple(c._replace(variance=float(c.variance)) for c in area.components),
+        d50=rates.d50_contrast(healthy, doses, names, area.dof, seed),
         rates=rates.rates(healthy, doses, names, seed),
-        crossovers=_crossings(doses, every),
+        crossovers=_crossings(doses, skills),
         doses=tuple(doses.tolist()),
     )
     if dose is not None:
-        raw = raw._replace(**_at(int(np.abs(doses - dose).argmin()), doses, healthy, every, seed))
-    return _settled(_answered(raw))
+        raw = raw._replace(**_at(int(np.abs(doses - dose).argmin()), doses, healthy, skills, seed))
+    return _with_remedy(_with_outcome(raw))
 
 
-def _untold(
+def _empty(
     names: tuple[str, str], example: Analysis, margin: float, left_out: tuple[str, ...]
 ) -> Verdict:
-    """A verdict that nothing could be told, to be filled in."""
+    """A verdict without results: cannot tell."""
     nan = float("nan")
     return Verdict(
         a=names[0],
@@ -197,71 +198,71 @@ def _untold(
     )
 
 
-def _uneven(v: Verdict, gains: Sequence[Side]) -> dict:
-    """The difference of the intact gains, and a warning where its interval leaves 0 out."""
-    found = contrast(*gains).estimate
-    if found.lo <= 0 <= found.hi:
-        return {"gains": found, "warning": ""}
+def _intact_difference(v: Verdict, gains: Sequence[Side]) -> dict:
+    """The difference of the intact gains, and a warning if its interval excludes 0."""
+    gain = contrast(*gains).estimate
+    if gain.lo <= 0 <= gain.hi:
+        return {"gains": gain, "warning": ""}
     a, b = (float(side.value) for side in gains)
     warning = (
         f"Intact on {v.task}, {v.a} is {a:.3f} and {v.b} {b:.3f} above chance ({v.metric}; "
-        f"difference {found.value:+.3f} [{found.lo:+.3f}, {found.hi:+.3f}]). Retained area is "
-        "relative to that: a weaker model that keeps all of little keeps 1."
+        f"difference {gain.value:+.3f} [{gain.lo:+.3f}, {gain.hi:+.3f}]). Retained area is "
+        "relative to this gain: a weaker model that loses nothing has 1."
     )
-    return {"gains": found, "warning": warning}
+    return {"gains": gain, "warning": warning}
 
 
 def _at(
-    place: int, doses: Array, healthy: Sequence[Sequence[Analysis]], every: Contrast, seed: int
+    index: int, doses: Array, healthy: Sequence[Sequence[Analysis]], skills: Contrast, seed: int
 ) -> dict:
-    """The comparison at one dose: of skill, and of right answers where a side is one model."""
-    dose = float(doses[place])
-    skill = Estimate(*(float(np.asarray(end)[place]) for end in every[:3]))
+    """The comparison at one dose: of skill, and of right answers if each side is one model."""
+    dose = float(doses[index])
+    skill = Estimate(*(float(np.asarray(end)[index]) for end in skills[:3]))
     answers = None
     rows = [
-        curves.at_doses(m.doses, m.right.T, doses)[:, place]
+        curves.at_doses(m.doses, m.correct_share.T, doses)[:, index]
         for side in healthy
         for m in side
-        if m.right is not None
+        if m.correct_share is not None
     ]
     if [len(side) for side in healthy] == [1, 1] and len(rows) == 2:
         answers = paired.at_dose(dose, rows[0], rows[1], seed)
     return {"dose": dose, "at_dose": skill, "answers": answers}
 
 
-def _crossings(doses: Array, every: Contrast) -> tuple[Crossover, ...]:
-    """Where skill(b) - skill(a) changes its sign; Bonferroni over doses says that it does."""
-    delta, lo, hi = (np.asarray(end) for end in every[:3])
-    sure = np.asarray(every.p) < ALPHA / len(doses)
-    strict = np.where(sure, lo, -np.inf), np.where(sure, hi, np.inf)
+def _crossings(doses: Array, skills: Contrast) -> tuple[Crossover, ...]:
+    """Where skill(b) - skill(a) changes sign, after Bonferroni's correction over doses."""
+    delta, lo, hi = (np.asarray(end) for end in skills[:3])
+    significant = np.asarray(skills.p) < ALPHA / len(doses)
+    strict = np.where(significant, lo, -np.inf), np.where(significant, hi, np.inf)
     return tuple(curves.crossovers(doses, delta, (lo, hi), strict))
 
 
-def corrected(found: Sequence[Verdict]) -> list[Verdict]:
-    """The same verdicts, differences held to Holm's correction over all of them.
+def corrected(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """The same verdicts after Holm's correction of the differences.
 
-    Retained areas are one family, and so is each rate at which skill is lost.
-    A difference that is significant alone but not among the others becomes "cannot tell" and says
-    so. Equivalence needs no correction to stay honest about differences: it claims none.
+    Retained areas are one family, and so is each rate at which skill is lost. A difference that is
+    significant alone but not after correction becomes "cannot tell", with a sentence on it.
+    Equivalence is not corrected: it claims no difference.
     """
-    beside = rates.corrected([v.rates for v in found], [(v.a, v.b) for v in found])
-    found = [v._replace(rates=each) for v, each in zip(found, beside, strict=True)]
-    adjusted = holm([v.p for v in found])
+    adjusted_rates = rates.corrected([v.rates for v in verdicts], [(v.a, v.b) for v in verdicts])
+    verdicts = [v._replace(rates=r) for v, r in zip(verdicts, adjusted_rates, strict=True)]
+    adjusted = holm([v.p for v in verdicts])
     tested = int((~np.isnan(adjusted)).sum())
     result = []
-    for verdict, p in zip(found, adjusted, strict=True):
-        new = _answered(verdict._replace(p_holm=float(p), comparisons=tested))
+    for verdict, p in zip(verdicts, adjusted, strict=True):
+        new = _with_outcome(verdict._replace(p_holm=float(p), comparisons=tested))
         if new.outcome == "cannot tell" and verdict.outcome in ("a", "b"):
-            new = _settled(new)
-            alone = f"Alone it would be a difference (p = {verdict.p:.3f}); among "
-            alone += f"{tested} comparisons it is not (p = {p:.3f})."
-            new = new._replace(settle=f"{alone} {new.settle}".strip())
+            new = _with_remedy(new)
+            sentence = f"Alone it would be a difference (p = {verdict.p:.3f}); among "
+            sentence += f"{tested} comparisons it is not (p = {p:.3f})."
+            new = new._replace(settle=f"{sentence} {new.settle}".strip())
         result.append(new)
     return result
 
 
-def _answered(v: Verdict) -> Verdict:
-    """The outcome of design rule: a difference, else equivalence, else cannot tell."""
+def _with_outcome(v: Verdict) -> Verdict:
+    """The verdict with its outcome: a difference, else equivalence, else cannot tell."""
     differs = v.p_holm <= ALPHA
     if v.lo > 0 and differs:
         return v._replace(outcome="b", answer=f"{v.b} retains more")
@@ -272,11 +273,12 @@ def _answered(v: Verdict) -> Verdict:
     return v._replace(outcome="cannot tell", answer="cannot tell")
 
 
-def _settled(v: Verdict) -> Verdict:
+def _with_remedy(v: Verdict) -> Verdict:
+    """The verdict with what would settle it, if it cannot tell."""
     if v.outcome != "cannot tell" or not v.parts:
         return v
-    found = settling(v.delta, v.margin, v.parts, v.comparisons)
-    return v._replace(settle=found.words, needed=found.needed, brief=found.brief)
+    remedy = settling(v.delta, v.margin, v.parts, v.comparisons)
+    return v._replace(settle=remedy.words, needed=remedy.needed, brief=remedy.brief)
 
 
 def _scope(names: tuple[str, str], sides: Sequence[Sequence[Analysis]]) -> str:

@@ -1,4 +1,4 @@
-"""What can be said of a model before any damage: its intact score against chance."""
+"""The intact score of a model against chance, before any damage."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from lesion.analysis.responses import Responses
 from lesion.analysis.sampled import weights_of
 
 
-def first_look(
+def intact_summary(
     model: str,
     seed: int,
     task: str,
@@ -16,7 +16,7 @@ def first_look(
     outputs: np.ndarray,
     study_seed: int = 0,
 ) -> tuple[str, bool]:
-    """A sentence on an intact model, and whether it learned its task.
+    """A sentence on an intact model, and whether verdicts can be drawn from it.
 
     Args:
         about: kind, metrics, classes and labels of the task, as `Record.task` gives them.
@@ -27,8 +27,8 @@ def first_look(
         doses=np.zeros(1), outputs=outputs[None, None, None], seeds=(seed,), draws=(0,), **about,
     )  # fmt: skip
     main = replicate(responses, weights_of(responses, study_seed))[responses.metrics[0]]
-    for found in health.diagnose(responses, main):
-        if found.name in ("never learned", "not finite"):
-            return found.message, False
+    for finding in health.diagnose(responses, main):
+        if finding.excludes:
+            return finding.message, False
     score, metric = float(main.value[0]), main.metric
     return f"{responses.model}: intact {metric} {score:.3f} (chance {main.chance:.3f})", True

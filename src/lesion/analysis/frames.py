@@ -1,4 +1,4 @@
-"""Tables of the analysis as pandas frames; only `sites` imports pandas beside this file."""
+"""Tables of the analysis as pandas frames; besides this file, only `sites` imports pandas."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lesion.analysis import kinds, scores, summary
+from lesion.analysis import scores, summary
 from lesion.analysis.compare import Verdict
 from lesion.analysis.summary import Analysis
+from lesion.tasks.kinds import kind_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +33,7 @@ def curve_frame(analyses: Sequence[Analysis]) -> pd.DataFrame:
 def summary_frame(analyses: Sequence[Analysis]) -> pd.DataFrame:
     """One row per model, task and lesion: intact score, area and D50 with intervals, diagnoses.
 
-    `d50` is inf where it was not reached; all of skill is nan where the model never learned.
+    `d50` is inf if it was not reached; all values of skill are nan if the model never learned.
     """
     import pandas as pd
 
@@ -56,7 +57,7 @@ def verdict_frame(verdicts: Sequence[Verdict]) -> pd.DataFrame:
 
 
 def trial_frame(record: Record) -> pd.DataFrame:
-    """One row per finished trial: its address, and proof of its damage."""
+    """One row per finished trial: its address, and the proof of its damage."""
     import pandas as pd
 
     names, rows = record.rows("trials")
@@ -76,10 +77,10 @@ def score_frame(record: Record) -> pd.DataFrame:
         about = record.task(trial.task)
         assert about is not None, "a task is recorded before its first trial"
         outputs, labels, kind = record.outputs(trial), about["labels"], about["kind"]
-        found = {
+        values = {
             name: float(scores.score(name, outputs, labels, kind=kind)) for name in about["metrics"]
         }
-        rows.append(trial._asdict() | found)
+        rows.append(trial._asdict() | values)
     return pd.DataFrame(rows)
 
 
@@ -88,13 +89,13 @@ def example_frame(
 ) -> pd.DataFrame:
     """One row per finished trial and example: texts, label, answer and every column of outputs.
 
-    Labels are names where the task has classes (of a pair, its paradigm). `prediction` is the
-    class that was answered, if any; `correct` is 1 for a right answer, 0 for a wrong one and a half
-    for a tie. A column that a task does not have is left empty there. Outputs are named
-    output_<class>, or output_<n> where the task has no classes.
+    Labels are names if the task has classes (of a pair, its paradigm). `prediction` is the
+    predicted class, if any; `correct` is 1 for a right answer, 0 for a wrong one and a half for a
+    tie. A column that a task does not have is empty there. Outputs are named output_<class>, or
+    output_<n> if the task has no classes.
 
     Args:
-        texts: task -> columns of texts, a text an example.
+        texts: task -> columns of texts, one text for each example.
     """
     import pandas as pd
 
@@ -114,23 +115,18 @@ def example_frame(
 
 def _answers(outputs: np.ndarray, about: Mapping[str, Any]) -> dict[str, Any]:
     """Label, prediction and correctness of each example."""
-    labels, classes, kind = about["labels"], about["classes"], kinds.KINDS[about["kind"]]
-    cells = outputs.T[:, :, None]
-    found: dict[str, Any] = {"label": [classes[k] for k in labels] if classes else labels}
-    if kind.answer:
-        answers = kind.answer(cells)[:, 0]
-        found["prediction"] = [classes[k] if k >= 0 else None for k in answers]
-    elif about["kind"] == "pairs":
-        finite = np.isfinite(outputs).all(1)
-        named = np.select([outputs[:, 0] > outputs[:, 1], outputs[:, 0] < outputs[:, 1]], [1, 2], 0)
-        found["prediction"] = [(None, "good", "bad")[k] for k in np.where(finite, named, 0)]
+    labels, classes, kind = about["labels"], about["classes"], kind_of(about["kind"])
+    columns: dict[str, Any] = {"label": [classes[k] for k in labels] if classes else labels}
+    answers = kind.answers(outputs.T, classes)
+    if answers is not None:
+        columns["prediction"] = answers
     if kind.correct:
-        found["correct"] = kind.correct(cells, labels)[:, 0]
-    return found
+        columns["correct"] = kind.correct(outputs.T[:, :, None], labels)[:, 0]
+    return columns
 
 
 def flat(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame with mappings and lists as JSON text, for files that have only numbers and text."""
+    """The frame with mappings and lists as JSON text, for files that hold numbers and text only."""
 
     def text(value: Any) -> Any:
         nested = isinstance(value, Mapping | tuple | list | np.ndarray)
@@ -141,9 +137,9 @@ def flat(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def as_json(frame: pd.DataFrame) -> str:
-    """A frame as a JSON list of rows, each on a line; numbers as of `summary.jsonable`.
+    """A frame as a JSON list of rows, one on each line; numbers as in `summary.jsonable`.
 
-    A text that is missing is null.
+    A missing text is null.
     """
     import pandas as pd
 

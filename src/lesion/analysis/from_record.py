@@ -1,37 +1,53 @@
-"""What a record holds, as the arrays that the analysis takes."""
+"""A record as the arrays that the analysis takes."""
 
 from collections import Counter
 from collections.abc import Sequence
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 
 from lesion.analysis.responses import Responses
 from lesion.errors import LesionError
 from lesion.record.record import Record
-from lesion.schema.fields import hint
-from lesion.study.comparison import Draws
+from lesion.schema import did_you_mean
+from lesion.study.comparison import Draws, own_metrics
 from lesion.study.specs import LesionSpec, ModelSpec
+from lesion.study.study import Study
 from lesion.study.trials import INTACT, Trial
+from lesion.tasks.metrics import Metric, word_of
 
 
-def responses(record: Record) -> list[Responses]:
+class Shown(NamedTuple):
+    """The metrics of an analysis beside those of the task: the main one, and a user's own."""
+
+    lead: str | Metric | None = None
+    own: tuple[Metric, ...] = ()
+
+
+def load_responses(record: Record, study: Study | None = None) -> list[Responses]:
     """One element per model, task and lesion that has a finished draw.
 
-    A draw counts when all its doses are there; of an unfinished run, the seeds and draws are kept
-    that make the largest complete table. Where draws and doses are added as needed, the doses are
+    A draw counts if all its doses are finished. Of an unfinished run, the seeds and draws are taken
+    that make the largest complete table. If draws and doses are added as needed, the doses are
     those that most draws have. The study's metric of comparison comes first.
+
+    Args:
+        study: the run's, where it compares or shows metrics that were made in Python.
     """
-    study, done = record.study, record.done()
-    found = []
+    study, done = study or record.study, record.done()
+    shown = Shown(study.compare.metric, own_metrics(study.compare, study.figures))
+    tables = []
     for model, task, lesion in product(study.models, study.tasks, study.lesions):
         doses = study.doses_of(lesion)
         if isinstance(study.draws, Draws):
             doses = _shared(record, model, task.name, lesion, done)
         seeds, draws = _complete(record, model, task.name, lesion, doses, done)
         if draws:
-            found.append(table(record, model, task.name, lesion, seeds, draws, doses))
-    return found
+            tables.append(
+                response_table(record, model, task.name, lesion, seeds, draws, doses, shown)
+            )
+    return tables
 
 
 def _shared(
@@ -81,7 +97,7 @@ def _complete(
     return best
 
 
-def table(
+def response_table(
     record: Record,
     model: ModelSpec,
     task: str,
@@ -89,11 +105,13 @@ def table(
     seeds: Sequence[int],
     draws: Sequence[int],
     doses: Sequence[float],
+    shown: Shown | None = None,
 ) -> Responses:
     """Finished trials of one model, task and lesion, at doses above 0."""
+    shown = shown or Shown(record.study.compare.metric)
     about = record.task(task)
     assert about is not None, "a task is recorded before its first trial"
-    about["metrics"] = _led_by(record.study.compare.metric, about["metrics"])
+    about["metrics"] = _main_first(shown.lead, [*about["metrics"], *map(word_of, shown.own)])
     doses = (0.0, *doses)
     first = record.outputs(Trial(model.name, seeds[0], task, INTACT, 0.0, 0))
     outputs = np.empty((len(seeds), len(draws), len(doses), *first.shape), np.float32)
@@ -112,16 +130,19 @@ def table(
         seeds=tuple(seeds),
         draws=tuple(draws),
         random=lesion.random,
+        own_metrics=shown.own,
         **about,
     )
 
 
-def _led_by(metric: str | None, metrics: Sequence[str]) -> tuple[str, ...]:
-    if metric is None:
+def _main_first(lead: str | Metric | None, metrics: Sequence[str]) -> tuple[str, ...]:
+    """The metrics of a task, the study's metric of comparison first."""
+    if lead is None:
         return tuple(metrics)
+    metric = word_of(lead)
     if metric not in metrics:
         raise LesionError(
             f"compare.metric: must be one of {', '.join(metrics)}. Got {metric!r}."
-            f"{hint(metric, metrics)}"
+            f"{did_you_mean(metric, metrics)}"
         )
     return (metric, *(name for name in metrics if name != metric))

@@ -2,16 +2,17 @@
 
 The differences of retained area are not independent. Lesions of one task share its examples and
 fine-tuning seeds, tasks under one lesion share its draws, and the same models are in all of them.
-So the summary takes their covariance V, source by source: from the paired bootstrap replicates
-where two differences resample the same thing (their weights are then the same: `sampled`), exactly
-0 where they do not, and between the models of a group from the models themselves (s_ij / n).
+The summary therefore uses their covariance V, which is built source by source. A source that two
+differences share has the covariance of their paired bootstrap replicates (`sampled`: the weights
+are the same), a source of only one of them has the covariance 0, and the models of a group have the
+covariance s_ij / n over the models.
 
-True differences are taken to vary by task, by lesion, and beyond both; the variances come from the
-generalised method of moments (DerSimonian & Laird 1986; DerSimonian & Kacker 2007; with correlated
-errors E[Q] = tr(AV) + tau^2 tr(A)), a quadratic form for each. The mean has the working weights
-1 / (V_ii + tau^2) and the variance that all covariances give to it, as for dependent effect sizes
-(Hedges, Tipton & Johnson 2010). Without covariances, of one task or one lesion, all of it is the
-result of DerSimonian & Laird.
+True differences vary by task, by lesion, and beyond both. Their variances come from the generalised
+method of moments (DerSimonian & Laird 1986; DerSimonian & Kacker 2007; with correlated errors
+E[Q] = tr(AV) + tau^2 tr(A)), with one quadratic form each. The mean has the working weights
+1 / (V_ii + tau^2) and the variance with all covariances, as for dependent effect sizes (Hedges,
+Tipton & Johnson 2010). Without covariances, and with one task or one lesion, the summary is that of
+DerSimonian & Laird.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,11 +30,11 @@ from lesion.models.recipes import RECOVERED
 Array = np.ndarray
 Address = tuple[str, ...]  # what is resampled: ("draws", lesion), ("examples", task), ...
 
-FLOOR = 1e-3  # of the largest variance: none is taken to be smaller when weights are made
+FLOOR = 1e-3  # of the largest variance: the smallest variance that weights are computed from
 
 
 class Share(NamedTuple):
-    """What one source adds to one difference."""
+    """The contribution of one source to the error of one difference."""
 
     vector: Array  # (replicates,) or (models,): centred; the sum of its squares is a variance
     members: int
@@ -43,7 +44,7 @@ class Share(NamedTuple):
 class Source(NamedTuple):
     """One source of the variance of some differences."""
 
-    vectors: Array  # (effects, ...) products of rows are covariances; 0 where it is not a source
+    vectors: Array  # (effects, ...) products of rows are covariances; a row of 0: no contribution
     members: int
 
 
@@ -55,11 +56,11 @@ class Pooled(NamedTuple):
     freedom: float  # degrees of freedom of Student's t
     p: float  # of no difference, two-sided
     tau: float  # standard deviation of true effects
-    tau_by: dict[str, float]  # its parts, of squares that add up: by group, and "beyond"
+    tau_by: dict[str, float]  # its components, whose squares add up: by group, and "beyond"
     q: float  # weighted sum of squares (Cochran's Q)
-    expected: float  # what errors alone would make of it
-    i2: float  # share of q that is beyond it
-    another: Estimate  # prediction interval of the true effect of one more; nan: under three
+    expected: float  # Q expected from the errors alone
+    i2: float  # share of q beyond it
+    another: Estimate  # prediction interval of the true effect of one more; nan: fewer than three
 
 
 class Meta(NamedTuple):
@@ -74,41 +75,44 @@ class Meta(NamedTuple):
     margin: float
     outcome: str  # "b", "a", "equivalent" or "cannot tell"
     answer: str  # the outcome in words
-    scope: str  # what it is about
-    left_out: tuple[str, ...]  # comparisons of which nothing could be told: "task, lesion"
+    scope: str  # the population that it generalises to
+    left_out: tuple[str, ...]  # comparisons without a bounded interval: "task, lesion"
 
 
 def summaries(
     analyses: Sequence[Analysis], verdicts: Sequence[Verdict], between: str = "group"
 ) -> list[Meta]:
-    """A summary for each pair of sides with at least two comparisons of which something is known.
+    """A summary for each pair of sides with at least two comparisons that have bounded intervals.
 
     Args:
         analyses: from `summary.analyse`.
         verdicts: `compare.verdicts` of them.
-        between: as it was there.
+        between: as given to `compare.verdicts`.
     """
     cells: dict[tuple[str, str], list[tuple[Verdict, list[list[Analysis]]]]] = {}
     for verdict, (names, *sides) in zip(verdicts, matches(analyses, between), strict=True):
-        healthy = [[one for one in side if not one.excluded] for side in sides]
+        healthy = [[analysis for analysis in side if not analysis.excluded] for side in sides]
         cells.setdefault(names, []).append((verdict, healthy))
-    found = []
-    for each in cells.values():
-        told = [(v, sides) for v, sides in each if np.isfinite(v.hi - v.lo)]
-        if len(told) > 1:
-            left_out = [f"{v.task}, {v.lesion}" for v, _ in each if not np.isfinite(v.hi - v.lo)]
-            found.append(_meta(told, tuple(left_out)))
-    return found
+    metas = []
+    for cell in cells.values():
+        bounded = [(v, sides) for v, sides in cell if np.isfinite(v.hi - v.lo)]
+        if len(bounded) > 1:
+            left_out = [f"{v.task}, {v.lesion}" for v, _ in cell if not np.isfinite(v.hi - v.lo)]
+            metas.append(_meta(bounded, tuple(left_out)))
+    return metas
 
 
-def _meta(told: Sequence[tuple[Verdict, list[list[Analysis]]]], left_out: tuple[str, ...]) -> Meta:
-    verdicts = [v for v, _ in told]
+def _meta(
+    bounded: Sequence[tuple[Verdict, list[list[Analysis]]]], left_out: tuple[str, ...]
+) -> Meta:
+    verdicts = [v for v, _ in bounded]
     first = verdicts[0]
     groups = {name: [getattr(v, name) for v in verdicts] for name in ("task", "lesion")}
-    pooled = pool([v.delta for v in verdicts], sources([_shares(*one) for one in told]), groups)
+    shares = [_shares(verdict, sides) for verdict, sides in bounded]
+    pooled = pool([v.delta for v in verdicts], sources(shares), groups)
     outcome, answer = _answer(pooled.mean, first)
     tasks, lesions = (tuple(dict.fromkeys(names)) for names in groups.values())
-    several = all(len(side) > 1 for _, sides in told for side in sides)
+    several = all(len(side) > 1 for _, sides in bounded for side in sides)
     scope = f"About {'models like these' if several else 'these checkpoints'}, on tasks and under "
     scope += "lesions like these."
     return Meta(
@@ -117,118 +121,119 @@ def _meta(told: Sequence[tuple[Verdict, list[list[Analysis]]]], left_out: tuple[
     )  # fmt: skip
 
 
-def _answer(mean: Estimate, like: Verdict) -> tuple[str, str]:
-    """The rule of single verdicts (`compare`), for the mean."""
+def _answer(mean: Estimate, first: Verdict) -> tuple[str, str]:
+    """The rule of single verdicts (`compare`), applied to the mean."""
     if mean.lo > 0:
-        return "b", f"{like.b} retains more"
+        return "b", f"{first.b} retains more"
     if mean.hi < 0:
-        return "a", f"{like.a} retains more"
-    if -like.margin < mean.lo and mean.hi < like.margin:
-        return "equivalent", f"equivalent within {like.margin:g}"
+        return "a", f"{first.a} retains more"
+    if -first.margin < mean.lo and mean.hi < first.margin:
+        return "equivalent", f"equivalent within {first.margin:g}"
     return "cannot tell", "cannot tell"
 
 
 def _shares(verdict: Verdict, sides: Sequence[Sequence[Analysis]]) -> dict[Address, Share]:
-    """What each source adds to one difference."""
+    """The contribution of each source to the error of one difference."""
     doses = np.array(verdict.doses)
-    skills = [[model.sampled.over(doses) for model in side] for side in sides]
+    skills = [[model.resampled.at_doses(doses) for model in side] for side in sides]
 
     def areas(side: int, level: str) -> Array:
-        each = [curves.retained_area(doses, one.levels[level]) for one in skills[side]]
+        each = [curves.retained_area(doses, skill.levels[level]) for skill in skills[side]]
         return np.mean(each, axis=0)
 
-    def fewest(level: str, *some: int) -> int:
-        return min(one.members[level] for side in some for one in skills[side])
+    def fewest(level: str, *which: int) -> int:
+        return min(skill.members[level] for side in which for skill in skills[side])
 
-    found: dict[Address, Share] = {}
+    shares: dict[Address, Share] = {}
     damage = verdict.lesion.removesuffix(RECOVERED)
-    for level, place in (("draws", damage), ("examples", verdict.task)):
-        away = areas(1, level) - areas(0, level)
-        found[level, place] = Share(_centred(away), fewest(level, 0, 1))
+    for level, address in (("draws", damage), ("examples", verdict.task)):
+        difference = areas(1, level) - areas(0, level)
+        shares[level, address] = Share(_centred(difference), fewest(level, 0, 1))
     for n, (name, side) in enumerate(zip((verdict.a, verdict.b), sides, strict=True)):
         sign = 2 * n - 1
         if len(side) == 1:
-            away = sign * areas(n, "seeds")
-            found["seeds", verdict.task, name] = Share(_centred(away), fewest("seeds", n))
+            area = sign * areas(n, "seeds")
+            shares["seeds", verdict.task, name] = Share(_centred(area), fewest("seeds", n))
             continue
-        each = np.array([float(curves.retained_area(doses, one.value)) for one in skills[n]])
-        away = sign * (each - each.mean()) / np.sqrt(len(each) * (len(each) - 1))
-        found["models", name] = Share(away, len(each), tuple(model.model for model in side))
-    return found
+        each = np.array([float(curves.retained_area(doses, skill.value)) for skill in skills[n]])
+        deviation = sign * (each - each.mean()) / np.sqrt(len(each) * (len(each) - 1))
+        shares["models", name] = Share(deviation, len(each), tuple(model.model for model in side))
+    return shares
 
 
 def sources(shares: Sequence[Mapping[Address, Share]]) -> list[Source]:
-    """The sources of the variance of several effects: one an address.
+    """The sources of the variance of several effects, one for each address.
 
     A row of models has 0 for a model that its effect leaves out.
     """
-    made = []
-    for address in dict.fromkeys(key for one in shares for key in one):
-        rows = [one.get(address) for one in shares]
-        there = [row for row in rows if row is not None]
-        names = list(dict.fromkeys(name for row in there for name in row.names))
-        vectors = np.zeros((len(rows), len(names) or len(there[0].vector)))
-        for place, row in enumerate(rows):
+    result = []
+    for address in dict.fromkeys(key for effect in shares for key in effect):
+        rows = [effect.get(address) for effect in shares]
+        present = [row for row in rows if row is not None]
+        names = list(dict.fromkeys(name for row in present for name in row.names))
+        vectors = np.zeros((len(rows), len(names) or len(present[0].vector)))
+        for index, row in enumerate(rows):
             if row is not None:
                 columns = [names.index(name) for name in row.names] or slice(None)
-                vectors[place, columns] = row.vector
-        made.append(Source(vectors, min(row.members for row in there)))
-    return made
+                vectors[index, columns] = row.vector
+        result.append(Source(vectors, min(row.members for row in present)))
+    return result
 
 
 def _centred(replicates: Array) -> Array:
-    """Replicates made so that the sum of their squares is their variance; see `bootstrap`."""
+    """Replicates scaled so that the sum of their squares is their variance; see `bootstrap`."""
     variance = float(bootstrap.variances({"": replicates})[""])
     finite = np.isfinite(replicates)
-    away = np.where(finite, replicates, 0.0)
-    away = np.where(finite, away - away.sum() / max(finite.sum(), 1), 0.0)
-    return away * (variance > 0) / np.sqrt(max(finite.sum() - 1, 1))
+    deviation = np.where(finite, replicates, 0.0)
+    deviation = np.where(finite, deviation - deviation.sum() / max(finite.sum(), 1), 0.0)
+    return deviation * (variance > 0) / np.sqrt(max(finite.sum() - 1, 1))
 
 
 def pool(
     values: Sequence[float] | Array,
-    parts: Sequence[Source],
+    errors: Sequence[Source],
     groups: Mapping[str, Sequence[str]] | None = None,
 ) -> Pooled:
     """The random-effects mean of at least two effects with correlated errors.
 
     The degrees of freedom are those of Satterthwaite for the variance of the mean, whose sources
-    are the errors' (members - 1 each) and the true effects' (groups - 1, effects - 1), and never
-    more than effects - 1: with few effects their variance may be 0 by chance.
+    are those of the errors (members - 1 each) and the true effects (groups - 1, effects - 1). They
+    are at most effects - 1: with few effects, the variance of true effects may be estimated as 0.
 
     Args:
         values: (effects,).
-        parts: the sources of their errors.
-        groups: the group of each effect, where true effects may be alike within groups; a grouping
-            counts if it has several groups and fewer than there are effects.
+        errors: the sources of their errors.
+        groups: grouping -> the group of each effect; true effects may be alike within groups. A
+            grouping counts if it has several groups and fewer than there are effects.
 
     Raises:
         LesionError: for fewer than two effects, or sources of another number of them.
     """
     y = np.asarray(values, np.float64)
     k = len(y)
-    if k < 2 or any(len(one.vectors) != k for one in parts):
+    if k < 2 or any(len(source.vectors) != k for source in errors):
         raise LesionError(
             f"pool needs two values or more, and sources with a row for each. Got {k} values and "
-            f"sources of {', '.join(sorted({str(len(one.vectors)) for one in parts}))}."
+            f"sources of {', '.join(sorted({str(len(source.vectors)) for source in errors}))}."
         )
     alike = _alike(groups or {}, k)
-    covariance = np.sum([np.zeros((k, k)), *(v @ v.T for v, _ in parts)], axis=0)
-    own = np.diag(covariance)
-    floored = np.maximum(own, FLOOR * own.max()) if own.max() > 0 else np.ones(k)
+    covariance = np.sum([np.zeros((k, k)), *(v @ v.T for v, _ in errors)], axis=0)
+    variances = np.diag(covariance)
+    largest = variances.max()
+    floored = np.maximum(variances, FLOOR * largest) if largest > 0 else np.ones(k)
     q, expected, taus = _moments(y, covariance, 1 / floored, [way for way, _ in alike.values()])
     weights = 1 / (floored + taus.sum())
     weights /= weights.sum()
     ways = list(alike.values())
-    error, freedom = _error(weights, parts, ways, taus)
-    ahead, fewer = _error(weights, parts, ways, taus, 1.0)
+    error, dof = _error(weights, errors, ways, taus)
+    ahead, fewer = _error(weights, errors, ways, taus, 1.0)
     mean, nan = float(weights @ y), float("nan")
-    whole = _around(mean, error, freedom)
+    whole = _around(mean, error, dof)
     return Pooled(
         mean=whole,
         error=error,
-        freedom=freedom,
-        p=float(p_value(*whole, freedom)),
+        freedom=dof,
+        p=float(p_value(*whole, dof)),
         tau=float(np.sqrt(taus.sum())),
         tau_by=dict(zip(alike, np.sqrt(taus).tolist(), strict=True)),
         q=q,
@@ -240,45 +245,46 @@ def pool(
 
 def _error(
     weights: Array,
-    parts: Sequence[Source],
+    errors: Sequence[Source],
     alike: Sequence[tuple[Array, int]],
     taus: Array,
     more: float = 0.0,
 ) -> tuple[float, float]:
-    """Standard error of a weighted mean, and its degrees of freedom; or of one effect `more`."""
-    shares = [(float(((weights @ v) ** 2).sum()), n) for v, n in parts]
+    """Standard error of a weighted mean, and its degrees of freedom; `more`=1: of a new effect."""
+    shares = [(float(((weights @ v) ** 2).sum()), n) for v, n in errors]
     shares += [
         (float(tau * (more + weights @ way @ weights)), n)
         for tau, (way, n) in zip(taus, alike, strict=True)
     ]
     spread = {str(n): np.asarray(variance) for n, (variance, _) in enumerate(shares)}
-    freedom = bootstrap.degrees(spread, {str(n): one for n, (_, one) in enumerate(shares)})
-    return float(np.sqrt(sum(spread.values()))), min(float(freedom), len(weights) - 1.0)
+    members = {str(n): count for n, (_, count) in enumerate(shares)}
+    dof = float(bootstrap.degrees_of_freedom(spread, members))
+    return float(np.sqrt(sum(spread.values()))), min(dof, len(weights) - 1.0)
 
 
 def _alike(groups: Mapping[str, Sequence[str]], k: int) -> dict[str, tuple[Array, int]]:
-    """name -> (effects, effects) 1 where two share the variation of that name; how many groups."""
-    found = {}
-    for name, each in groups.items():
-        if 1 < len(set(each)) < k:
-            same = [[float(one == other) for other in each] for one in each]
-            found[name] = (np.array(same), len(set(each)))
-    return found | {"beyond": (np.eye(k), k)}
+    """name -> (effects, effects) 1 if two are of the same group, and the number of groups."""
+    alike = {}
+    for name, members in groups.items():
+        if 1 < len(set(members)) < k:
+            same = [[float(first == second) for second in members] for first in members]
+            alike[name] = (np.array(same), len(set(members)))
+    return alike | {"beyond": (np.eye(k), k)}
 
 
 def _moments(
     y: Array, covariance: Array, weights: Array, alike: Sequence[Array]
 ) -> tuple[float, float, Array]:
-    """Q, what errors alone would make of it, and the variance of true effects in each way.
+    """Q, Q expected from the errors alone, and the variance of true effects for each matrix S.
 
-    Quadratic forms y' A S A y of the ways S, and Q = y' A y of the last one, are set equal to what
-    they are expected to be, by least squares without negative variances.
+    The quadratic forms y' A S A y of the matrices S, and Q = y' A y for the last one, are set equal
+    to their expectations, by least squares without negative variances.
     """
     from scipy.optimize import nnls
 
     a = np.diag(weights) - np.outer(weights, weights) / weights.sum()
     q, expected = float(y @ a @ y), float((a * covariance).sum())
-    q = q if q > 1e-12 * float(weights @ y**2) else 0.0  # equal values, but for their last bits
+    q = q if q > 1e-12 * float(weights @ y**2) else 0.0  # values are equal up to rounding
     forms = [*(a @ way @ a for way in alike[:-1]), a]
     scale = [float((form * form).sum()) ** -0.5 for form in forms]
     beyond = [float(y @ f @ y - (f * covariance).sum()) for f in forms[:-1]] + [q - expected]
@@ -287,8 +293,8 @@ def _moments(
     return q, expected, taus
 
 
-def _around(mean: float, error: float, freedom: float) -> Estimate:
+def _around(mean: float, error: float, dof: float) -> Estimate:
     from scipy.special import stdtrit
 
-    half = float(-stdtrit(freedom, ALPHA / 2)) * error
+    half = float(-stdtrit(dof, ALPHA / 2)) * error
     return Estimate(mean, mean - half, mean + half)

@@ -1,4 +1,4 @@
-"""Two models at a single dose, example by example: McNemar's exact test and its generalisation."""
+"""Two models at one dose, example by example: McNemar's exact test and its generalisation."""
 
 from typing import NamedTuple
 
@@ -8,17 +8,17 @@ from lesion.keys import generator
 
 Array = np.ndarray
 
-FLIPS = 9999  # random sign flips, where all of them are too many
+FLIPS = 9999  # random sign flips, if there are too many to go through all
 
 
-class Paired(NamedTuple):
-    """Share of right answers of b less that of a, and how likely chance makes it as far from 0.
+class PairedTest(NamedTuple):
+    """Difference of the shares of right answers, b - a, and a test of it against 0.
 
     Attributes:
-        dose: where.
+        dose: at which it was made.
         delta: difference of accuracy.
         p: two-sided; of no difference on examples like these, given these draws.
-        only_a, only_b: examples on which one of the two is right more often.
+        only_a, only_b: number of examples on which a, or b, is right more often.
         method: "exact McNemar" (single trials) or "sign flips".
     """
 
@@ -30,26 +30,26 @@ class Paired(NamedTuple):
     method: str
 
 
-def at_dose(dose: float, a: Array, b: Array, seed: int = 0) -> Paired:
+def at_dose(dose: float, a: Array, b: Array, seed: int = 0) -> PairedTest:
     """Test on the examples whether two models are right equally often.
 
-    If a difference is chance, each example's difference might as well have the other sign (Fisher
-    1935). With single trials, answers right or wrong, this is McNemar's test in its exact binomial
-    form; with means over draws, signs are flipped: all ways where fewer than 14 examples differ,
-    else 9999 random ones (Phipson & Smyth 2010 for the p).
+    Under the null hypothesis the difference of each example has either sign with equal probability
+    (Fisher 1935). With single trials, in which each answer is right or wrong, this is McNemar's
+    test in its exact binomial form. With means over draws, signs are flipped: in all ways if fewer
+    than 14 examples differ, else in 9999 random ones (Phipson & Smyth 2010 for the p).
 
     Args:
-        dose: what it is called.
-        a, b: (examples,) share of trials in which each example was answered rightly.
+        dose: for the result.
+        a, b: (examples,) share of trials in which each example was answered correctly.
     """
-    away = np.asarray(b, np.float64) - a
-    moved = away[np.abs(away) > 1e-9]
+    difference = np.asarray(b, np.float64) - a
+    moved = difference[np.abs(difference) > 1e-9]
     down, up = int((moved < 0).sum()), int((moved > 0).sum())
     if (np.abs(moved) == 1).all():
         p, method = mcnemar(down, up), "exact McNemar"
     else:
         p, method = _flipped(moved, seed), "sign flips"
-    return Paired(dose, float(away.mean()), p, down, up, method)
+    return PairedTest(dose, float(difference.mean()), p, down, up, method)
 
 
 def mcnemar(only_a: int, only_b: int) -> float:

@@ -1,23 +1,25 @@
-"""What a model answered under a lesion: the one input of the analysis."""
+"""The outputs of a model under a lesion: the only input of the analysis."""
 
 from typing import NamedTuple
 
 import numpy as np
 
+from lesion.tasks.metrics import Metric
+
 
 class Responses(NamedTuple):
-    """Every answer of one model to one task under one lesion, example by example.
+    """The outputs of one model on one task under one lesion, example by example.
 
-    The array is dense: every seed has every draw, every draw every dose. Draw `d` of every model
-    and seed is the same damage where the shapes of the models agree, and the examples are the
-    same for all models of a task; the bootstrap pairs models through both.
+    The array is dense: every seed has every draw, and every draw has every dose. Draw `d` of every
+    model and seed is the same damage if the shapes of the models agree, and the examples are the
+    same for all models of a task. The bootstrap pairs models through both.
     """
 
     model: str
     group: str | None
     task: str
     lesion: str
-    kind: str  # task kind: decides which metrics there are
+    kind: str  # of the task: decides which metrics there are
     metrics: tuple[str, ...]  # the main one first
     doses: np.ndarray  # (doses,) ascending; doses[0] == 0 is the intact model
     outputs: np.ndarray  # float32 (seeds, draws, doses, examples, columns); [:, :, 0] is intact
@@ -25,4 +27,9 @@ class Responses(NamedTuple):
     classes: tuple[str, ...]
     seeds: tuple[int, ...]
     draws: tuple[int, ...]
-    random: bool = False  # whether another draw would do other damage
+    random: bool = False  # whether draws differ in the damage
+    own_metrics: tuple[Metric, ...] = ()  # made in Python; `metrics` may name them
+
+    def metric(self, word: str) -> Metric | str:
+        """What a name in `metrics` stands for: an own metric, or one of the kind."""
+        return next((metric for metric in self.own_metrics if metric.word == word), word)

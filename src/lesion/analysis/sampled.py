@@ -1,8 +1,8 @@
 """Skill of one model over doses, as observed and in every bootstrap replicate.
 
-Resampling weights are addressed by what they resample (`lesion.keys`): the examples of a task, the
-draws of a lesion, the seeds of a model. So models are paired through what they share, nothing
-changes for one model when another is added, and the same seed gives the same intervals anywhere.
+The address of resampling weights (`lesion.keys`) names what they resample: the examples of a task,
+the draws of a lesion, the seeds of a model. Models are therefore paired through what they share,
+adding a model changes no interval of another, and the same seed gives the same intervals anywhere.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lesion.analysis import bootstrap, curves
-from lesion.analysis.bootstrap import Replicates, Weights
+from lesion.analysis.bootstrap import Replicates, ResamplingWeights
 from lesion.analysis.responses import Responses
 from lesion.keys import generator
 from lesion.models.recipes import RECOVERED
@@ -20,118 +20,125 @@ from lesion.models.recipes import RECOVERED
 Array = np.ndarray
 
 
-class Sampled(NamedTuple):
-    """A curve, resampled: skill of the main metric, of which every comparison is made."""
+class ResampledCurve(NamedTuple):
+    """Skill of the main metric as observed and resampled: the basis of every comparison."""
 
     doses: Array  # (doses,)
     value: Array  # (doses,) as observed
-    joint: Array  # (replicates, doses) everything resampled
-    levels: dict[str, Array]  # level -> (replicates, doses) to first order, that level alone
+    joint: Array  # (replicates, doses) all levels resampled
+    levels: dict[str, Array]  # level -> (replicates, doses) linearised, this level resampled
     members: dict[str, int]  # level -> how many there are
 
-    def over(self, doses: Array) -> "Sampled":
-        """The same at some of its doses."""
+    def at_doses(self, doses: Array) -> "ResampledCurve":
+        """The same curve at some of its doses."""
 
         def at(values: Array) -> Array:
             return curves.at_doses(self.doses, values, doses)
 
         levels = {level: at(values) for level, values in self.levels.items()}
-        return Sampled(np.asarray(doses), at(self.value), at(self.joint), levels, self.members)
+        value, joint = at(self.value), at(self.joint)
+        return ResampledCurve(np.asarray(doses), value, joint, levels, self.members)
 
 
-def sample(responses: Responses, seed: int = 0, replicates: int = 2000) -> Sampled:
+def sample(responses: Responses, seed: int = 0, replicates: int = 2000) -> ResampledCurve:
     """Skill of the main metric, resampled; `seed` is the study's."""
     metric = responses.metrics[0]
-    drawn = weights_of(responses, seed, replicates)
-    main = bootstrap.replicate(responses, drawn, [metric])[metric]
-    return sampled(responses.doses, main)
+    weights = weights_of(responses, seed, replicates)
+    main = bootstrap.replicate(responses, weights, [metric])[metric]
+    return resampled(responses.doses, main)
 
 
-def weights_of(responses: Responses, seed: int, replicates: int = 2000) -> Weights:
-    """Resampling weights, the same for whatever shares examples, draws or seeds."""
+def weights_of(responses: Responses, seed: int, replicates: int = 2000) -> ResamplingWeights:
+    """Resampling weights; models that share examples, draws or seeds share their weights."""
     r, examples = responses, len(responses.labels)
-    damage = r.lesion.removesuffix(RECOVERED)  # training again starts from the same damage
-    return Weights(
-        seeds=_drawn(len(r.seeds), replicates, seed, "seeds", r.task, r.model, *r.seeds),
+    damage = r.lesion.removesuffix(RECOVERED)  # recovery starts from the same damage
+    return ResamplingWeights(
+        seeds=_counts(len(r.seeds), replicates, seed, "seeds", r.task, r.model, *r.seeds),
         # The draws of a lesion do the same damage on every task.
-        draws=_drawn(len(r.draws), replicates, seed, "draws", damage, *r.draws),
-        examples=_drawn(examples, replicates, seed, "examples", r.task, examples),
+        draws=_counts(len(r.draws), replicates, seed, "draws", damage, *r.draws),
+        examples=_counts(examples, replicates, seed, "examples", r.task, examples),
     )
 
 
-@lru_cache(maxsize=16)  # what models share is drawn once
-def _drawn(members: int, replicates: int, seed: int, *address: str | int) -> Array:
+@lru_cache(maxsize=16)  # weights that models share are drawn once
+def _counts(members: int, replicates: int, seed: int, *address: str | int) -> Array:
     counts = bootstrap.resample(generator(seed, "bootstrap", *address), members, replicates)
     counts.flags.writeable = False
     return counts
 
 
-def sampled(doses: Array, main: Replicates) -> Sampled:
+def resampled(doses: Array, main: Replicates) -> ResampledCurve:
     """Skill as observed, in every replicate, and by level.
 
-    Skill is a ratio of means: the mean score of all seeds and draws against the mean intact score,
-    not the mean of ratios, which one nearly dead seed could send anywhere.
+    Skill is a ratio of means: the mean score of all seeds and draws against the mean intact score.
+    The mean of ratios would depend on one seed whose intact gain is near 0.
     """
     chance = np.asarray(main.chance)
     observed = curves.skill(main.value, chance, main.value[0], main.higher)
     gain = float(main.value[0] - main.chance)
-    alone = {
+    single_level = {
         level: curves.linear_skill(score, chances, score[:, 0], observed, gain)
         for level, (score, chances) in _levels(main).items()
     }
     joint = curves.skill(main.joint, main.chances, main.joint[:, 0], main.higher)
-    return Sampled(np.asarray(doses, np.float64), observed, joint, alone, main.members)
+    return ResampledCurve(
+        np.asarray(doses, np.float64), observed, joint, single_level, main.members
+    )
 
 
-def gained(main: Replicates) -> Sampled:
-    """How far the intact score is above chance, positive where better, as a curve of one dose."""
+def intact_gain(main: Replicates) -> ResampledCurve:
+    """The intact score's gain over chance, positive if better, as a curve of one dose."""
     sign = 1 if main.higher else -1
 
     def above(score: Array, chances: Array) -> Array:
         return sign * (score[..., :1] - chances[..., None])
 
-    alone = {level: above(*pair) for level, pair in _levels(main).items()}
+    single_level = {level: above(*pair) for level, pair in _levels(main).items()}
     value, joint = above(main.value, np.asarray(main.chance)), above(main.joint, main.chances)
-    return Sampled(np.zeros(1), value, joint, alone, main.members)
+    return ResampledCurve(np.zeros(1), value, joint, single_level, main.members)
 
 
-def steepened(skill: Sampled, smooth: Array | None = None) -> Sampled:
-    """Steepness as a curve of one dose: by level to first order around the observed curve.
+def steepened(skill: ResampledCurve, smooth: Array | None = None) -> ResampledCurve:
+    """Steepness as a curve of one dose, linearised by level around the observed curve.
 
-    Steepness depends on few doses, and in resamples of a curve that is itself a sample it varies
-    more than between samples: percentiles of the joint replicates are a third too wide. They are
-    kept for where it is often undefined: `joint` holds its bounds, (replicates, 2).
+    Steepness depends on few doses. It varies more between resamples of a curve, which is itself a
+    sample, than between samples: percentiles of the joint replicates are a third too wide. They
+    are used only if steepness is often undefined: `joint` holds its bounds, (replicates, 2).
 
     Args:
-        smooth: `curves.falling` of the joint replicates, where it is there already.
+        smooth: `curves.falling` of the joint replicates, if it is computed already.
     """
     doses, smooth = skill.doses, curves.falling(skill.joint) if smooth is None else smooth
     value = curves.steepness(doses, curves.falling(skill.value))
     gradient = curves.steepness_gradient(doses, skill.value)
     with np.errstate(invalid="ignore"):
-        alone = {k: value + (s - skill.value) @ gradient[:, None] for k, s in skill.levels.items()}
+        single_level = {
+            level: value + (skills - skill.value) @ gradient[:, None]
+            for level, skills in skill.levels.items()
+        }
     joint = curves.steepness_bounds(doses, smooth)
-    return Sampled(np.zeros(1), value[None], joint, alone, skill.members)
+    return ResampledCurve(np.zeros(1), value[None], joint, single_level, skill.members)
 
 
 def widened(
-    found: tuple[float, float, float], bounds: Array, freedom: Array | float, level: float = 0.95
+    estimate: tuple[float, float, float], bounds: Array, dof: Array | float, level: float = 0.95
 ) -> tuple[float, float]:
-    """An interval, as wide as the undefined replicates ask for where they are not few.
+    """An interval, widened if many replicates are undefined.
 
-    Where more replicates are undefined than the interval leaves out at one end, it also holds that
-    of the percentiles, for which each of them is as low, or as high, as it may be.
+    If the share of undefined replicates exceeds the tail probability of one end, the interval also
+    contains the percentile interval in which each undefined replicate takes its lowest value at the
+    lower end and its highest value at the upper end.
 
     Args:
-        found: a value with its interval, to first order.
-        bounds: (replicates, 2) between which the value is, equal where it is known.
-        freedom: of Student's t.
+        estimate: a value with its linearised interval.
+        bounds: (replicates, 2) bounds of the value, equal where it is known.
+        dof: of Student's t.
     """
-    value, lo, hi = found
+    value, lo, hi = estimate
     unknown = ~np.isclose(bounds[:, 0], bounds[:, 1], 1e-9, 1e-9)
     if unknown.mean() <= (1 - level) / 2 or np.isnan(value):
         return lo, hi
-    low, high = (bootstrap.interval(value, ends, level, freedom) for ends in bounds.T)
+    low, high = (bootstrap.interval(value, ends, level, dof) for ends in bounds.T)
     return min(lo, float(low[0])), max(hi, float(high[1]))
 
 
@@ -145,27 +152,27 @@ def _levels(main: Replicates) -> dict[str, tuple[Array, Array]]:
 
 
 class Linear(NamedTuple):
-    """A number that is linear in the curve, its interval, and what the interval rests on."""
+    """A quantity that is linear in the curve, its interval, and the sources of its variance."""
 
     value: float
     lo: float
     hi: float
-    freedom: float  # degrees of freedom of Student's t
-    shares: dict[str, float]  # level -> part of the variance
+    dof: float  # degrees of freedom of Student's t
+    shares: dict[str, float]  # level -> share of the variance
 
 
 def linear_of(
-    skill: Sampled, quantity: Callable[[Array, Array], Array], level: float = 0.95
+    skill: ResampledCurve, quantity: Callable[[Array, Array], Array], level: float = 0.95
 ) -> Linear:
-    """What a quantity such as `curves.retained_area` is of one model."""
+    """A quantity of one model, such as `curves.retained_area`."""
     value = float(quantity(skill.doses, skill.value))
-    alone = {k: quantity(skill.doses, s) for k, s in skill.levels.items()}
-    spread = bootstrap.variances(alone)
+    single_level = {k: quantity(skill.doses, skills) for k, skills in skill.levels.items()}
+    spread = bootstrap.variances(single_level)
     lo, hi = bootstrap.t_interval(value, spread, skill.members, level)
-    freedom = float(bootstrap.degrees(spread, skill.members))
-    return Linear(value, float(lo), float(hi), freedom, bootstrap.shares(spread))
+    dof = float(bootstrap.degrees_of_freedom(spread, skill.members))
+    return Linear(value, float(lo), float(hi), dof, bootstrap.shares(spread))
 
 
-def area_of(skill: Sampled, level: float = 0.95) -> Linear:
+def area_of(skill: ResampledCurve, level: float = 0.95) -> Linear:
     """Retained area of one model."""
     return linear_of(skill, curves.retained_area, level)

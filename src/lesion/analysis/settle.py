@@ -1,4 +1,4 @@
-"""What would settle a comparison: about how many more draws, examples, seeds or models."""
+"""How many draws, examples, seeds or models would settle a comparison, approximately."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -6,59 +6,61 @@ from typing import NamedTuple
 import numpy as np
 
 from lesion.analysis import bootstrap
-from lesion.analysis.contrast import ALPHA, Part, spread_of
+from lesion.analysis.contrast import ALPHA, VarianceComponent, spread_of
 
-MOST = 1000  # times as many as there are
+MAX_FACTOR = 1000  # times as many as there are
 
 
 class Settling(NamedTuple):
-    """Numbers that would make an interval narrow enough, each level alone, and in words."""
+    """Numbers that would make an interval narrow enough, for each level alone, and in words."""
 
     words: str
-    needed: dict[str, int]  # level -> members; levels that cannot do it alone are missing
+    needed: dict[str, int]  # level -> members; without the levels that do not suffice alone
     brief: str  # the words in short: "7 models or 31 draws", "×5" (of every level), "out of reach"
 
 
-def settling(delta: float, margin: float, parts: Sequence[Part], comparisons: int = 1) -> Settling:
-    """How to get an interval narrow enough for a verdict, given where its variance comes from.
+def settling(
+    delta: float, margin: float, components: Sequence[VarianceComponent], comparisons: int = 1
+) -> Settling:
+    """How an interval becomes narrow enough for a verdict, given the sources of its variance.
 
-    Narrow enough: its half-width below |delta| (a difference) or below margin - |delta|
-    (equivalence), whichever is nearer. A part's variance falls as 1 / members, and Student's t
-    falls with the degrees of freedom that are won.
+    It is narrow enough if its half-width is below |delta| (a difference) or below margin - |delta|
+    (equivalence), whichever is nearer. The variance of a component falls as 1 / members, and
+    Student's t falls as the degrees of freedom grow.
 
     Args:
-        comparisons: how many a difference has to stand among (Holm's first step).
+        comparisons: in the family that a difference is tested in (Holm's first step).
     """
-    total = sum(part.variance for part in parts)
+    total = sum(component.variance for component in components)
     if not np.isfinite(delta) or total <= 0:
         words = "The interval is not bounded: an intact score is too near chance."
         return Settling(words, {}, "out of reach")
-    half = half_width(parts)
-    share = _quantile(parts, ALPHA) / _quantile(parts, ALPHA / comparisons)
+    half = half_width(components)
+    share = _quantile(components, ALPHA) / _quantile(components, ALPHA / comparisons)
     target = max(abs(delta) * share, margin - abs(delta))
     width = f"The interval would have to be ± {target:.3f}; it is ± {half:.3f}."
     if comparisons > 1:
         width = f"Among {comparisons} comparisons, the interval would have to be ± {target:.3f}"
         width += f"; it is ± {half:.3f}."
-    levels = {p.level: p.members for p in parts if p.members > 1 and p.variance > 0}
-    every = times_needed(parts, target, set(levels))
+    levels = {c.level: c.members for c in components if c.members > 1 and c.variance > 0}
+    every = times_needed(components, target, set(levels))
     if every is None:
         words = f"{width} No number of trials in reach would settle it."
         return Settling(words, {}, "out of reach")
     needed = {}
     for level in levels:
-        found = times_needed(parts, target, {level})
-        if found is not None:
-            members = min(p.members for p in parts if p.level == level and p.members > 1)
-            needed[level] = max(members + 1, int(np.ceil(members * found)))
+        factor = times_needed(components, target, {level})
+        if factor is not None:
+            members = min(c.members for c in components if c.level == level and c.members > 1)
+            needed[level] = max(members + 1, int(np.ceil(members * factor)))
             levels[level] = members
-    offers = sorted((needed[level] / levels[level], level) for level in needed)
-    if offers and offers[0][0] <= 3 * every:
-        listed = " or ".join(f"{needed[k]} {k} instead of {levels[k]}" for _, k in offers)
-        brief = " or ".join(f"{needed[k]} {k}" for _, k in offers)
+    remedies = sorted((needed[level] / levels[level], level) for level in needed)
+    if remedies and remedies[0][0] <= 3 * every:
+        listed = " or ".join(f"{needed[k]} {k} instead of {levels[k]}" for _, k in remedies)
+        brief = " or ".join(f"{needed[k]} {k}" for _, k in remedies)
         return Settling(f"{width} About {listed} would settle it.", needed, brief)
     times = int(np.ceil(every))
-    spread = spread_of(parts)
+    spread = spread_of(components)
     largest = max(spread, key=lambda level: spread[level])
     return Settling(
         f"{width} No source alone would settle it; about {times} times as many of "
@@ -68,35 +70,38 @@ def settling(delta: float, margin: float, parts: Sequence[Part], comparisons: in
     )
 
 
-def times_needed(parts: Sequence[Part], target: float, levels: set[str]) -> float | None:
-    """How many times as many members of some levels bring the half-width to target; None: none."""
+def times_needed(
+    components: Sequence[VarianceComponent], target: float, levels: set[str]
+) -> float | None:
+    """By which factor some levels must grow to bring the half-width to target; None: by none."""
 
     def width(times: float) -> float:
         more = [
-            part._replace(variance=part.variance / times, members=round(part.members * times))
-            if part.level in levels and part.members > 1 else part
-            for part in parts
+            c._replace(variance=c.variance / times, members=round(c.members * times))
+            if c.level in levels and c.members > 1 else c
+            for c in components
         ]  # fmt: skip
         return half_width(more)
 
-    if not width(MOST) <= target:
+    if not width(MAX_FACTOR) <= target:
         return None
-    low, high = 1.0, float(MOST)
+    low, high = 1.0, float(MAX_FACTOR)
     while high / low > 1.005:
         middle = float(np.sqrt(low * high))
         low, high = (low, middle) if width(middle) <= target else (middle, high)
     return high
 
 
-def half_width(parts: Sequence[Part]) -> float:
-    """Half-width of the 95% interval that these parts give."""
-    return _quantile(parts, ALPHA) * float(np.sqrt(sum(part.variance for part in parts)))
+def half_width(components: Sequence[VarianceComponent]) -> float:
+    """Half-width of the 95% interval with these components of variance."""
+    variance = sum(component.variance for component in components)
+    return _quantile(components, ALPHA) * float(np.sqrt(variance))
 
 
-def _quantile(parts: Sequence[Part], alpha: float) -> float:
+def _quantile(components: Sequence[VarianceComponent], alpha: float) -> float:
     from scipy.special import stdtrit
 
-    spread = {str(i): np.asarray(part.variance) for i, part in enumerate(parts)}
-    members = {str(i): part.members for i, part in enumerate(parts)}
-    freedom = min(float(bootstrap.degrees(spread, members)), 1e9)
-    return float(-stdtrit(freedom, alpha / 2))
+    spread = {str(i): np.asarray(c.variance) for i, c in enumerate(components)}
+    members = {str(i): c.members for i, c in enumerate(components)}
+    dof = min(float(bootstrap.degrees_of_freedom(spread, members)), 1e9)
+    return float(-stdtrit(dof, alpha / 2))

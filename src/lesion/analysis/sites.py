@@ -1,4 +1,4 @@
-"""Where the destroyed units were: every trial's counts by site, and their means as maps."""
+"""Where the destroyed units are: the counts of every trial by site, and their means as maps."""
 
 from __future__ import annotations
 
@@ -18,20 +18,19 @@ if TYPE_CHECKING:
 
 PLACE = ("layer", "part", "index", "tensor", "units")
 PANELS = 6  # doses that a map shows at most
-WHOLE = "all parts"  # in the place of a part: those of a layer that are reached, together
+WHOLE = "all parts"  # instead of a part: all parts of a layer that the lesion selects, together
 
 
 class SiteMap(NamedTuple):
-    """Which share of every site a lesion destroys, where that differs between sites.
+    """The share of every site that a lesion destroys, if it differs between sites.
 
     Attributes:
-        task, lesion: which.
-        doses: a few at which sites differ, in equal steps, ascending.
-        cells: a row per model, dose, layer and part: `fraction` of the units destroyed, the tensors
-            of a part taken together, mean over seeds and draws. Where a layer has several parts
-            with units of one kind there is a row of part `WHOLE` as well. `layer` is NA outside
-            the layers.
-        draws: over which the mean is taken, at most.
+        task, lesion: their names.
+        doses: a few doses at which sites differ, in equal steps, ascending.
+        cells: a row per model, dose, layer and part: `fraction` of the units destroyed, over all
+            tensors of the part, mean over seeds and draws. A layer that has several parts with
+            units of one kind has a row of part `WHOLE` as well. `layer` is NA outside the layers.
+        draws: the largest number of draws in a mean.
     """
 
     task: str
@@ -42,27 +41,27 @@ class SiteMap(NamedTuple):
 
 
 def site_frame(record: Record, lesions: Collection[str] | None = None) -> pd.DataFrame:
-    """One row per trial and place: its units, how many are destroyed, and which fraction.
+    """One row per trial and place: its units, how many are destroyed, and their fraction.
 
     A place is a tensor of a site (units: weights), a site (neurons), the heads of a layer, or the
-    dimensions or layers of the model. Intact trials and distractions have none, nor have trials
-    that were recorded before places were.
+    dimensions or layers of the model. Intact trials and distractions have none. Neither have trials
+    of older versions, which did not record places.
 
     Args:
         record: of a run.
-        lesions: only these; default: all.
+        lesions: the lesions to include; default: all.
     """
     import pandas as pd
 
-    found = [one for one in record.by_site() if lesions is None or one[0].lesion in lesions]
-    sizes = [len(where) for _, where, _ in found]
+    rows = [row for row in record.by_site() if lesions is None or row[0].lesion in lesions]
+    sizes = [len(places) for _, places, _ in rows]
     columns: dict[str, Sequence | np.ndarray] = {
-        name: np.repeat(np.array([trial[n] for trial, *_ in found], object), sizes)
+        name: np.repeat(np.array([trial[n] for trial, *_ in rows], object), sizes)
         for n, name in enumerate(Trial._fields)
     }
-    places = list(chain.from_iterable(where for _, where, _ in found))
+    places = list(chain.from_iterable(places for _, places, _ in rows))
     columns |= {name: [place[n] for place in places] for n, name in enumerate(PLACE)}
-    columns["destroyed"] = list(chain.from_iterable(gone for *_, gone in found))
+    columns["destroyed"] = list(chain.from_iterable(counts for *_, counts in rows))
     kinds = {"seed": "int64", "dose": "float64", "draw": "int64", "layer": "Int64",
              "index": "int64", "units": "int64", "destroyed": "int64"}  # fmt: skip
     frame = pd.DataFrame(columns).astype(kinds)
@@ -70,10 +69,10 @@ def site_frame(record: Record, lesions: Collection[str] | None = None) -> pd.Dat
 
 
 def site_maps(record: Record) -> list[SiteMap]:
-    """One per task and lesion under which sites lose different shares of their units.
+    """One map for each task and lesion under which sites lose different shares of their units.
 
-    That is a matter of the order and its scope. Where units go at random the shares differ by
-    chance only, and a matched control or a recovery has the shares of its lesion: none has a map.
+    The order and its scope decide whether they do. Under a random order the shares differ by chance
+    only, and a matched control or a recovery has the shares of its lesion: these have no map.
     """
     chosen = {lesion.name: lesion for lesion in record.study.lesions if _chooses(lesion)}
     if not chosen:
@@ -82,17 +81,17 @@ def site_maps(record: Record) -> list[SiteMap]:
     maps = []
     for task in record.study.tasks:
         for lesion in chosen.values():
-            mine = frame[(frame["task"] == task.name) & (frame["lesion"] == lesion.name)]
-            doses = evenly(uneven(mine), PANELS)
+            selected = frame[(frame["task"] == task.name) & (frame["lesion"] == lesion.name)]
+            doses = evenly(uneven(selected), PANELS)
             if doses:
-                shown = mine[mine["dose"].isin(doses)]
+                shown = selected[selected["dose"].isin(doses)]
                 cells, draws = _cells(shown, lesion), int(shown["draw"].nunique())
                 maps.append(SiteMap(task.name, lesion.name, doses, cells, draws))
     return maps
 
 
 def uneven(frame: pd.DataFrame) -> list[float]:
-    """Doses at which no single fraction, rounded to whole units, gives the counts of all places.
+    """Doses at which no common fraction, rounded to whole units, gives the counts of all places.
 
     Args:
         frame: rows of `site_frame` of one task and lesion.
@@ -102,13 +101,13 @@ def uneven(frame: pd.DataFrame) -> list[float]:
         low=(frame["destroyed"] - 0.5) / frame["units"],
         high=(frame["destroyed"] + 0.5) / frame["units"],
     )
-    found = bounds.groupby(trial).agg({"low": "max", "high": "min"})
-    apart = found[found["low"] > found["high"]]
+    extremes = bounds.groupby(trial).agg({"low": "max", "high": "min"})
+    apart = extremes[extremes["low"] > extremes["high"]]
     return sorted(set(apart.index.get_level_values("dose")))
 
 
 def evenly(values: Sequence[float], most: int) -> tuple[float, ...]:
-    """At most so many of the values, in equal steps.
+    """At most `most` of the values, in equal steps.
 
     Example:
         >>> evenly([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9], 6)
@@ -119,8 +118,9 @@ def evenly(values: Sequence[float], most: int) -> tuple[float, ...]:
 
 
 def _chooses(lesion: LesionSpec) -> bool:
-    own = not (lesion.distraction or lesion.size_matched or lesion.retrained)
-    return own and any(one.order != "random" for one in lesion.together or (lesion,))
+    """Whether a lesion selects units itself, in an order that is not random."""
+    itself = not (lesion.distraction or lesion.size_matched or lesion.retrained)
+    return itself and any(part.order != "random" for part in lesion.together or (lesion,))
 
 
 def _cells(frame: pd.DataFrame, lesion: LesionSpec) -> pd.DataFrame:
@@ -128,13 +128,13 @@ def _cells(frame: pd.DataFrame, lesion: LesionSpec) -> pd.DataFrame:
 
     cells = _shares(frame, ["model", "dose", "layer", "part"])
     several = cells.groupby(["model", "layer"], dropna=True)["part"].nunique().gt(1).any()
-    if not several or len({one.units for one in lesion.together or (lesion,)}) > 1:
+    if not several or len({part.units for part in lesion.together or (lesion,)}) > 1:
         return cells
     whole = _shares(frame[frame["layer"].notna()], ["model", "dose", "layer"])
     return pd.concat([cells, whole.assign(part=WHOLE)], ignore_index=True)
 
 
-def _shares(frame: pd.DataFrame, by: list[str]) -> pd.DataFrame:
-    """Units do not differ between seeds and draws: the share of the sums is the mean share."""
-    sums = frame.groupby(by, dropna=False, sort=False)[["destroyed", "units"]].sum().reset_index()
-    return sums.assign(fraction=sums["destroyed"] / sums["units"])[[*by, "fraction"]]
+def _shares(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Fractions by key: the mean over seeds and draws is the share of sums, as units are equal."""
+    sums = frame.groupby(keys, dropna=False, sort=False)[["destroyed", "units"]].sum().reset_index()
+    return sums.assign(fraction=sums["destroyed"] / sums["units"])[[*keys, "fraction"]]

@@ -1,27 +1,28 @@
-"""From responses to what is reported: curves with bands, area, D50, knee, shares, diagnoses."""
+"""Responses analysed: curves with bands, area, D50, knee, variance shares, diagnoses."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from lesion.analysis import bootstrap, curves, health, kinds, scores
-from lesion.analysis.bootstrap import Replicates, Weights
-from lesion.analysis.health import Diagnosis
+from lesion.analysis import bootstrap, curves, health
+from lesion.analysis.bootstrap import Replicates, ResamplingWeights
+from lesion.analysis.diagnosis import Finding
 from lesion.analysis.responses import Responses
 from lesion.analysis.sampled import (
-    Sampled,
+    ResampledCurve,
     area_of,
-    gained,
+    intact_gain,
     linear_of,
-    sampled,
+    resampled,
     steepened,
     weights_of,
     widened,
 )
+from lesion.tasks.kinds import kind_of
 
 Array = np.ndarray
-D50S = ("d50", "d50_lo", "d50_hi")  # columns in which infinity means that it was not reached
+D50S = ("d50", "d50_lo", "d50_hi")  # columns in which infinity means that D50 was not reached
 
 
 class Estimate(NamedTuple):
@@ -44,13 +45,13 @@ class Curve(NamedTuple):
 
 
 class Analysis(NamedTuple):
-    """Everything that is said of one model on one task under one lesion."""
+    """All results of one model on one task under one lesion."""
 
     model: str
     group: str | None
     task: str
     lesion: str
-    metric: str  # the main one: skill, area and D50 are of it
+    metric: str  # the main one; skill, area and D50 are computed from it
     doses: Array
     seeds: tuple[int, ...]
     draws: tuple[int, ...]
@@ -63,35 +64,35 @@ class Analysis(NamedTuple):
     knee: Estimate
     initial_slope: Estimate
     steepness: Estimate
-    shares: dict[str, float]  # level -> part of the variance of the area
-    diagnoses: tuple[Diagnosis, ...]
-    sampled: Sampled  # the replicates of skill
-    gain: Sampled  # those of the intact score above chance
-    steep: Sampled  # those of steepness
-    halves: Array  # (replicates,) joint bootstrap of D50
-    right: Array | None  # (doses, examples) share of trials that answered rightly; None: no answers
+    shares: dict[str, float]  # level -> share of the variance of the area
+    diagnoses: tuple[Finding, ...]
+    resampled: ResampledCurve  # the replicates of skill
+    gain: ResampledCurve  # those of the intact score's gain over chance
+    steep: ResampledCurve  # those of steepness
+    d50_replicates: Array  # (replicates,) joint bootstrap of D50
+    correct_share: Array | None  # (doses, examples) of trials that are right; None: no answers
 
     @property
     def excluded(self) -> tuple[str, ...]:
         """Names of the diagnoses that leave this model out of verdicts."""
-        return tuple(d.name for d in self.diagnoses if d.severity == "exclude")
+        return tuple(d.name for d in self.diagnoses if d.excludes)
 
 
 def analyse(
     responses: Sequence[Responses], seed: int = 0, replicates: int = 2000, level: float = 0.95
 ) -> list[Analysis]:
     """One analysis per element, in order; `seed` is the study's."""
-    return [_one(r, weights_of(r, seed, replicates), level) for r in responses]
+    return [_analysis(r, weights_of(r, seed, replicates), level) for r in responses]
 
 
-def _one(responses: Responses, drawn: Weights, level: float) -> Analysis:
+def _analysis(responses: Responses, weights: ResamplingWeights, level: float) -> Analysis:
     r = responses
-    found = bootstrap.replicate(r, drawn)
-    main = found[r.metrics[0]]
-    skill = sampled(r.doses, main)
+    by_metric = bootstrap.replicate(r, weights)
+    main = by_metric[r.metrics[0]]
+    skill = resampled(r.doses, main)
     area, smooth = area_of(skill, level), curves.falling(skill.joint)
     early, steep = linear_of(skill, curves.initial_slope, level), steepened(skill, smooth)
-    scored = {name: _curve(replicates, level) for name, replicates in found.items()}
+    scored = {name: _curve(replicates, level) for name, replicates in by_metric.items()}
     band = _band(skill.value, skill.levels, skill.members, level)
     plain = scored[main.metric]
     return Analysis(
@@ -108,59 +109,59 @@ def _one(responses: Responses, drawn: Weights, level: float) -> Analysis:
         skill=Curve("skill", True, 0.0, skill.value, *band),
         intact=Estimate(float(plain.value[0]), float(plain.lo[0]), float(plain.hi[0])),
         area=Estimate(area.value, area.lo, area.hi),
-        d50=half_lost(skill.doses, skill.value, *band),
-        knee=_knee(skill, smooth, level, area.freedom),
+        d50=d50_estimate(skill.doses, skill.value, *band),
+        knee=_knee(skill, smooth, level, area.dof),
         initial_slope=Estimate(early.value, early.lo, early.hi),
         steepness=_steepness(steep, level),
         shares=area.shares,
         diagnoses=health.diagnose(r, main),
-        sampled=skill,
-        gain=gained(main),
+        resampled=skill,
+        gain=intact_gain(main),
         steep=steep,
-        halves=curves.reached(skill.doses, smooth, 0.5),
-        right=_right(r),
+        d50_replicates=curves.reached(skill.doses, smooth, 0.5),
+        correct_share=_correct_share(r),
     )
 
 
-def _right(r: Responses) -> Array | None:
-    correct = kinds.KINDS[r.kind].correct
+def _correct_share(r: Responses) -> Array | None:
+    correct = kind_of(r.kind).correct
     if correct is None:
         return None
     outputs = np.moveaxis(r.outputs, (4, 3), (0, 1))  # (columns, examples, seeds, draws, doses)
     flat = outputs.reshape(*outputs.shape[:2], -1)
-    right = correct(flat, r.labels)
-    return np.asarray(right).reshape(outputs.shape[1:]).mean((1, 2)).T
+    is_correct = correct(flat, r.labels)
+    return np.asarray(is_correct).reshape(outputs.shape[1:]).mean((1, 2)).T
 
 
-def half_lost(doses: Array, value: Array, lo: Array, hi: Array) -> Estimate:
-    """D50, and the doses at which the band of skill holds a half.
+def d50_estimate(doses: Array, value: Array, lo: Array, hi: Array) -> Estimate:
+    """D50, and the doses at which the band of skill contains a half.
 
-    The interval of a median survival time, taken over (Brookmeyer & Crowley 1982): it covers as
-    often as the band does, and "not reached" needs no special case. Smoothing keeps the order of
-    the three curves, and with it that of the three doses.
+    This is the interval of a median survival time (Brookmeyer & Crowley 1982). It covers as often
+    as the band does, and "not reached" needs no special case. Smoothing keeps the order of the
+    three curves, and therefore that of the three doses.
     """
     value, lo, hi = (curves.d50(doses, curve) for curve in (value, lo, hi))
     return Estimate(float(value), float(lo), float(hi))
 
 
-def _steepness(steep: Sampled, level: float) -> Estimate:
-    found = linear_of(steep, lambda _, values: values[..., 0], level)
-    lo, hi = widened(found[:3], steep.joint, found.freedom, level)
-    return Estimate(found.value, max(lo, 0.0), hi)
+def _steepness(steep: ResampledCurve, level: float) -> Estimate:
+    linear = linear_of(steep, lambda _, values: values[..., 0], level)
+    lo, hi = widened(linear[:3], steep.joint, linear.dof, level)
+    return Estimate(linear.value, max(lo, 0.0), hi)
 
 
-def _knee(skill: Sampled, smooth: Array, level: float, freedom: float) -> Estimate:
+def _knee(skill: ResampledCurve, smooth: Array, level: float, dof: float) -> Estimate:
     """`smooth`: the joint replicates, smoothed."""
     value = float(curves.knee(skill.doses, curves.falling(skill.value)))
     limits = float(skill.doses[0]), float(skill.doses[-1])
-    ends = bootstrap.interval(value, curves.knee(skill.doses, smooth), level, freedom, limits)
+    ends = bootstrap.interval(value, curves.knee(skill.doses, smooth), level, dof, limits)
     return Estimate(value, *map(float, ends))
 
 
-def _curve(found: Replicates, level: float) -> Curve:
-    band = _band(found.value, found.levels, found.members, level)
-    lo, hi = (np.clip(end, *scores.METRICS[found.metric].limits) for end in band)
-    return Curve(found.metric, found.higher, found.chance, found.value, lo, hi)
+def _curve(scored: Replicates, level: float) -> Curve:
+    band = _band(scored.value, scored.levels, scored.members, level)
+    lo, hi = (np.clip(end, *scored.limits) for end in band)
+    return Curve(scored.metric, scored.higher, scored.chance, scored.value, lo, hi)
 
 
 def _band(
@@ -169,11 +170,11 @@ def _band(
     return bootstrap.t_interval(value, bootstrap.variances(levels), members, level)
 
 
-# Rows for tables: plain dictionaries, so that JSON and the terminal need no pandas.
+# Rows of tables are plain dictionaries, so that JSON and the terminal need no pandas.
 
 
 def curve_rows(analysis: Analysis) -> list[dict]:
-    """One row a dose: every metric and skill with its interval, chance, and how many trials."""
+    """One row per dose: every metric and skill with its interval, chance, and the trials."""
     a = analysis
     rows = []
     for t, dose in enumerate(a.doses):
@@ -187,7 +188,7 @@ def curve_rows(analysis: Analysis) -> list[dict]:
 
 
 def summary_row(analysis: Analysis) -> dict:
-    """The one row of a model, task and lesion."""
+    """The row of a model, task and lesion."""
     a = analysis
     row: dict = _who(a) | {"metric": a.metric}
     for name, estimate in (
@@ -216,10 +217,10 @@ def _counts(a: Analysis) -> dict:
 
 
 def jsonable(value: object) -> object:
-    """The same value with what JSON lacks replaced by words: "nan", "inf", "-inf".
+    """The value for JSON, which has no numbers that are not finite: "nan", "inf", "-inf".
 
-    Python's `float` and pandas read them back. In D50 and the ends of its interval, infinity is
-    "not reached". Named tuples become mappings.
+    Python's `float` and pandas read these words back. In D50 and the ends of its interval, infinity
+    is "not reached". Named tuples become mappings.
     """
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
         value = value._asdict()

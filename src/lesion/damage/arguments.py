@@ -5,7 +5,7 @@ from typing import Any
 
 from lesion import shorthand
 from lesion.errors import LesionError
-from lesion.schema.fields import python, show
+from lesion.schema import python, shortened
 
 
 def spelled(key: str, value: Any) -> Any:
@@ -48,21 +48,21 @@ def plain_dose(dose: Any, low: float = 0.0, high: float = 1.0) -> float:
 def _whole(value: Any) -> int:
     number = python(value)
     if not isinstance(number, int) or isinstance(number, bool) or number < 0:
-        raise ValueError(f"must be a whole number of at least 0. Got {show(value)}.")
+        raise ValueError(f"must be a whole number of at least 0. Got {shortened(value)}.")
     return number
 
 
 def _number(value: Any) -> float | None:
     number = python(value)
     if number is not None and (isinstance(number, bool) or not isinstance(number, int | float)):
-        raise ValueError(f"must be a number. Got {show(value)}.")
+        raise ValueError(f"must be a number. Got {shortened(value)}.")
     return number
 
 
 def _words(value: Any) -> tuple[str, ...] | None:
     words = shorthand.words(value)
     if words is not None and not isinstance(words, list):
-        raise ValueError(f"must be a word or a list of words. Got {show(value)}.")
+        raise ValueError(f"must be a word or a list of words. Got {shortened(value)}.")
     return None if words is None else tuple(words)
 
 

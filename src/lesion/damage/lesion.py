@@ -34,7 +34,7 @@ from lesion.models.anatomy import Site
 from lesion.models.places import family_of
 from lesion.models.recipes import Recovery
 from lesion.models.stored import memory_format
-from lesion.schema.fields import hint
+from lesion.schema import did_you_mean
 from lesion.words import DEFAULT_PARTS, DOSE_IS, PARTS, SIX_MATRICES, TENSORS
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 class _Openable:
     """What is opened on a prepared model, with the examples and originals that it has."""
 
-    def open(self: Any, prepared: "PreparedModel", draw: int) -> AbstractContextManager[Wound]:
+    def open_on(self: Any, prepared: "PreparedModel", draw: int) -> AbstractContextManager[Wound]:
         """As `opened`, on a model that a study has prepared."""
         examples = prepared.calibration_examples(self.needs_examples, self.needs_labels)
         return self.opened(prepared.model, draw, examples, prepared.originals)
@@ -208,7 +208,7 @@ class Recovering:
     recipe: Recovery
     seed: int = 0
 
-    def open(self, prepared: "PreparedModel", draw: int) -> AbstractContextManager[Any]:
+    def open_on(self, prepared: "PreparedModel", draw: int) -> AbstractContextManager[Any]:
         """Open the lesion; every dose is followed by training."""
         return prepared.open_with_training(self, draw)
 
@@ -298,5 +298,6 @@ def _known(key: str, words: Sequence[str], table: dict[str, Any]) -> None:
     for word in words:
         if word not in table:
             raise LesionError(
-                f"{key}: must be one of {', '.join(table)}. Got {word!r}.{hint(word, table)}"
+                f"{key}: must be one of {', '.join(table)}. Got {word!r}."
+                f"{did_you_mean(word, table)}"
             )

@@ -1,10 +1,11 @@
-"""Keyboards: which keys are beside a key, so that typing errors are those of fingers."""
+"""Keyboards: the neighbours of every key, for typing errors."""
 
 import unicodedata
+from collections.abc import Mapping
 from functools import cache
 
-# Three rows of letters and the keys between them, from the left; a space is a key that is not
-# typed by mistake. Rows begin a quarter or half a key further right than the one above.
+# The number row and three rows of letters, from the left; a space stands for a key that is never
+# typed by mistake. OFFSETS: how far each row is shifted to the right, in keys.
 LAYOUTS = {
     "en": ("            ", "qwertyuiop  ", "asdfghjkl   ", " zxcvbnm    "),
     "es": ("            ", "qwertyuiop  ", "asdfghjklñ  ", " zxcvbnm    "),
@@ -17,7 +18,7 @@ DIGITS = "1234567890"
 
 @cache
 def neighbours(language: str) -> dict[str, str]:
-    """Each letter and digit with the keys that touch its own, from the top left.
+    """Each letter and digit -> the keys that touch its key, from the top left.
 
     Letters are mistaken for letters and digits for digits.
 
@@ -31,21 +32,21 @@ def neighbours(language: str) -> dict[str, str]:
         for column, key in enumerate(letters)
         if key != " "
     ]
-    found = {
+    touching = {
         key: "".join(
             other
-            for line, place, other in keys
-            if (abs(place - x) == 1 if line == row else abs(line - row) == 1 > abs(place - x))
+            for line, column, other in keys
+            if (abs(column - x) == 1 if line == row else abs(line - row) == 1 > abs(column - x))
         )
         for row, x, key in keys
     }
-    for place, key in enumerate(DIGITS):
-        found[key] = DIGITS[max(place - 1, 0) : place] + DIGITS[place + 1 : place + 2]
-    return found
+    for index, key in enumerate(DIGITS):
+        touching[key] = DIGITS[max(index - 1, 0) : index] + DIGITS[index + 1 : index + 2]
+    return touching
 
 
-def key_of(character: str, keys: dict[str, str]) -> str | None:
-    """The key that types a character, that of its letter for accents; None where there is none."""
+def key_of(character: str, keys: Mapping[str, str]) -> str | None:
+    """The key of a character, without its accent if need be; None if it has no key."""
     lower = character.lower()
     if lower in keys:
         return lower

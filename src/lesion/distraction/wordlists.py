@@ -1,7 +1,7 @@
-"""Lists of words by frequency: those that distract, and those that tell how rare a word is.
+"""Lists of words by frequency: of new words, and of the words of a text.
 
 They come from `wordfreq` (Speer 2022; about forty languages, a snapshot that is no longer updated)
-or from a file with one word a line.
+or from a file with one word per line.
 """
 
 import re
@@ -14,10 +14,10 @@ from pathlib import Path
 from types import ModuleType
 
 from lesion.errors import LesionError
-from lesion.schema.fields import hint
+from lesion.schema import did_you_mean
 
 ARTICLE_COUNT = 194_434  # words in the list of the article, English
-NARROWEST = 10  # ranks that count as near, at least
+MIN_RANKS = 10  # the fewest ranks that count as similar
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,41 +36,41 @@ class WordList:
         return len(self.words)
 
     def rank(self, word: str) -> int | None:
-        """Place of a word (0: the most frequent); None where the list does not hold it.
+        """The rank of a word (0: the most frequent); None if it is not in the list.
 
-        Capitals and the form of the apostrophe do not matter. A compound that the list does not
-        hold counts as its longest part: l'homme as homme.
+        Capitals and the form of the apostrophe do not matter. A compound that is not in the
+        list has the rank of its longest part: l'homme that of homme.
         """
-        word = plain(word)
+        word = normalised(word)
         if word not in self._ranks:
             word = max(re.split(r"['\-]", word), key=len)
         return self._ranks.get(word)
 
-    def near(self, rank: int, draw: int) -> int:
-        """A random rank from 4/5 to 5/4 of a rank, and from ten ranks at least.
+    def similar_rank(self, rank: int, draw: int) -> int:
+        """A random rank between 4/5 and 5/4 of a rank, out of at least ten.
 
         Args:
-            rank: 0 or more; what lies beyond the list counts as its last.
+            rank: 0 or more; a rank beyond the end of the list counts as the last one.
             draw: a random 32-bit number.
         """
         rank = min(rank, len(self) - 1)
         low = rank * 4 // 5
-        high = min(max(rank * 5 // 4 + 1, low + NARROWEST), len(self))
-        return low + pick(draw, high - low)
+        high = min(max(rank * 5 // 4 + 1, low + MIN_RANKS), len(self))
+        return low + scaled(draw, high - low)
 
     @cached_property
     def _ranks(self) -> dict[str, int]:
-        known = zip(map(plain, self.words), range(len(self)), strict=True)
-        return dict(reversed(list(known)))  # of two spellings the more frequent counts
+        ranked = zip(map(normalised, self.words), range(len(self)), strict=True)
+        return dict(reversed(list(ranked)))  # of two spellings the more frequent counts
 
 
-def pick(draw: int, count: int) -> int:
-    """A random 32-bit number as one in range(count)."""
+def scaled(draw: int, count: int) -> int:
+    """A random 32-bit number, scaled to range(count)."""
     return int(draw) * count >> 32
 
 
-def plain(word: str) -> str:
-    """How words are compared, as wordfreq writes them: folded case, composed, straight quotes."""
+def normalised(word: str) -> str:
+    """A word in the form in which words are compared: folded case, composed, straight quotes."""
     return unicodedata.normalize("NFC", word).casefold().replace("’", "'")
 
 
@@ -78,10 +78,10 @@ def load(source: str, count: int = ARTICLE_COUNT) -> WordList:
     """The most frequent words of a language, or the first of a file.
 
     Args:
-        source: a language of `languages()`, or the path of a file with one word a line, the most
-            frequent first. Empty lines and words that stand twice are passed over. A file whose
-            name is also a language needs its folder: `./en`.
-        count: so many words at most; some languages have fewer.
+        source: a language of `languages()`, or the path of a file with one word per line, the
+            most frequent first. Empty lines and repeated words are skipped. A file whose name
+            is also a language needs its folder: `./en`.
+        count: the most words; some languages have fewer.
 
     Raises:
         LesionError: if there is no such list, or a line is not one word.
@@ -93,21 +93,40 @@ def load(source: str, count: int = ARTICLE_COUNT) -> WordList:
     known = languages()
     if source in known:
         return _of_language(source, count)
-    if set(source) & {"/", "\\", "."} or Path(source).is_file():
+    if _is_file(source):
         return WordList(source, _read(Path(source), count))
     _wordfreq()
     raise LesionError(
         f"words: must be a language ({', '.join(known)}) or a file with one word a line. "
-        f"Got {source!r}.{hint(source, known)}"
+        f"Got {source!r}.{did_you_mean(source, known)}"
     )
 
 
+def ranks(language: str) -> WordList:
+    """The list that ranks the words of texts of a language.
+
+    Raises:
+        LesionError: if there is none.
+    """
+    known = languages()
+    if known and language not in known and not _is_file(language):
+        raise LesionError(
+            f"language: matched needs a list of words by frequency, and {language!r} has none. Set "
+            f"language to the nearest of {', '.join(known)}, or matched to false."
+        )
+    return load(language)
+
+
 def languages() -> Sequence[str]:
-    """The languages that have a list here; none without wordfreq."""
+    """The languages that have a list; none if wordfreq is not installed."""
     try:
         return sorted(_wordfreq().available_languages())
     except LesionError:
         return []
+
+
+def _is_file(source: str) -> bool:
+    return bool(set(source) & {"/", "\\", "."}) or Path(source).is_file()
 
 
 def _wordfreq() -> ModuleType:
@@ -123,7 +142,7 @@ def _wordfreq() -> ModuleType:
 
 @lru_cache(maxsize=8)
 def _of_language(language: str, count: int) -> WordList:
-    """Entries with a digit, without a letter (emoji) or with a space are no words."""
+    """Entries with a digit, with a space or without a letter (emoji) are left out."""
     entries = _wordfreq().iter_wordlist(language)
     words = (word for word in entries if _LETTERS.search(word) and not _NO_WORD.search(word))
     return WordList(language, tuple(islice(words, count)))

@@ -29,7 +29,7 @@ from lesion.models.live import copied, held
 from lesion.models.missing import check_missing, generator_kept
 from lesion.models.origins import folder_of
 from lesion.models.stored import LOADED, Loaded, name_of, number_of, stored_format
-from lesion.schema.fields import hint
+from lesion.schema import did_you_mean
 
 HEADS = {
     "classification": "AutoModelForSequenceClassification",
@@ -110,7 +110,7 @@ def load_model(
     """
     if head not in HEADS:
         raise LesionError(
-            f"head: must be one of {', '.join(HEADS)}. Got {head!r}.{hint(head, HEADS)}"
+            f"head: must be one of {', '.join(HEADS)}. Got {head!r}.{did_you_mean(head, HEADS)}"
         )
     check_device(device)
     checkpoint = source if isinstance(source, Checkpoint) else resolve(source, revision)

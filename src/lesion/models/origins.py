@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lesion.errors import LesionError
 from lesion.models.twins import twins
-from lesion.schema.fields import hint
+from lesion.schema import did_you_mean
 
 TWIN, PACKAGE = "twin/", "python:"  # how sources begin that come with something installed
 
@@ -61,7 +61,9 @@ def _twin(source: str) -> Path:
     name, known = source.removeprefix(TWIN), twins()
     if name not in known:
         there = f"There are {', '.join(known)}." if known else "None is installed."
-        raise LesionError(f"{source}: there is no twin of this name. {there}{hint(name, known)}")
+        raise LesionError(
+            f"{source}: there is no twin of this name. {there}{did_you_mean(name, known)}"
+        )
     return known[name]
 
 

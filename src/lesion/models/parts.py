@@ -1,10 +1,10 @@
 """The roles of tensors, and which part of a model a lesion may reach."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from lesion import shorthand
-from lesion.schema.fields import field
+from lesion.schema import Expand, OneOf, Spec, doc
 from lesion.words import (
     PARTS,
     TENSORS,
@@ -12,26 +12,21 @@ from lesion.words import (
 
 
 @dataclass(frozen=True)
-class Where:
+class Where(Spec):
     """The part of a model that a lesion may reach."""
 
-    layers: Any = field(
-        "all, first, middle, last, a list or a range",
-        "all",
-        short=shorthand.layers,
-        shape=shorthand.LAYERS_SHAPE,
-    )
-    parts: tuple[str, ...] | None = field(
-        "roles of tensors (default: what suits the units)",
-        None,
-        choices=PARTS,
-        short=shorthand.words,
-        shape=shorthand.words_shape(PARTS, or_none=True),
-    )
-    tensors: tuple[str, ...] = field(
-        "matrices, biases or both",
-        tuple(TENSORS),
-        choices=TENSORS,
-        short=shorthand.words,
-        shape=shorthand.words_shape(TENSORS),
-    )
+    layers: Annotated[
+        Any,
+        doc("all, first, middle, last, a list or a range"),
+        Expand(shorthand.layers, shorthand.LAYERS_SHAPE),
+    ] = "all"
+    parts: Annotated[
+        tuple[Annotated[str, OneOf(PARTS)], ...] | None,
+        doc("roles of tensors (default: what suits the units)"),
+        Expand(shorthand.words, shorthand.words_shape(PARTS, or_none=True)),
+    ] = None
+    tensors: Annotated[
+        tuple[Annotated[str, OneOf(TENSORS)], ...],
+        doc("matrices, biases or both"),
+        Expand(shorthand.words, shorthand.words_shape(TENSORS)),
+    ] = tuple(TENSORS)

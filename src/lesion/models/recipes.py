@@ -2,20 +2,23 @@
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Annotated
 
-from lesion.schema.fields import field
+from lesion.schema import Between, Spec, doc
 
 
 @dataclass(frozen=True)
-class Finetuning:
+class Finetuning(Spec):
     """How a task head is trained before the damage."""
 
-    seeds: tuple[int, ...] = field("one fine-tuned model each", (0,), at_least=0)
-    epochs: float = field("passes over the training set", 3.0, at_least=0)
-    learning_rate: float = field("peak of a linear schedule", 2e-5, at_least=0, at_most=1)
-    batch_size: int = field("examples a step", 32, at_least=1)
-    warmup: float = field("share of the steps that warm up", 0.1, at_least=0, at_most=1)
-    weight_decay: float = field("AdamW's weight decay", 0.01, at_least=0, at_most=1)
+    seeds: Annotated[tuple[Annotated[int, Between(0)], ...], doc("one fine-tuned model each")] = (
+        0,
+    )
+    epochs: Annotated[float, Between(0), doc("passes over the training set")] = 3.0
+    learning_rate: Annotated[float, Between(0, 1), doc("peak of a linear schedule")] = 2e-5
+    batch_size: Annotated[int, Between(1), doc("examples a step")] = 32
+    warmup: Annotated[float, Between(0, 1), doc("share of the steps that warm up")] = 0.1
+    weight_decay: Annotated[float, Between(0, 1), doc("AdamW's weight decay")] = 0.01
 
     def __post_init__(self) -> None:
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):
@@ -26,20 +29,22 @@ RECOVERED = " + recovery"  # after the name of the lesion whose damage it is
 
 
 @dataclass(frozen=True)
-class Recovery:
+class Recovery(Spec):
     """How a damaged model is trained again, its destroyed units held as they are."""
 
-    steps: int = field("optimiser steps on the training set", at_least=1)
-    learning_rate: float | None = field(
-        "peak of a linear schedule (default: as finetune)", None, at_least=0, at_most=1
+    steps: Annotated[int, Between(1), doc("optimiser steps on the training set")]
+    learning_rate: Annotated[
+        float | None, Between(0, 1), doc("peak of a linear schedule (default: as finetune)")
+    ] = None
+    batch_size: Annotated[int | None, Between(1), doc("examples a step (default: as finetune)")] = (
+        None
     )
-    batch_size: int | None = field("examples a step (default: as finetune)", None, at_least=1)
-    warmup: float | None = field(
-        "share of the steps that warm up (default: as finetune)", None, at_least=0, at_most=1
-    )
-    weight_decay: float | None = field(
-        "AdamW's weight decay (default: as finetune)", None, at_least=0, at_most=1
-    )
+    warmup: Annotated[
+        float | None, Between(0, 1), doc("share of the steps that warm up (default: as finetune)")
+    ] = None
+    weight_decay: Annotated[
+        float | None, Between(0, 1), doc("AdamW's weight decay (default: as finetune)")
+    ] = None
 
     def filled(self, usual: Finetuning) -> "Recovery":
         """With what is not said taken from how heads are trained."""

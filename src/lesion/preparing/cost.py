@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import psutil
@@ -11,7 +10,6 @@ import torch
 from torch import nn
 
 from lesion.damage.lesion import Lesion
-from lesion.distraction.distraction import Told
 from lesion.models import anatomy
 from lesion.models.finetune import preserved_randomness
 from lesion.models.load import load_config, load_tokenizer, resolve
@@ -168,13 +166,12 @@ def cut_shares(
         return cut
     checkpoint = resolve(spec.source, spec.revision)
     tokenizer, config = load_tokenizer(checkpoint), load_config(checkpoint)
-    few = Told(task.split_name, task.classes, task.evaluated.sample(CHECKED, task.name))
-    some = replace(task, source=few, scored=task.split_name, examples=None)
+    some = task.with_examples(task.evaluated.sample(CHECKED, task.name))
     usual, seen = some.encode(tokenizer, config).cut, [0.0]
     doses = {lesion.name: study.doses_of(lesion) for lesion in study.lesions}
     for distraction in changed:
         shares = cut[spec.name, task.name, distraction.name] = {}
-        with distraction.wounded(
+        with distraction.open(
             some, tokenizer, lambda version: seen.append(version.encode(tokenizer, config).cut)
         ) as wound:
             for dose in doses[distraction.name]:

@@ -25,7 +25,7 @@ from lesion.tasks.base import Task
 class Openable(Protocol):
     """Damage of any kind: a lesion, several together, one with recovery, a distraction."""
 
-    def open(self, prepared: "PreparedModel", draw: int) -> AbstractContextManager[Any]:
+    def open_on(self, prepared: "PreparedModel", draw: int) -> AbstractContextManager[Any]:
         """A wound, whose `deepen(dose)` returns a receipt; undone on leaving."""
 
 
@@ -63,7 +63,7 @@ class PreparedModel:
 
     def open(self, damage: Openable, draw: int) -> AbstractContextManager[Any]:
         """Open damage of any kind; undone on leaving."""
-        return damage.open(self, draw)
+        return damage.open_on(self, draw)
 
     def open_with_training(self, damage: Recovering, draw: int) -> AbstractContextManager[Any]:
         """Open a lesion whose every dose is followed by training."""
@@ -103,7 +103,7 @@ class Undamaged:
     """The damage of an intact trial: none."""
 
     @contextmanager
-    def open(self, prepared: PreparedModel, draw: int) -> Iterator["Undamaged"]:
+    def open_on(self, prepared: PreparedModel, draw: int) -> Iterator["Undamaged"]:
         """A wound without effect."""
         yield self
 

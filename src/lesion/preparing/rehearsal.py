@@ -10,7 +10,6 @@ from torch import nn
 
 from lesion.damage.lesion import Lesion, Together
 from lesion.damage.rows import Inputs
-from lesion.distraction.distraction import Told, unmasked
 from lesion.errors import LesionError
 from lesion.models import anatomy
 from lesion.models.finetune import preserved_randomness
@@ -24,8 +23,9 @@ from lesion.scoring.scorer import Scorer
 from lesion.study.damages import Damage
 from lesion.study.needs import classified, distractions, lesions_of, needs_gradients, suited
 from lesion.study.specs import ModelSpec
-from lesion.tasks.base import Split, Task
+from lesion.tasks.base import Task
 from lesion.tasks.classify import Classification, encode
+from lesion.tasks.examples import Split
 
 FEW = 2
 CPU_OOM_MESSAGES = ("not enough memory", "can't allocate memory")
@@ -157,8 +157,7 @@ def few(task: Task) -> Task:
     """A task with two of its examples; the longest texts, where there is a choice."""
     if not isinstance(task, Classification):
         return replace(task, examples=FEW)  # type: ignore[type-var]
-    source = Told(task.split_name, task.classes, longest(task.evaluated))
-    return replace(task, source=source, scored=task.split_name, examples=None)
+    return task.with_examples(longest(task.evaluated))
 
 
 def longest(split: Split, examples: int = FEW) -> Split:
@@ -193,8 +192,8 @@ def _learn(patient: Patient) -> None:
 
 def _open(patient: Patient, damage: Damage) -> None:
     """Open a lesion for its first draw, and leave it."""
-    if any(distraction.kind == "mask" for distraction in distractions([damage])):
-        unmasked([], patient.tokenizer)
+    for distraction in distractions([damage]):
+        distraction.check_tokenizer(patient.tokenizer)
     lesions = tuple(map(_cheap, lesions_of(damage)))
     if lesions:
         needed = any(lesion.needs_examples for lesion in lesions)

@@ -1,4 +1,4 @@
-"""The model card of a twin: YAML front matter for machines, a page for people."""
+"""The model card of a twin: YAML front matter and a page of text."""
 
 import json
 from collections.abc import Mapping
@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from lesion.pretraining.family import Pretraining, Twin
 
 PRIMED = """
-Its text was not ordinary text alone: {:.0%} of the tokens came from a primer, sentences chosen
-and recombined from the same text so that the number of a verb can be learned from few tokens. What
-it knows of agreement is taught, and says nothing about what a model learns from ordinary text.
+Its training text was not ordinary text only: {:.0%} of the tokens are from a primer, sentences
+chosen and recombined from the same text so that few tokens are enough to learn the number of verbs.
+Its agreement is taught. It is no evidence of what a model learns from ordinary text.
 """
 
 
@@ -69,11 +69,11 @@ def model_card(
 
 # {twin.name}
 
-A small masked language model that read {", ".join(twin.languages)} and nothing else. Its twins
-have the same architecture, tokenizer, number of tokens and order of steps; only the languages and
-the seed differ. It is made for studies of damage, not for use.
+A small masked language model that was trained on {", ".join(twin.languages)} only. Its twins have
+the same architecture, tokenizer, number of tokens and order of steps; only the languages and the
+seed differ. It is made for studies of damage, not for use.
 {PRIMED.format(config.primer_share) if config.primer_share else ""}
-| held-out text | was read in training | masked top-1 | loss (nats) |
+| held-out text | trained on | masked top-1 | loss (nats) |
 |---|---|---|---|
 {scores}
 

@@ -1,4 +1,4 @@
-"""Checkpoints that a kill at any moment leaves whole: written aside, then moved into place."""
+"""Training checkpoints, written to a temporary file and then moved: a kill leaves them intact."""
 
 import json
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from torch import nn
 
 from lesion.atomic import write
 from lesion.errors import LesionError
-from lesion.pretraining.learning import Score
+from lesion.pretraining.learning import LearningScore
 
 
 def save_checkpoint(
@@ -20,18 +20,18 @@ def save_checkpoint(
     model: nn.Module,
     optimiser: torch.optim.Optimizer,
     step: int,
-    scores: Sequence[Score],
+    scores: Sequence[LearningScore],
 ) -> None:
-    """Weights, state of the optimiser, step and scores, in one safetensors file.
+    """Save weights, state of the optimiser, step and scores in one safetensors file.
 
-    Order and masks of the data are not in it: they follow from the seed and the step.
+    It does not hold the order and the masks of the data, which follow from the seed and the step.
     """
     tensors = {f"model/{name}": weight.detach() for name, weight in model.named_parameters()}
-    for place, state in optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser/{place}/{key}": value for key, value in state.items()}
+    for index, state in optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser/{index}/{key}": value for key, value in state.items()}
     facts = {"fingerprint": fingerprint, "step": step, "scores": list(map(list, scores))}
-    whole = {name: tensor.contiguous() for name, tensor in tensors.items()}
-    write(path, save(whole, {"lesion": json.dumps(facts)}))
+    contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    write(path, save(contiguous, {"lesion": json.dumps(facts)}))
 
 
 def restore_checkpoint(
@@ -39,8 +39,8 @@ def restore_checkpoint(
     fingerprint: str,
     model: nn.Module,
     optimiser: torch.optim.Optimizer,
-) -> tuple[int, list[Score]]:
-    """Put a checkpoint back where there is one: the step to do next and the scores so far."""
+) -> tuple[int, list[LearningScore]]:
+    """Load a checkpoint, if there is one: the next step, and the scores so far."""
     if not path.exists():
         return 0, []
     with safe_open(path, "pt") as file:
@@ -60,4 +60,4 @@ def restore_checkpoint(
                 state.setdefault(int(where[0]), {})[where[1]] = file.get_tensor(name)
     groups = optimiser.state_dict()["param_groups"]
     optimiser.load_state_dict({"state": state, "param_groups": groups})
-    return facts["step"], [Score(*row) for row in facts["scores"]]
+    return facts["step"], [LearningScore(*row) for row in facts["scores"]]

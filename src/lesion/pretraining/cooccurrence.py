@@ -1,7 +1,8 @@
-"""Vectors of tokens from counts of their neighbours: where the embeddings of a twin start.
+"""Token vectors from counts of neighbours: the initial embeddings of a twin.
 
-Positive pointwise mutual information with the neighbours, factorised (Levy & Goldberg 2014): what
-word2vec learns in the limit, in a few seconds. Without it, most of a short training goes into it.
+They factorise the positive pointwise mutual information with the neighbours (Levy & Goldberg 2014),
+which is what word2vec learns in the limit, in a few seconds. Without them, a short training spends
+most of its steps on this.
 """
 
 import numpy as np
@@ -11,12 +12,12 @@ from lesion.keys import generator
 
 WINDOW = ((1, 1.0), (2, 0.5))  # distance of a neighbour, and its weight
 SMOOTHING = 0.75  # exponent of the context counts, as in word2vec
-EXTRA = 16  # more random directions than vectors: the factorisation is randomised
+EXTRA = 16  # random directions beyond the number of vectors, of the randomised factorisation
 POWER_STEPS = 2
 
 
 def log_frequencies(rows: np.ndarray, vocabulary: int) -> np.ndarray:
-    """Log of each token's share in `rows`, one more of each counted; (vocabulary,), float32."""
+    """Log of each token's share in `rows`, with add-one smoothing; (vocabulary,), float32."""
     counts = np.bincount(rows.ravel(), minlength=vocabulary) + 1.0
     return np.log(counts / counts.sum()).astype(np.float32)
 
@@ -43,14 +44,14 @@ def vectors(rows: np.ndarray, vocabulary: int, size: int, seed: int) -> torch.Te
     Randomised factorisation of Halko, Martinsson & Tropp (2011); each direction is weighted by
     the root of its singular value (Levy, Goldberg & Dagan 2015).
     """
-    found = information(rows, vocabulary)
+    ppmi = information(rows, vocabulary)
     draw = generator(seed, "co-occurrence").standard_normal
-    start = torch.from_numpy(draw((found.shape[1], size + EXTRA), np.float32))
-    basis = torch.linalg.qr(found @ start)[0]
+    start = torch.from_numpy(draw((ppmi.shape[1], size + EXTRA), np.float32))
+    basis = torch.linalg.qr(ppmi @ start)[0]
     for _ in range(POWER_STEPS):
-        basis = torch.linalg.qr(found @ (found.T @ basis))[0]
-    left, values, _ = torch.linalg.svd(basis.T @ found, full_matrices=False)
-    made = (basis @ left)[:, :size] * values[:size].sqrt()
-    made = made / (made.norm(dim=1, keepdim=True) + 1e-3) * size**0.5
+        basis = torch.linalg.qr(ppmi @ (ppmi.T @ basis))[0]
+    left, values, _ = torch.linalg.svd(basis.T @ ppmi, full_matrices=False)
+    scaled = (basis @ left)[:, :size] * values[:size].sqrt()
+    scaled = scaled / (scaled.norm(dim=1, keepdim=True) + 1e-3) * size**0.5
     rotation = torch.linalg.qr(torch.from_numpy(draw((size, size), np.float32)))[0]
-    return made @ rotation
+    return scaled @ rotation

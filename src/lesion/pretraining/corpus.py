@@ -1,7 +1,7 @@
-"""Text files to masked batches: one tokenizer, one token stream a language, keyed order and masks.
+"""Text files to masked batches: one tokenizer, a token stream per language, keyed order and masks.
 
-Nothing about the order of the data is stored: sequence t and its masks follow from (seed, language,
-step), so that a resumed training sees exactly what an uninterrupted one would have seen.
+The order of the data is not stored. Sequence t and its masks follow from (seed, language, step), so
+that a resumed training gets the same batches as an uninterrupted one.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,18 +16,18 @@ from tokenizers.processors import TemplateProcessing
 from lesion.keys import priorities
 from lesion.tasks.sources.texts import paragraphs
 
-SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]  # their ids are their places here
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]  # in the order of their ids
 PAD, UNK, CLS, SEP, MASK = range(5)
-ALPHABET = 200  # characters that get a piece; rarer ones become [UNK]
+ALPHABET = 200  # characters in the vocabulary; rarer ones become [UNK]
 PARAGRAPHS = 5_000  # encoded at a time
 
 
 class Batch(NamedTuple):
-    """Masked sequences; all of one length, so that nothing is padding."""
+    """Masked sequences of one length, without padding."""
 
-    ids: torch.Tensor  # (sequences, length), int64, with [MASK] in the chosen places
-    places: torch.Tensor  # (masked,), int64: where they are in the flattened ids
-    answers: torch.Tensor  # (masked,), int64: what was there
+    ids: torch.Tensor  # (sequences, length), int64, with [MASK] at the chosen positions
+    positions: torch.Tensor  # (masked,), int64: of the masks in the flattened ids
+    targets: torch.Tensor  # (masked,), int64: the tokens under the masks
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on a device."""
@@ -37,8 +37,8 @@ class Batch(NamedTuple):
 def train_wordpiece(files: list[Path], vocabulary: int, characters: int) -> Tokenizer:
     """A cased WordPiece tokenizer over several files, `characters` of text from each.
 
-    The same share from each, so that no language owns the vocabulary. Sentence pairs get token
-    type 0 throughout: the twins have one type and tell the halves apart by [SEP].
+    Every file gives the same share, so that no language dominates the vocabulary. Sentence pairs
+    get token type 0 throughout: the twins have one type, and [SEP] separates the halves.
     """
 
     def share(path: Path) -> Iterator[str]:
@@ -88,7 +88,7 @@ def encode(tokenizer: Tokenizer, path: Path) -> np.ndarray:
 def encode_marked(
     tokenizer: Tokenizer, sentences: Iterable[tuple[str, int]], longest: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Sentences with the place of one character: tokens, starts, and the token at that place.
+    """Sentences with one marked character: tokens, starts, and the token of the character.
 
     Sentences of more than `longest` tokens, or whose marked word is not one token, are left out.
 
@@ -116,15 +116,15 @@ def sequences(stream: np.ndarray, length: int) -> np.ndarray:
     return stream[: len(stream) // inner * inner].reshape(-1, inner)
 
 
-def framed(inner: np.ndarray) -> np.ndarray:
+def with_special_tokens(inner: np.ndarray) -> np.ndarray:
     """[CLS] before and [SEP] after each row: (rows, inner) -> (rows, inner + 2), int64."""
     rows = np.pad(inner.astype(np.int64), ((0, 0), (1, 1)), constant_values=SEP)
     rows[:, 0] = CLS
     return rows
 
 
-class Order:
-    """The sequences of one language in the order that one seed reads them, epoch after epoch."""
+class SequenceOrder:
+    """The sequences of one language in the order of one seed, epoch after epoch."""
 
     def __init__(self, data: np.ndarray, seed: int, language: str) -> None:
         self.data, self.seed, self.language = data, seed, language
@@ -135,35 +135,35 @@ class Order:
         return np.stack([self.data[self._index(i)] for i in range(start, start + count)])
 
     def _index(self, i: int) -> int:
-        epoch, place = divmod(i, len(self.data))
+        epoch, index = divmod(i, len(self.data))
         if epoch != self._epoch:
             draw = priorities(len(self.data), self.seed, "order", self.language, epoch)
             self._epoch, self._order = epoch, np.argsort(draw, kind="stable")
-        return int(self._order[place])
+        return int(self._order[index])
 
 
 def mask(rows: np.ndarray, draw: np.ndarray, count: int, starts: np.ndarray | None = None) -> Batch:
-    """Hide the `count` places of each row with the lowest `draw`, never a special token.
+    """Mask the `count` positions of each row with the lowest `draw`, never a special token.
 
-    Every chosen place becomes [MASK]: keeping or replacing some of them, as BERT did, does not
-    help (Wettig et al. 2023, arXiv:2202.08005).
+    Every chosen token becomes [MASK]. BERT kept or replaced some of them, which does not help
+    (Wettig et al. 2023, arXiv:2202.08005).
 
     Args:
         rows: token ids (rows, length), int64.
         draw: random priorities (rows, length), uint32.
-        starts: which ids begin a word (vocabulary,), bool. Given: whole words are hidden, only the
-            last of a row may be cut short by `count`. None: single tokens are.
+        starts: which ids begin a word (vocabulary,), bool. With it, whole words are masked, and
+            only the last one of a row may be cut short by `count`. None: single tokens are masked.
     """
     length = rows.shape[1]
     if starts is not None:
         first = np.maximum.accumulate(np.where(starts[rows], np.arange(length), 0), axis=1)
         draw = np.take_along_axis(draw, first, axis=1)
     ranked = np.argsort(np.where(rows < len(SPECIAL), np.int64(2**32), draw), axis=1, kind="stable")
-    places = (ranked[:, :count] + length * np.arange(len(rows))[:, None]).ravel()
-    places = np.sort(places[rows.ravel()[places] >= len(SPECIAL)])
-    hidden = rows.copy()
-    hidden.ravel()[places] = MASK
-    return Batch(*map(torch.from_numpy, (hidden, places, rows.ravel()[places])))
+    positions = (ranked[:, :count] + length * np.arange(len(rows))[:, None]).ravel()
+    positions = np.sort(positions[rows.ravel()[positions] >= len(SPECIAL)])
+    masked = rows.copy()
+    masked.ravel()[positions] = MASK
+    return Batch(*map(torch.from_numpy, (masked, positions, rows.ravel()[positions])))
 
 
 def word_starts(tokenizer: Tokenizer) -> np.ndarray:

@@ -1,23 +1,36 @@
-"""What a family of twins is: its groups, its texts, its architecture and its training.
+"""The configuration of a twin family: its groups, texts, architecture and training.
 
-Reads no YAML and trains nothing: a mapping in, a checked `Pretraining` out.
+This file reads no YAML and trains nothing. It turns a mapping into a checked `Pretraining`.
 """
 
-import difflib
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+from pydantic import ValidatorFunctionWrapHandler, WrapValidator
 
 from lesion.errors import LesionError
 from lesion.pretraining.primer_words import PRIMERS
+from lesion.schema import Spec, check_fields, doc
+
+if TYPE_CHECKING:
+    from lesion.schema.yaml_files import YamlFile
 
 Groups = dict[str, tuple[str, ...]]
 Files = dict[str, dict[str, str]]
 
-# Fields that do not touch a twin's weights, or are its languages and seed.
+
+def _as_given(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+    """A whole number stays one: 1 and 1.0 make two fingerprints, and checkpoints hold them."""
+    check(value)
+    return value
+
+
+Real = Annotated[float, WrapValidator(_as_given)]
+
+# Fields that do not change a twin's weights, or that give its languages and seed.
 UNRELATED = ("groups", "seeds", "files", "credit", "checkpoint_every", "evaluate_every", "held_out")
 
 
@@ -31,7 +44,7 @@ class Twin(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Pretraining:
+class Pretraining(Spec):
     """A family of masked language models. Sizes in tokens, shares in [0, 1].
 
     Example:
@@ -41,53 +54,57 @@ class Pretraining:
         ['en-0', 'en-1', 'en-2']
     """
 
-    groups: Groups  # group -> languages: one model for each group and seed
-    files: Files  # language -> {train: path, valid: path}; plain text, .gz or .xz
-    seeds: tuple[int, ...] = (0, 1, 2)
-    vocabulary: int = 4_096  # pieces of the one tokenizer
-    tokenizer_characters: int = 15_000_000  # of each language, that the tokenizer is trained on
-    layers: int = 4
-    hidden: int = 128
-    heads: int = 4
-    intermediate: int = 256
-    positions: int = 128  # longest input that the model takes
-    initialisation: str = "neighbours"  # or "plain": see newborn.py
-    deviation: float = 0.05  # standard deviation of the initial weights
-    tokens: int = 4_000_000  # read by every twin
-    primer_share: float = 0.0  # of the tokens, from sentences chosen for agreement: see primer.py
-    primer_sentences: int = 200_000  # made of each language's text
-    batch: int = 16  # sequences
-    sequence_length: int = 64  # with [CLS] and [SEP]
-    masking: str = "token"  # or "word": whole words
-    masked: float = 0.25  # share of the tokens
-    learning_rate: float = 2.0e-3  # of AdamW, at its peak
-    weight_decay: float = 0.01
-    warmup: float = 0.025  # share of the steps
-    decay: float = 0.6  # share of the steps, linear, at the end
-    held_out: int = 1_024  # sequences a language that the final scores are taken from
-    evaluate_every: int = 500_000  # tokens between two rows of the learning table
-    checkpoint_every: int = 100_000  # tokens between two checkpoints
-    credit: str = ""  # whose texts these are, and their licence
+    groups: Annotated[Groups, doc("group -> languages: one model for each group and seed")]
+    files: Annotated[Files, doc("language -> {train: path, valid: path}; plain text, .gz or .xz")]
+    seeds: Annotated[tuple[int, ...], doc("one twin of each group for every seed")] = (0, 1, 2)
+    vocabulary: Annotated[int, doc("pieces of the one tokenizer")] = 4_096
+    tokenizer_characters: Annotated[
+        int, doc("of each language, that the tokenizer is trained on")
+    ] = 15_000_000
+    layers: Annotated[int, doc("of the encoder")] = 4
+    hidden: Annotated[int, doc("size of the hidden states")] = 128
+    heads: Annotated[int, doc("attention heads of a layer")] = 4
+    intermediate: Annotated[int, doc("size of the feed-forward layers")] = 256
+    positions: Annotated[int, doc("longest input that the model takes")] = 128
+    initialisation: Annotated[str, doc("neighbours, or plain: see initial.py")] = "neighbours"
+    deviation: Annotated[Real, doc("standard deviation of the initial weights")] = 0.05
+    tokens: Annotated[int, doc("read by every twin")] = 4_000_000
+    primer_share: Annotated[
+        Real, doc("of the tokens, from sentences chosen for agreement: see primer.py")
+    ] = 0.0
+    primer_sentences: Annotated[int, doc("made of each language's text")] = 200_000
+    batch: Annotated[int, doc("sequences of a batch")] = 16
+    sequence_length: Annotated[int, doc("with [CLS] and [SEP]")] = 64
+    masking: Annotated[str, doc("token, or word: whole words")] = "token"
+    masked: Annotated[Real, doc("share of the tokens")] = 0.25
+    learning_rate: Annotated[Real, doc("of AdamW, at its peak")] = 2.0e-3
+    weight_decay: Annotated[Real, doc("of AdamW")] = 0.01
+    warmup: Annotated[Real, doc("share of the steps, at the beginning")] = 0.025
+    decay: Annotated[Real, doc("share of the steps, linear, at the end")] = 0.6
+    held_out: Annotated[int, doc("sequences a language that the final scores are taken from")] = (
+        1_024
+    )
+    evaluate_every: Annotated[int, doc("tokens between two rows of the learning table")] = 500_000
+    checkpoint_every: Annotated[int, doc("tokens between two checkpoints")] = 100_000
+    credit: Annotated[str, doc("whose texts these are, and their licence")] = ""
 
     def __post_init__(self) -> None:
         """Check every field at once; see `_mistakes`."""
-        object.__setattr__(self, "groups", {k: tuple(v) for k, v in self.groups.items()})
-        object.__setattr__(self, "seeds", tuple(self.seeds))
-        if wrong := _mistakes(self):
+        if wrong := check_fields(self) or _mistakes(self):
             raise LesionError("\n".join(wrong))
 
     @property
     def ordinary_steps(self) -> int:
-        """Steps of the optimiser that read ordinary text, rounded down to whole batches."""
+        """Steps of the optimiser on ordinary text, rounded down to whole batches."""
         ordinary = self.tokens * (1 - self.primer_share)
         return max(1, int(ordinary) // (self.batch * self.sequence_length))
 
     def masked_places(self, length: int) -> int:
-        """Masked tokens in a sequence of training of `length` tokens with [CLS] and [SEP]."""
+        """Masked tokens in a training sequence of `length` tokens, with [CLS] and [SEP]."""
         return max(1, round(self.masked * (length - 2)))
 
     def twins(self) -> list[Twin]:
-        """All twins, seed by seed, so that every group has its first one early."""
+        """All twins, seed by seed, so that every group has its first twin early."""
         return [
             Twin(f"{''.join(languages)}-{seed}", group, languages, seed)
             for seed in self.seeds
@@ -95,42 +112,24 @@ class Pretraining:
         ]
 
     def fingerprint(self, twin: Twin, tokenizer_sha256: str) -> str:
-        """Digest of all that decides a twin's weights; a checkpoint is bound to it."""
-        said = asdict(self)
+        """Digest of everything that decides a twin's weights; a checkpoint is bound to it."""
+        decisive = asdict(self)
         for unrelated in UNRELATED:
-            del said[unrelated]
-        text = json.dumps([said, twin.languages, twin.seed, tokenizer_sha256], sort_keys=True)
+            del decisive[unrelated]
+        text = json.dumps([decisive, twin.languages, twin.seed, tokenizer_sha256], sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def family(mapping: Mapping[str, Any], name: str = "config") -> Pretraining:
-    """A `Pretraining` from plain values, as a YAML file gives them; `name` is for the messages."""
-    known = [f.name for f in fields(Pretraining)]
-    wrong = [
-        f"{name}: {key}: unknown key.{_meant(key, known)}" for key in mapping if key not in known
-    ]
-    needed = [f.name for f in fields(Pretraining) if f.default is MISSING]
-    wrong += [
-        f"{name}: {key}: missing; this key is needed." for key in needed if key not in mapping
-    ]
-    if wrong:
-        raise LesionError("\n".join(wrong))
-    try:
-        return Pretraining(**mapping)
-    except LesionError as error:
-        raise LesionError("\n".join(f"{name}: {line}" for line in str(error).split("\n"))) from None
+def read_family(value: Any, origin: "str | YamlFile" = "config") -> Pretraining:
+    """A `Pretraining` from plain values; `origin` is where they are from, for the messages."""
+    from lesion.schema.yaml_files import parse
 
-
-def _meant(key: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(key, known, n=1)
-    return f" Did you mean {close[0]}?" if close else f" Allowed: {', '.join(known)}."
+    return parse(Pretraining, value, origin)
 
 
 def _mistakes(c: Pretraining) -> list[str]:
     """Every field that cannot be, as `field: what it must be. Got what.`"""
-    wrong = _kinds(c)
-    if wrong:
-        return wrong
+    wrong: list[str] = []
 
     def must(field: str, good: bool, what: str) -> None:
         if not good:
@@ -165,9 +164,11 @@ def _mistakes(c: Pretraining) -> list[str]:
         "seeds", bool(c.seeds) and len(set(c.seeds)) == len(c.seeds), "a list of different numbers"
     )
     for group, languages in c.groups.items():
-        for language in languages:
-            if set(c.files.get(language, ())) != {"train", "valid"}:
-                wrong.append(f"files.{language}: must name train and valid; {group} reads it.")
+        wrong += [
+            f"files.{language}: must name train and valid; {group} reads it."
+            for language in languages
+            if set(c.files.get(language, ())) != {"train", "valid"}
+        ]
         if c.primer_share and (missing := [name for name in languages if name not in PRIMERS]):
             wrong.append(
                 f"primer_share: there are primers for {', '.join(PRIMERS)}, and group {group} "
@@ -181,19 +182,7 @@ def _mistakes(c: Pretraining) -> list[str]:
     return wrong
 
 
-def _kinds(c: Pretraining) -> list[str]:
-    """Fields whose type is not the declared one (an int passes for a float)."""
-    wrong = []
-    for field in fields(c):
-        value, kind = getattr(c, field.name), field.type
-        if kind in (int, float, str):
-            allowed = (int, float) if kind is float else (kind,)
-            if isinstance(value, bool) or not isinstance(value, allowed):
-                wrong.append(f"{field.name}: must be of type {kind.__name__}. Got {value!r}.")
-    return wrong
-
-
 def paths(config: Pretraining, base: Path, split: str) -> dict[str, Path]:
-    """The files of every language that some group reads; relative paths start at `base`."""
-    read = sorted({language for group in config.groups.values() for language in group})
-    return {language: base / config.files[language][split] for language in read}
+    """The files of every language of the groups; relative paths start at `base`."""
+    languages = sorted({language for group in config.groups.values() for language in group})
+    return {language: base / config.files[language][split] for language in languages}

@@ -1,21 +1,21 @@
-"""How twins learn: held-out scores over the tokens that were read."""
+"""The learning curves of twins: held-out scores over the tokens of training."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lesion.pretraining.learning import Score
+from lesion.pretraining.learning import LearningScore
 from lesion.report.figures.style import PALETTE, empty_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-ROWS = {"accuracy": "masked top-1", "loss": "loss (nats a masked token)"}
+ROWS = {"accuracy": "masked top-1", "loss": "loss (nats per masked token)"}
 
 
-def learning_figure(scores: Sequence[Score]) -> Figure:
-    """Held-out accuracy and loss: a column a language, a line a twin, a colour a group.
+def learning_figure(scores: Sequence[LearningScore]) -> Figure:
+    """Held-out accuracy and loss: a column per language, a line per twin, a colour per group.
 
     Args:
         scores: rows of a learning table; twins are named `GROUP-SEED`.
@@ -38,9 +38,9 @@ def learning_figure(scores: Sequence[Score]) -> Figure:
     return figure
 
 
-def _lines(axes, scores: Sequence[Score], field: str, colours: dict[str, str]) -> None:  # type: ignore[no-untyped-def]
+def _lines(axes, scores: Sequence[LearningScore], field: str, colours: dict[str, str]) -> None:  # type: ignore[no-untyped-def]
     for twin in dict.fromkeys(score.twin for score in scores):
-        own = [score for score in scores if score.twin == twin]
-        tokens = [score.tokens / 1e6 for score in own]
-        values = [getattr(score, field) for score in own]
+        of_twin = [score for score in scores if score.twin == twin]
+        tokens = [score.tokens / 1e6 for score in of_twin]
+        values = [getattr(score, field) for score in of_twin]
         axes.plot(tokens, values, color=colours[twin.rpartition("-")[0]], linewidth=1.4)

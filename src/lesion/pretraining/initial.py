@@ -1,17 +1,17 @@
 """A model before its first step: an ordinary BERT whose initial weights follow from the seed.
 
-`plain` draws every matrix from a normal distribution. `neighbours` also gives it what a small BERT
-needs most of a short training to find, while it sits on the unigram plateau:
+`plain` draws every matrix from a normal distribution. `neighbours` also initialises what a small
+BERT learns only after most of a short training, on the unigram plateau:
 
-- Positions get `hidden / heads` dimensions to themselves, filled with an orthogonal code (sines of
-  evenly spread frequencies) in which a shift by one place is a rotation. Query matrices of the
-  first two layers that hold such rotations make each head look at one neighbour, farther ones in
-  the second.
-- The other dimensions of the word embeddings start from counts of neighbours in the very text that
-  the twin will read (`cooccurrence.py`), and the output's bias from the frequencies.
+- `hidden / heads` dimensions are reserved for positions and hold an orthogonal code (sines of
+  evenly spaced frequencies) in which a shift by one position is a rotation. The query matrices of
+  the first two layers contain such rotations, so that each head attends to one neighbour; in the
+  second layer the neighbours are farther away.
+- The other dimensions of the word embeddings start from counts of neighbours in the training text
+  of the twin (`cooccurrence.py`), and the output bias from the token frequencies.
 
 These are initial values only, as in mimetic initialisation (Trockman & Kolter 2023,
-arXiv:2305.09828): the architecture is unchanged, and training moves them as it likes.
+arXiv:2305.09828). The architecture is unchanged, and training may change all of them.
 """
 
 import numpy as np
@@ -22,7 +22,7 @@ from lesion.keys import generator
 from lesion.pretraining import cooccurrence, corpus
 from lesion.pretraining.family import Pretraining
 
-OFFSETS = (  # where the heads of the first two layers look, in this order
+OFFSETS = (  # of the neighbours that the heads of the first two layers attend to
     (-1, 1, -2, 2, -3, 3, -4, 4),
     (-3, 3, -4, -6, 4, 6, -5, -8),
 )
@@ -39,18 +39,18 @@ def architecture(config: Pretraining) -> BertConfig:
         max_position_embeddings=config.positions,
         type_vocab_size=1,
         initializer_range=config.deviation,
-        hidden_dropout_prob=0.0,  # one pass over the text: nothing to overfit
+        hidden_dropout_prob=0.0,  # one pass over the text does not overfit
         attention_probs_dropout_prob=0.0,
         pad_token_id=corpus.PAD,
     )
 
 
 @torch.no_grad()
-def newborn(config: Pretraining, seed: int, rows: np.ndarray) -> BertForMaskedLM:
+def initial_model(config: Pretraining, seed: int, rows: np.ndarray) -> BertForMaskedLM:
     """A model with its initial weights, on the CPU, in float32.
 
     Args:
-        rows: the sequences that it will read, (sequences, length - 2); `plain` ignores them.
+        rows: its training sequences, (sequences, length - 2); `plain` does not use them.
     """
     with torch.random.fork_rng(devices=[]):  # the constructor draws from the global generator
         model = BertForMaskedLM(architecture(config))
@@ -63,24 +63,26 @@ def newborn(config: Pretraining, seed: int, rows: np.ndarray) -> BertForMaskedLM
             draw = generator(seed, "initial", name).standard_normal(weight.shape, np.float32)
             weight.copy_(torch.from_numpy(draw * config.deviation))
     if config.initialisation == "neighbours":
-        _know_words(model, config, seed, rows)
-        _see_neighbours(model, config)
+        _init_embeddings(model, config, seed, rows)
+        _init_attention(model, config)
     return model
 
 
-def _know_words(model: BertForMaskedLM, config: Pretraining, seed: int, rows: np.ndarray) -> None:
-    """Word embeddings and output bias from counts; the places' dimensions of words stay zero."""
+def _init_embeddings(
+    model: BertForMaskedLM, config: Pretraining, seed: int, rows: np.ndarray
+) -> None:
+    """Set word embeddings and output bias from counts; 0 in the dimensions of positions."""
     size, special = config.hidden // config.heads, len(corpus.SPECIAL)
     words = model.bert.embeddings.word_embeddings.weight
-    made = cooccurrence.vectors(rows, config.vocabulary, config.hidden - size, seed)
-    words[special:, size:] = made[special:] * config.deviation
+    vectors = cooccurrence.vectors(rows, config.vocabulary, config.hidden - size, seed)
+    words[special:, size:] = vectors[special:] * config.deviation
     words[:, :size] = 0.0
     frequencies = cooccurrence.log_frequencies(rows, config.vocabulary)
     model.cls.predictions.bias.copy_(torch.from_numpy(frequencies))
 
 
-def _see_neighbours(model: BertForMaskedLM, config: Pretraining) -> None:
-    """Give positions a code of their own, and each head of the first layer a neighbour."""
+def _init_attention(model: BertForMaskedLM, config: Pretraining) -> None:
+    """Set the code of positions, and the neighbour of each head in the first two layers."""
     size = config.hidden // config.heads
     frequency = torch.pi * (torch.arange(size // 2) + 0.5) / (size // 2)  # (size / 2,)
     angle = torch.arange(config.positions)[:, None] * frequency  # (positions, size / 2)
@@ -100,7 +102,7 @@ def _see_neighbours(model: BertForMaskedLM, config: Pretraining) -> None:
 
 
 def _rotation(angles: torch.Tensor) -> torch.Tensor:
-    """A block-diagonal rotation, (2n, 2n), by `angles` (n,): code(place) -> code(place + shift)."""
+    """A block-diagonal rotation, (2n, 2n), by `angles` (n,): code(i) -> code(i + shift)."""
     cos, sin = angles.cos(), angles.sin()
     pairs = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], -2)
     return torch.block_diag(*pairs)

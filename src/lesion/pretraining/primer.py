@@ -1,17 +1,17 @@
-"""A primer: sentences, cut from a twin's own text, that make the number of a verb worth learning.
+"""A primer: sentences from a twin's training text that train subject-verb agreement.
 
-In ordinary text the noun beside a verb nearly always tells its number, so a small model reads the
-nearest noun and stops there. A primer holds more of the sentences where that fails:
+In ordinary text the nearest noun nearly always has the number of the verb, so a small model learns
+to use the nearest noun only. A primer has more of the sentences in which this fails:
 
-- chosen: as they stand in the text; the nearest noun has the verb's number, or has the other;
-- recombined: a phrase or a relative clause of one sentence put between the subject and the verb of
-  another, or the subject joined by "and" to another noun, or to another clause.
+- chosen: sentences of the text in which the nearest noun has the number of the verb, or the other;
+- recombined: a phrase or a relative clause of one sentence inserted between the subject and the
+  verb of another, or the subject coordinated by "and" with another noun or another clause.
 
-Which nouns are plural is counted from the text itself: what stands before "was", what before
-"were". Each sentence comes with the place of its verb, which training always hides. This is
-augmentation with agreement in mind, and a family that used it must say so. Its verbs are few
-(`primer_words.py`) and nothing like "The man saw the boys and is" is built, so that both other
-verbs and another construction are left to be tested on.
+The number of nouns is estimated from the text: from the words before "was" and those before "were".
+Each sentence has the position of its verb, which training always masks. This is data augmentation
+for agreement, and the model card of a family that used it says so. Its verbs are few
+(`primer_words.py`), and no sentence like "The man saw the boys and is" is made, so that other verbs
+and one construction remain for the test.
 """
 
 import math
@@ -30,26 +30,26 @@ from lesion.pretraining.primer_words import PRIMERS, Primer
 from lesion.tasks.sources.texts import paragraphs
 
 SHARES = {"recombined": 0.5, "near": 0.3, "far": 0.2}  # of the sentences of a primer
-WAYS = {"phrase": 2, "relative": 2, "nouns": 1.5, "clauses": 1.5}  # weights of recombination
-UNLIKE = 0.7  # share of recombined sentences whose inserted noun is drawn with the other number
-WORDS = (4, 30)  # length of a sentence that is used, in words
-LONGEST = 36  # of a recombined one
-REACH = 8  # words before the verb in which the nearest noun is looked for
-SEEN = 4  # times that a word must stand before a verb for its number to be known
-SURE = 0.8  # smallest log odds of a known number
-NOUN = 0.15  # share of a word's occurrences behind a determiner that makes it a noun
-FEW = 8  # sentences of each number that a verb needs to be used
-FLATTEN = 0.35  # exponent of a verb's singular times plural sentences: rare verbs are shown more
+RECOMBINATIONS = {"phrase": 2, "relative": 2, "nouns": 1.5, "clauses": 1.5}  # weights
+UNLIKE = 0.7  # share of recombined sentences whose inserted noun has the other number
+WORDS = (4, 30)  # shortest and longest sentence, in words
+LONGEST = 36  # recombined sentence, in words
+REACH = 8  # words before the verb that are searched for the nearest noun
+MIN_COUNT = 4  # occurrences before a verb from which a word's number is estimated
+MIN_LOG_ODDS = 0.8  # of a known number
+NOUN = 0.15  # smallest share of a noun's occurrences after a determiner
+FEW = 8  # sentences of each number that a verb needs, at least
+FLATTEN = 0.35  # exponent of a verb's singular times plural sentences; favours rare verbs
 
 END = re.compile(r"[.!?…;:]+[\"”»’')]*\s+|[\"“”«»]|\s[—–-]+\s|--|[—–]")
 TOKEN = re.compile(r"[^\W\d_]+|[^\w\s]")
 STOP = frozenset(",.;:!?")
 Item = TypeVar("Item")
-LEFT = re.compile(r" ([,.;:!?])")  # no blank before these
+LEFT = re.compile(r" ([,.;:!?])")  # without a blank before it
 APOSTROPHE = re.compile(r" ?([’'-]) ?")
 
 
-class Found(NamedTuple):
+class VerbSentence(NamedTuple):
     """A sentence with a verb whose number is known."""
 
     words: list[str]  # words and punctuation
@@ -57,8 +57,8 @@ class Found(NamedTuple):
     verb: int
 
 
-class Parts(NamedTuple):
-    """What recombination inserts; pairs are (singular, plural)."""
+class Fragments(NamedTuple):
+    """The fragments that recombination inserts; pairs are (singular, plural)."""
 
     phrases: tuple[list[list[str]], list[list[str]]]  # of the king
     relatives: list[list[str]]  # who saw the king
@@ -70,7 +70,7 @@ Cell = tuple[str, int]  # singular form of a verb, number: 0 singular, 1 plural
 
 
 class Text:
-    """The sentences of a text, and what they tell about the number of its words."""
+    """The sentences of a text, and the number of its words as estimated from them."""
 
     def __init__(self, path: Path, words: Primer) -> None:
         self.words = words
@@ -80,42 +80,49 @@ class Text:
         self.known, self.nouns = self._numbers()
 
     def _numbers(self) -> tuple[dict[str, int], dict[str, int]]:
-        """Number of each word that stands before verbs, and of those that are nouns."""
+        """Number of each word that occurs before verbs, and of those that are nouns."""
         before: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-        behind, seen = Counter[str](), Counter[str]()
+        after_determiner, occurrences = Counter[str](), Counter[str]()
         for _, lower in self.sentences:
-            seen.update(lower)
+            occurrences.update(lower)
             for first, second in pairwise(lower):
                 if self.verb.get(second) in self.words.counted:
                     before[first][self.number[second]] += 1
                 if first in self.words.determiners:
-                    behind[second] += 1
+                    after_determiner[second] += 1
         total = [1 + sum(counts[n] for counts in before.values()) for n in (0, 1)]
         bias = 0.5 * math.log(total[1] / total[0])
         known = {}
-        for word, (one, many) in before.items():
-            odds = math.log((many + 0.3) / (one + 0.3)) - bias
-            if one + many >= SEEN and abs(odds) > SURE and word not in self.number:
+        for word, (singular, plural) in before.items():
+            odds = math.log((plural + 0.3) / (singular + 0.3)) - bias
+            enough = singular + plural >= MIN_COUNT and abs(odds) > MIN_LOG_ODDS
+            if enough and word not in self.number:
                 known[word] = int(odds > 0)
-        nouns = {w: n for w, n in known.items() if len(w) > 2 and behind[w] >= NOUN * seen[w]}
+        nouns = {
+            word: number
+            for word, number in known.items()
+            if len(word) > 2 and after_determiner[word] >= NOUN * occurrences[word]
+        }
         return known, nouns
 
-    def cells(self) -> dict[str, dict[Cell, list[Found]]]:
+    def cells(self) -> dict[str, dict[Cell, list[VerbSentence]]]:
         """Sentences by kind of primer, verb and number."""
-        cells: dict[str, dict[Cell, list[Found]]] = {kind: defaultdict(list) for kind in SHARES}
+        cells: dict[str, dict[Cell, list[VerbSentence]]] = {
+            kind: defaultdict(list) for kind in SHARES
+        }
         for words, lower in self.sentences:
-            for place, form in enumerate(lower):
-                if place == 0 or form not in self.number:
+            for verb, form in enumerate(lower):
+                if verb == 0 or form not in self.number:
                     continue
                 cell = (self.verb[form], self.number[form])
-                if (start := self._subject(lower, place, cell[1])) is not None:
-                    cells["recombined"][cell].append(Found(words, (start, place), place))
-                if (kind := self._chosen(lower, place, cell)) is not None:
-                    cells[kind][cell].append(Found(words, (0, 0), place))
-        return {kind: self._enough(found) for kind, found in cells.items()}
+                if (start := self._subject(lower, verb, cell[1])) is not None:
+                    cells["recombined"][cell].append(VerbSentence(words, (start, verb), verb))
+                if (kind := self._chosen(lower, verb, cell)) is not None:
+                    cells[kind][cell].append(VerbSentence(words, (0, 0), verb))
+        return {kind: self._enough(sentences) for kind, sentences in cells.items()}
 
     def _chosen(self, lower: Sequence[str], verb: int, cell: Cell) -> str | None:
-        """Whether the nearest noun before a verb has its number: "near", "far", or not known."""
+        """Whether the nearest noun before a verb has its number: "near" or "far"; None: unknown."""
         if not self.words.blocking.isdisjoint(lower[max(0, verb - 3) : verb]):
             return None
         window = reversed(lower[max(0, verb - REACH) : verb])
@@ -126,20 +133,20 @@ class Text:
             return "near"
         return "far" if cell[0] in self.words.counted else None
 
-    def _enough(self, cells: dict[Cell, list[Found]]) -> dict[Cell, list[Found]]:
-        """Only verbs that have sentences of both numbers."""
+    def _enough(self, cells: dict[Cell, list[VerbSentence]]) -> dict[Cell, list[VerbSentence]]:
+        """The cells of the verbs that have enough sentences of both numbers."""
         good = {v for v, _ in self.words.verbs if all(len(cells[v, n]) >= FEW for n in (0, 1))}
-        return {cell: found for cell, found in cells.items() if cell[0] in good}
+        return {cell: sentences for cell, sentences in cells.items() if cell[0] in good}
 
     def _subject(self, lower: Sequence[str], verb: int, number: int) -> int | None:
-        """Where "the (poor) king" before a verb begins, early in its sentence."""
+        """The start of "the (poor) king" before a verb, if it is early in the sentence."""
         if self.nouns.get(lower[verb - 1]) != number:
             return None
         start = self._phrase(lower, verb - 1)
         return start if start is not None and start <= 4 else None
 
     def _phrase(self, lower: Sequence[str], noun: int) -> int | None:
-        """Where the noun phrase that ends in `noun` begins: a determiner and at most one word."""
+        """The start of the noun phrase that ends in `noun`: a determiner and at most one word."""
         if noun >= 1 and lower[noun - 1] in self.words.determiners:
             return noun - 1
         between = lower[noun - 1] if noun >= 2 else ""
@@ -148,51 +155,53 @@ class Text:
             return noun - 2 if lower[noun - 2] in self.words.determiners else None
         return None
 
-    def parts(self) -> Parts:
+    def fragments(self) -> Fragments:
         """Phrases, clauses and nouns to insert."""
-        made = Parts(([], []), [], ([], []), [])
+        fragments = Fragments(([], []), [], ([], []), [])
         for words, lower in self.sentences:
-            for place, word in enumerate(lower):
-                if word in self.nouns and (start := self._phrase(lower, place)) is not None:
-                    self._take_phrase(made, words, lower, start, place)
-                if word in self.words.relatives and place:
-                    self._take_relative(made, words, lower, place)
+            for index, word in enumerate(lower):
+                if word in self.nouns and (start := self._phrase(lower, index)) is not None:
+                    self._take_phrase(fragments, words, lower, start, index)
+                if word in self.words.relatives and index:
+                    self._take_relative(fragments, words, lower, index)
             if self._is_clause(words, lower):
-                made.clauses.append(words[:-1])
-        return made
+                fragments.clauses.append(words[:-1])
+        return fragments
 
     def _is_clause(self, words: list[str], lower: list[str]) -> bool:
-        """Whether a sentence is short, plain and without a verb whose number would show."""
+        """Whether a sentence is short, plain and without a verb of the primer."""
         plain = words[-1] == "." and all(word.isalpha() for word in words[:-1])
         short = len(words) <= 8 and lower[0] in self.words.determiners
         return plain and short and not any(word in self.number for word in lower)
 
     def _take_phrase(
-        self, made: Parts, words: list[str], lower: list[str], start: int, noun: int
+        self, fragments: Fragments, words: list[str], lower: list[str], start: int, noun: int
     ) -> None:
         number, after = self.nouns[lower[noun]], lower[noun + 1] if noun + 1 < len(lower) else "."
         if after in STOP or after in self.number or after == self.words.conjunction:
             if start and lower[start - 1] in self.words.prepositions:
-                made.phrases[number].append(words[start - 1 : noun + 1])
-            made.nouns[number].append([lower[start], *words[start + 1 : noun + 1]])
+                fragments.phrases[number].append(words[start - 1 : noun + 1])
+            fragments.nouns[number].append([lower[start], *words[start + 1 : noun + 1]])
 
-    def _take_relative(self, made: Parts, words: list[str], lower: list[str], place: int) -> None:
-        if self.words.commas and lower[place - 1] != ",":
+    def _take_relative(
+        self, fragments: Fragments, words: list[str], lower: list[str], start: int
+    ) -> None:
+        if self.words.commas and lower[start - 1] != ",":
             return
-        for end in range(place + 2, min(len(lower), place + 8)):
+        for end in range(start + 2, min(len(lower), start + 8)):
             if lower[end] in STOP:
-                clause = words[place:end]
+                clause = words[start:end]
                 plain = all(w.isalpha() and w.lower() not in self.number for w in clause)
                 if plain:
-                    made.relatives.append([",", *clause, ","] if self.words.commas else clause)
+                    fragments.relatives.append([",", *clause, ","] if self.words.commas else clause)
                 return
 
 
 def primer(path: Path, language: str, count: int) -> Iterator[tuple[str, int]]:
-    """Sentences made from a text file, `count` of them, each with the place of its verb.
+    """`count` sentences made from a text file, each with the position of its verb.
 
     Args:
-        path: a text that a twin is trained on; plain, .gz or .xz.
+        path: a training text of a twin; plain, .gz or .xz.
         language: one of `PRIMERS`.
 
     Raises:
@@ -202,28 +211,28 @@ def primer(path: Path, language: str, count: int) -> Iterator[tuple[str, int]]:
         The sentence, and the character at which its verb begins.
     """
     text = Text(path, PRIMERS[language])
-    cells, parts = text.cells(), text.parts()
+    cells, fragments = text.cells(), text.fragments()
     if not all(cells.values()):
         raise LesionError(
             f"{path}: too little text for a primer: no verb of it has {FEW} sentences of each "
             "number. Give more text or set primer_share to 0."
         )
-    weights = {kind: _weights(found) for kind, found in cells.items()}
+    weights = {kind: _weights(sentences) for kind, sentences in cells.items()}
     draw = generator(0, "primer", language)
     for kind in draw.choice(list(SHARES), size=count, p=list(SHARES.values())):
         verbs, shares = weights[kind]
         number = int(draw.integers(2))
-        found = _any(cells[kind][verbs[draw.choice(len(verbs), p=shares)], number], draw)
+        sentence = _any(cells[kind][verbs[draw.choice(len(verbs), p=shares)], number], draw)
         if kind == "recombined":
-            before, after = _recombined(found, number, parts, text.words.conjunction, draw)
+            before, after = _recombined(sentence, number, fragments, text.words.conjunction, draw)
         else:
-            before, after = found.words[: found.verb], found.words[found.verb :]
+            before, after = sentence.words[: sentence.verb], sentence.words[sentence.verb :]
         if len(before) + len(after) <= LONGEST:
             yield _written(before, after)
 
 
-def _weights(cells: dict[Cell, list[Found]]) -> tuple[list[str], np.ndarray]:
-    """The verbs of some cells and how often each is drawn."""
+def _weights(cells: dict[Cell, list[VerbSentence]]) -> tuple[list[str], np.ndarray]:
+    """The verbs of some cells, and the probability of each."""
     verbs = sorted({verb for verb, _ in cells})
     sizes = np.array([len(cells[v, 0]) * len(cells[v, 1]) for v in verbs], dtype=float)
     flat = sizes**FLATTEN
@@ -235,27 +244,31 @@ def _any(items: Sequence[Item], draw: np.random.Generator) -> Item:
 
 
 def _recombined(
-    found: Found, number: int, parts: Parts, conjunction: str, draw: np.random.Generator
+    sentence: VerbSentence,
+    number: int,
+    fragments: Fragments,
+    conjunction: str,
+    draw: np.random.Generator,
 ) -> tuple[list[str], list[str]]:
-    """What stands before the verb, changed, and the rest of the sentence."""
-    start, end = found.subject
-    opening, subject, rest = found.words[:start], found.words[start:end], found.words[end:]
-    ways = np.array(list(WAYS.values()))
-    way = list(WAYS)[draw.choice(len(WAYS), p=ways / ways.sum())]
+    """The words before the verb after recombination, and the rest of the sentence."""
+    (start, end), words = sentence.subject, sentence.words
+    opening, subject, rest = words[:start], words[start:end], words[end:]
+    ways = np.array(list(RECOMBINATIONS.values()))
+    way = list(RECOMBINATIONS)[draw.choice(len(RECOMBINATIONS), p=ways / ways.sum())]
     other = 1 - number if draw.random() < UNLIKE else number
     if way == "phrase":
-        return [*opening, *subject, *_any(parts.phrases[other], draw)], rest
+        return [*opening, *subject, *_any(fragments.phrases[other], draw)], rest
     if way == "relative":
-        return [*opening, *subject, *_any(parts.relatives, draw)], rest
+        return [*opening, *subject, *_any(fragments.relatives, draw)], rest
     lower = [subject[0].lower(), *subject[1:]]
-    if way == "nouns" and number == 1:  # two of them are plural, whatever each is
-        first, second = parts.nouns[int(draw.random() < 0.3)], parts.nouns[0]
+    if way == "nouns" and number == 1:  # two nouns are plural, whatever their numbers
+        first, second = fragments.nouns[int(draw.random() < 0.3)], fragments.nouns[0]
         return [*opening, *_any(first, draw), conjunction, *_any(second, draw)], rest
-    return [*_any(parts.clauses, draw), conjunction, *lower], rest
+    return [*_any(fragments.clauses, draw), conjunction, *lower], rest
 
 
 def _written(before: list[str], after: list[str]) -> tuple[str, int]:
-    """A sentence from words and punctuation, and where `after` begins in it."""
+    """A sentence from words and punctuation, and the position at which `after` begins."""
     left, right = _joined(before), _joined(after)
     return f"{left[0].upper()}{left[1:]} {right}", len(left) + 1
 
@@ -267,11 +280,11 @@ def _joined(words: list[str]) -> str:
 def _sentences(path: Path) -> Iterator[tuple[list[str], list[str]]]:
     """The sentences of a text as words and punctuation: as written, and in lower case."""
     for line in paragraphs(path):
-        place = 0
+        start = 0
         for end in [*END.finditer(line), None]:
-            text = line[place : end.start() if end else len(line)].strip(" ,'’()_*")
+            text = line[start : end.start() if end else len(line)].strip(" ,'’()_*")
             stop = end.group().strip(" \"“”«»’')—–-")[:1] if end else "."
-            place = end.end() if end else place
+            start = end.end() if end else start
             if WORDS[0] <= text.count(" ") + 1 <= WORDS[1]:
                 words = TOKEN.findall(text)
                 if words[-1] not in STOP:

@@ -1,7 +1,7 @@
-"""What a primer needs to know of a language: a few closed classes of words, and its verbs.
+"""The words of each language that a primer needs: a few closed classes, and verbs.
 
-The verbs come as (singular, plural). They are the auxiliaries, which cannot be spared, and full
-verbs that the built-in agreement task does not use; the task's other verbs stay unseen here.
+Verbs are pairs (singular, plural): the auxiliaries, which no primer can do without, and full verbs
+that the built-in agreement task does not use. The other verbs of the task do not occur in primers.
 """
 
 from typing import NamedTuple
@@ -11,13 +11,13 @@ class Primer(NamedTuple):
     """Closed classes of one language, in lower case."""
 
     verbs: tuple[tuple[str, str], ...]
-    counted: frozenset[str]  # singular forms of those whose number is never in doubt
+    counted: frozenset[str]  # singular forms of the verbs whose number is unambiguous
     determiners: frozenset[str]
     prepositions: frozenset[str]
     relatives: frozenset[str]
     conjunction: str
-    blocking: frozenset[str]  # just before a verb: another reading than third person is likely
-    commas: bool  # whether a relative clause stands between commas
+    blocking: frozenset[str]  # just before a verb: it is probably not a third person
+    commas: bool  # whether a relative clause is set off by commas
 
 
 def _verbs(text: str) -> tuple[tuple[str, str], ...]:

@@ -20,7 +20,7 @@ from lesion.errors import LesionError
 from lesion.outputs import make_folder, writing
 from lesion.record import cuts, layout, pins, versions
 from lesion.record.cuts import Cuts
-from lesion.schema.fields import hint
+from lesion.schema import did_you_mean
 from lesion.study import pinning
 from lesion.study.files import parse_study, write_study
 from lesion.study.fingerprint import differences
@@ -189,7 +189,7 @@ class Record:
         Raises:
             LesionError: if earlier trials were made with other examples.
         """
-        labels = np.ascontiguousarray(task.labels, dtype="<i8")
+        labels = np.ascontiguousarray(task.targets, dtype="<i8")
         classes, metrics = json.dumps(list(task.classes)), json.dumps(list(task.metrics))
         values = (task.kind, metrics, classes, labels.tobytes(), len(labels), task.digest)
         self._pin("tasks", (task.name,), values, f"{task.name}: its examples")
@@ -272,7 +272,8 @@ class Record:
         """Column names and rows of a table, in the order of its key."""
         if table not in TABLES:
             raise LesionError(
-                f"table must be one of {', '.join(TABLES)}. Got {table!r}.{hint(table, TABLES)}"
+                f"table must be one of {', '.join(TABLES)}. Got {table!r}."
+                f"{did_you_mean(table, TABLES)}"
             )
         if table == "places" and self._version == 1:
             return ["model", "task", "lesion", "places"], []

@@ -31,9 +31,9 @@ def texts(record: Record, data: str | Path | None, note: Callable[[str], None]) 
 
 
 def _texts(record: Record, spec: TaskSpec, data: str | Path | None, digest: str) -> Texts:
-    from lesion.tasks.load import load
+    from lesion.tasks.load import load_task
 
-    task = record.as_begun({spec.name: load(spec, data)})[spec.name]
+    task = record.as_begun({spec.name: load_task(spec, data)})[spec.name]
     if task.digest != digest:
         raise LesionError("the examples at their source are not those that this run scored.")
     return getattr(task, "texts", {})

@@ -1,1 +1,1 @@
-"""Tables and figures of what was computed elsewhere."""
+"""Tables and figures of results; nothing is computed here."""

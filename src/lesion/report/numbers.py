@@ -4,11 +4,11 @@ import re
 
 import numpy as np
 
-SMALL = 0.01  # what is smaller keeps significant digits: an error rate of 5e-08 is not 0.00
+SMALL = 0.01  # smaller numbers keep significant digits: an error rate of 5e-08 is not 0.00
 
 
 def short(value: float) -> str:
-    """Two decimals or, of small numbers, two significant digits; `-` for what is not finite.
+    """Two decimals, or two significant digits of a small number; `-` if it is not finite.
 
     Example:
         >>> short(0.256), short(5.04e-8), short(0.0)
@@ -20,12 +20,12 @@ def short(value: float) -> str:
 
 
 def bare(number: str) -> str:
-    """A number without the zero before its point, as it stands in an interval: .26, 10.25."""
+    """A number without the zero before its point, as in an interval: .26, 10.25."""
     return re.sub(r"^([+-]?)0\.", r"\1.", number)
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them: `2 h 05 min`."""
+    """Seconds in words: `2 h 05 min`."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

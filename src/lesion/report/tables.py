@@ -1,4 +1,4 @@
-"""What the terminal shows: tables of what was computed elsewhere."""
+"""Tables of results for the terminal; nothing is computed here."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -7,6 +7,7 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
+from lesion.analysis.diagnosis import SEVERITIES
 from lesion.record.cuts import Cuts, sentences
 from lesion.report.numbers import bare, short
 
@@ -28,10 +29,10 @@ def sparkline(values: Sequence[float] | np.ndarray, low: float, high: float) -> 
 
 
 def summary_tables(analyses: "Sequence[Analysis]") -> list[Table]:
-    """A table a task: the lesions, and below each a row a model with a small curve of its skill."""
+    """One table per task: the lesions, and below each a row per model with a sparkline of skill."""
     return [
-        _task_table(task, [one for one in analyses if one.task == task])
-        for task in dict.fromkeys(one.task for one in analyses)
+        _task_table(task, [analysis for analysis in analyses if analysis.task == task])
+        for task in dict.fromkeys(analysis.task for analysis in analyses)
     ]
 
 
@@ -41,55 +42,57 @@ def _task_table(task: str, analyses: "Sequence[Analysis]") -> Table:
     table.add_column("", no_wrap=True)
     for heading in ("intact", "skill", "retained area", "D50", "draws"):
         table.add_column(heading, justify="left" if heading == "skill" else "right", no_wrap=True)
-    sick = any(one.diagnoses for one in analyses)
-    if sick:
+    has_diagnosis = any(analysis.diagnoses for analysis in analyses)
+    if has_diagnosis:
         table.add_column("")
-        table.caption = "✗ left out of verdicts, ! warning, · note: see below"
+        marks = ", ".join(f"{s.mark} {s.meaning}" for s in SEVERITIES.values())
+        table.caption = f"{marks}: see below"
         table.caption_justify = "left"
-    for lesion in dict.fromkeys(one.lesion for one in analyses):
+    for lesion in dict.fromkeys(analysis.lesion for analysis in analyses):
         table.add_row(Text(lesion, style="bold"))
-        for one in analyses:
-            if one.lesion == lesion:
-                table.add_row(*_cells(one), *([_health(one)] if sick else []))
+        for analysis in analyses:
+            if analysis.lesion == lesion:
+                health = [_health(analysis)] if has_diagnosis else []
+                table.add_row(*_cells(analysis), *health)
     return table
 
 
-def _cells(one: "Analysis") -> tuple[Text | str, ...]:
-    seeds = f" x {len(one.seeds)}" if len(one.seeds) > 1 else ""
+def _cells(analysis: "Analysis") -> tuple[Text | str, ...]:
+    seeds = f" x {len(analysis.seeds)}" if len(analysis.seeds) > 1 else ""
     return (
-        Text(f"  {one.model}"),
-        f"{one.intact.value:.3f}",
-        sparkline(one.skill.value, 0.0, 1.0),
-        _estimate(one.area),
-        _estimate(one.d50),
-        f"{len(one.draws)}{seeds}",
+        Text(f"  {analysis.model}"),
+        f"{analysis.intact.value:.3f}",
+        sparkline(analysis.skill.value, 0.0, 1.0),
+        _estimate(analysis.area),
+        _estimate(analysis.d50),
+        f"{len(analysis.draws)}{seeds}",
     )
 
 
-def _health(one: "Analysis") -> Text:
-    """The gravest of a model's diagnoses, as a sign."""
-    graves = {found.severity for found in one.diagnoses}
-    signs = {"exclude": ("✗", "yellow"), "warning": ("!", "yellow"), "note": ("·", "dim")}
-    return Text(*next((sign for grave, sign in signs.items() if grave in graves), ("", "")))
+def _health(analysis: "Analysis") -> Text:
+    """The mark of the most severe finding on a model."""
+    severities = {finding.severity for finding in analysis.diagnoses}
+    marks = ((s.mark, s.style) for name, s in SEVERITIES.items() if name in severities)
+    return Text(*next(marks, ("", "")))
 
 
 def diagnoses(analyses: "Sequence[Analysis]") -> list[Text]:
-    """What is wrong with models, a sentence or more each, said once."""
-    found = dict.fromkeys((d.name, d.message, d.severity) for a in analyses for d in a.diagnoses)
+    """The messages of all findings, each once."""
+    findings = {(d.name, d.message, d.severity): d for a in analyses for d in a.diagnoses}
     return [
-        Text.assemble((f"{name}: ", "yellow" if severity == "exclude" else "dim"), message)
-        for name, message, severity in found
+        Text.assemble((f"{d.name}: ", "yellow" if d.excludes else "dim"), d.message)
+        for d in findings.values()
     ]
 
 
 def cut_texts(cuts: Cuts, study: "Study") -> list[Text]:
-    """Which share of a task's texts was cut, and under which lesions more."""
+    """The share of a task's texts that was cut, and the lesions under which it was larger."""
     limits = {task.name: task.max_length for task in study.tasks}
     return [Text(sentence) for sentence in sentences(cuts, limits).values()]
 
 
 def _estimate(estimate: "Estimate") -> str:
-    """`0.37 [.21, .45]`; `-` stands for an end that is not reached."""
+    """`0.37 [.21, .45]`; `-` is an end that is not reached."""
     if np.isnan(estimate.value):
         return "undefined"
     value, low, high = map(short, estimate)

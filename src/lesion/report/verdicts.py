@@ -1,4 +1,4 @@
-"""What the terminal shows of comparisons: a row each, and below the table what holds for many."""
+"""Tables of comparisons for the terminal, a row each, with notes and sentences below."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -15,37 +15,36 @@ if TYPE_CHECKING:
     from lesion.analysis.meta import Meta
     from lesion.analysis.rates import Rate
 
-DIFFERENCE = "difference: of retained area, the second less the first, with its 95% interval."
-RATES = "initial slope, steepness: skill lost for each unit of dose. "
+DIFFERENCE = "difference: of retained area, the second minus the first, with its 95% interval."
+RATES = "initial slope, steepness: skill lost per unit of dose. "
 ALSO = {"d50": "D50", "initial_slope": "initial slope", "steepness": "steepness"}
-OFFERS = (
-    "7 models: about 7 models a group would settle it; ×5: five times as many of every source "
-    "would."
+CANNOT_TELL_NOTE = (
+    "cannot tell: 7 models — about 7 models per group would be enough. ×5 — five times as many "
+    "models, draws and examples would be."
 )
 
-NAMED = 2  # comparisons that are named where one sentence holds for more
+NAMED = 2  # comparisons that a sentence names, if it is true of more
 
 
 def verdict_tables(verdicts: "Sequence[Verdict]", also: Sequence[str] = ()) -> list[Table]:
-    """A table a task: the lesions, and below each a row a comparison; one more for a chosen dose.
+    """One table per task: the lesions, and below each a row per comparison; another for a dose.
 
-    Differences are the second less the first; comparisons of which nothing is known are left to
-    `remarks`.
+    Differences are the second minus the first. Comparisons without a difference are in `remarks`.
 
     Args:
-        also: what is compared beside area, in one more table: of `lesion.words.BESIDE`.
+        also: the quantities of one more table, of `lesion.words.BESIDE`.
     """
-    found = []
+    tables = []
     for task in dict.fromkeys(v.task for v in verdicts):
-        told = [v for v in verdicts if v.task == task and np.isfinite(v.delta)]
-        if told:
-            found.append(_areas(task, told))
-        if told and also:
-            found.append(_rates(task, told, also))
-        at_dose = [v for v in told if v.at_dose is not None]
+        finite = [v for v in verdicts if v.task == task and np.isfinite(v.delta)]
+        if finite:
+            tables.append(_areas(task, finite))
+        if finite and also:
+            tables.append(_rates(task, finite, also))
+        at_dose = [v for v in finite if v.at_dose is not None]
         if at_dose:
-            found.append(_at_dose(task, at_dose))
-    return found
+            tables.append(_at_dose(task, at_dose))
+    return tables
 
 
 def _areas(task: str, verdicts: "Sequence[Verdict]") -> Table:
@@ -57,13 +56,13 @@ def _areas(task: str, verdicts: "Sequence[Verdict]") -> Table:
     if any(v.outcome == "equivalent" for v in verdicts):
         notes.append(f"equivalent: within {verdicts[0].margin:g}.")
     if any(v.outcome == "cannot tell" for v in verdicts):
-        notes.append(OFFERS)
+        notes.append(CANNOT_TELL_NOTE)
     table.caption, table.caption_justify = " ".join(notes), "left"
     return table
 
 
 def _rates(task: str, verdicts: "Sequence[Verdict]", also: Sequence[str]) -> Table:
-    """A row a comparison and quantity; D50 has an interval, and no verdict of its own."""
+    """A row per comparison and quantity; D50 has an interval and no verdict."""
     rows: list[tuple[Verdict, Sequence[str | Text]]] = []
     for v in verdicts:
         if "d50" in also and v.d50 is not None:
@@ -89,32 +88,33 @@ def _p(value: float) -> str:
 
 def _slower(v: "Verdict", rate: "Rate") -> Text:
     names = {"a": v.a, "b": v.b}
-    told = rate.outcome in names
-    return Text(names.get(rate.outcome, rate.answer), style="bold" if told else "")
+    style = "bold" if rate.outcome in names else ""
+    return Text(names.get(rate.outcome, rate.answer), style=style)
 
 
 def over_all(metas: "Sequence[Meta]") -> list[Text]:
-    """A sentence or two for each pair of sides over all its tasks and lesions; then their scope."""
-    lines = [_over_all(one) for one in metas]
+    """A sentence or two for each pair of sides over all its tasks and lesions; then the scopes."""
+    lines = [_over_all(meta) for meta in metas]
     return lines + [Text(scope, style="dim") for scope in dict.fromkeys(m.scope for m in metas)]
 
 
-def _over_all(one: "Meta") -> Text:
-    found, counts = one.pooled, []
-    for word, names in (("task", one.tasks), ("lesion", one.lesions)):
+def _over_all(meta: "Meta") -> Text:
+    pooled, counts = meta.pooled, []
+    for word, names in (("task", meta.tasks), ("lesion", meta.lesions)):
         counts.append(f"{len(names)} {word}{'s' if len(names) > 1 else ''}")
-    text = Text(f"Over {one.effects} comparisons ({' x '.join(counts)}), {one.b} less {one.a} is ")
-    text.append(f"{_signed(*found.mean)} on average: ").append(one.answer, style="bold")
+    text = Text(f"Over {meta.effects} comparisons ({' x '.join(counts)}), {meta.b} minus ")
+    text.append(f"{meta.a} is {_signed(*pooled.mean)} on average: ")
+    text.append(meta.answer, style="bold")
     text.append(
-        f". Heterogeneity: true differences vary by a standard deviation of {found.tau:.3f}"
+        f". Heterogeneity: true differences vary by a standard deviation of {pooled.tau:.3f}"
     )
-    ways = ", ".join(f"{name} {tau:.3f}" for name, tau in found.tau_by.items())
+    ways = ", ".join(f"{name} {tau:.3f}" for name, tau in pooled.tau_by.items())
     text.append(
-        f" ({ways}; I² {found.i2:.0%})" if len(found.tau_by) > 1 else f" (I² {found.i2:.0%})"
+        f" ({ways}; I² {pooled.i2:.0%})" if len(pooled.tau_by) > 1 else f" (I² {pooled.i2:.0%})"
     )
-    if np.isfinite(found.another.lo):
-        text.append(f"; one more would be in {_ends(found.another.lo, found.another.hi)}")
-    return text.append(f". Left out: {'; '.join(one.left_out)}." if one.left_out else ".")
+    if np.isfinite(pooled.another.lo):
+        text.append(f"; one more would be in {_ends(pooled.another.lo, pooled.another.hi)}")
+    return text.append(f". Left out: {'; '.join(meta.left_out)}." if meta.left_out else ".")
 
 
 def _at_dose(task: str, verdicts: "Sequence[Verdict]") -> Table:
@@ -132,7 +132,7 @@ def _at_dose(task: str, verdicts: "Sequence[Verdict]") -> Table:
 def _by_lesion(
     title: str, headings: Sequence[str], rows: "Iterable[tuple[Verdict, Sequence[str | Text]]]"
 ) -> Table:
-    """Rows of one task, those of a lesion under its name."""
+    """A table of one task; the rows of a lesion are under its name."""
     table = Table(box=None, pad_edge=False, title=title, title_justify="left", title_style="bold")
     table.add_column("", no_wrap=True)
     for heading in headings:
@@ -157,26 +157,26 @@ def _verdict(v: "Verdict") -> Text:
 def remarks(
     verdicts: "Sequence[Verdict]", dissociations: "Sequence[Dissociation]" = ()
 ) -> list[Text]:
-    """What is said below the tables, each sentence once."""
-    said = list(_unknown([v for v in verdicts if not np.isfinite(v.delta)]))
-    said += [f"Left out: {name}." for v in verdicts for name in v.left_out]
-    said += [
+    """The sentences below the tables, each once."""
+    sentences = list(_unknown([v for v in verdicts if not np.isfinite(v.delta)]))
+    sentences += [f"Left out: {name}." for v in verdicts for name in v.left_out]
+    sentences += [
         f"{_who(v)}: alone it would be a difference (p = {v.p:.3f}), among {v.comparisons} "
         "comparisons it is not."
         for v in verdicts
         if v.outcome == "cannot tell" and (v.lo > 0 or v.hi < 0)
     ]
-    said += [_crossings(v) for v in verdicts if v.crossovers]
-    lines = [Text(sentence) for sentence in dict.fromkeys(said)]
+    sentences += [_crossings(v) for v in verdicts if v.crossovers]
+    lines = [Text(sentence) for sentence in dict.fromkeys(sentences)]
     warnings = dict.fromkeys(v.warning for v in verdicts if v.warning)
     lines += [Text.assemble(("! ", "yellow"), warning) for warning in warnings]
-    lines += [_dissociation(one) for one in dissociations]
+    lines += [_dissociation(dissociation) for dissociation in dissociations]
     scopes = dict.fromkeys(v.scope for v in verdicts if v.scope)
     return lines + [Text(scope, style="dim") for scope in scopes]
 
 
 def _unknown(verdicts: "Sequence[Verdict]") -> Iterator[str]:
-    """Why nothing is known of comparisons; a reason that several share is said once."""
+    """The reasons why comparisons have no difference, each once."""
     for reason in dict.fromkeys(v.settle for v in verdicts):
         who = [_who(v) for v in verdicts if v.settle == reason]
         more = f"; and {len(who) - NAMED} more comparisons" if len(who) > NAMED else ""
@@ -188,20 +188,20 @@ def _who(v: "Verdict") -> str:
 
 
 def _crossings(v: "Verdict") -> str:
-    parts = [f"{_who(v)}:"]
+    sentences = [f"{_who(v)}:"]
     for crossing in v.crossovers:
         above = v.b if crossing.before > 0 else v.a
         where = f"{short(crossing.dose)} [{short(crossing.lo)}, {short(crossing.hi)}]"
-        parts.append(f"the curves cross at dose {where}; below it {above} keeps more.")
-    return " ".join(parts)
+        sentences.append(f"the curves cross at dose {where}; below it {above} keeps more.")
+    return " ".join(sentences)
 
 
-def _dissociation(one: "Dissociation") -> Text:
-    text = Text.assemble((f"{one.model}, {' x '.join(one.lesions)}: ", "dim"), (one.answer, "bold"))
-    if np.isfinite(one.interaction.value):
+def _dissociation(d: "Dissociation") -> Text:
+    text = Text.assemble((f"{d.model}, {' x '.join(d.lesions)}: ", "dim"), (d.answer, "bold"))
+    if np.isfinite(d.interaction.value):
         text.append(
-            f" (at equal severity, {one.tasks[0]} less {one.tasks[1]} differs by "
-            f"{_signed(*one.interaction)} between the lesions)"
+            f" (at equal severity, {d.tasks[0]} minus {d.tasks[1]} differs by "
+            f"{_signed(*d.interaction)} between the lesions)"
         )
     return text
 

@@ -105,7 +105,7 @@ def preview(study: Study, data: str | Path | None = None, workers: int | None = 
     for spec, (name, task) in product(study.models, tasks.items()):
         with one_thread("cpu"):
             needs = _measure(study, spec, task, damages, count, problems)
-        rows.append(Row(spec.name, name, len(task.labels), trials, needs))
+        rows.append(Row(spec.name, name, len(task.targets), trials, needs))
     return Preview(
         study, rows, count, available_memory(), task_notes(tasks), tuple(dict.fromkeys(problems))
     )
@@ -157,7 +157,7 @@ def _needs(
         for lesion in study.lesions
         if lesion.name in damages
     )
-    passes = trials_per_pair(study) + TRAINING_PASSES * gradients / len(task.labels)
+    passes = trials_per_pair(study) + TRAINING_PASSES * gradients / len(task.targets)
     written = max(
         (writable_bytes(damage, patient.model, cost.activations) for damage in usable), default=0
     )

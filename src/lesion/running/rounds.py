@@ -1,14 +1,14 @@
 """Which trials are missing: all at once, or in rounds where draws and doses are added as needed.
 
-Every round is a function of the trials of the rounds before it (`lesion.analysis.plan`). A run that
-is resumed goes through the rounds from the first: what is in the record is not run twice, and the
-next round depends neither on where the run was interrupted nor on the number of workers.
+Every round is a function of the trials of the rounds before it (`lesion.analysis.adaptive`). A run
+that is resumed goes through the rounds from the first: what is in the record is not run twice, and
+the next round depends neither on where the run was interrupted nor on the number of workers.
 """
 
 from collections.abc import Iterator
 
-from lesion.analysis.from_record import table
-from lesion.analysis.plan import Aim, Plan, first_plan, next_plan
+from lesion.analysis.adaptive import Target, TrialGrid, first_grid, next_grid
+from lesion.analysis.from_record import response_table
 from lesion.record.record import Record
 from lesion.study.comparison import Draws
 from lesion.study.specs import LesionSpec
@@ -46,41 +46,43 @@ def progress(study: Study, record: Record) -> tuple[int, int]:
     return len(wanted & done), len(wanted)
 
 
-def aim_of(study: Study, lesion: LesionSpec) -> Aim:
+def aim_of(study: Study, lesion: LesionSpec) -> Target:
     """The target of a lesion of a study; a lesion that is not random has one draw."""
     rule = study.draws
     assert isinstance(rule, Draws), "only such a study has rounds"
     draws = len(study.draws_of(lesion))
-    return Aim((0.0, *study.doses_of(lesion)), min(rule.start, draws), draws, rule.until)
+    return Target((0.0, *study.doses_of(lesion)), min(rule.start, draws), draws, rule.until)
 
 
 def _planned(study: Study, record: Record) -> Iterator[list[Trial]]:
-    """A round holds the plans of all tasks and lesions that are not done, in the study's order."""
-    plans = {
-        (task.name, lesion.name): first_plan(aim_of(study, lesion))
+    """A round holds the grids of all tasks and lesions that are not done, in the study's order."""
+    grids = {
+        (task.name, lesion.name): first_grid(aim_of(study, lesion))
         for task in study.tasks
         for lesion in study.lesions
     }
-    while plans:
-        yield [trial for trial in _pending(study, record) if _belongs(trial, plans)]
-        following = {key: _next(study, record, *key, plan) for key, plan in plans.items()}
-        plans = {key: plan for key, plan in following.items() if plan is not None}
+    while grids:
+        yield [trial for trial in _pending(study, record) if _belongs(trial, grids)]
+        following = {key: _next(study, record, *key, grid) for key, grid in grids.items()}
+        grids = {key: grid for key, grid in following.items() if grid is not None}
 
 
-def _belongs(trial: Trial, plans: dict[tuple[str, str], Plan]) -> bool:
+def _belongs(trial: Trial, grids: dict[tuple[str, str], TrialGrid]) -> bool:
     if trial.lesion == INTACT:
-        return any(task == trial.task for task, _ in plans)
-    plan = plans.get((trial.task, trial.lesion))
-    return plan is not None and trial.draw < plan.draws and trial.dose in plan.doses
+        return any(task == trial.task for task, _ in grids)
+    grid = grids.get((trial.task, trial.lesion))
+    return grid is not None and trial.draw < grid.draws and trial.dose in grid.doses
 
 
-def _next(study: Study, record: Record, task: str, lesion: str, plan: Plan) -> Plan | None:
+def _next(
+    study: Study, record: Record, task: str, lesion: str, grid: TrialGrid
+) -> TrialGrid | None:
     spec = next(spec for spec in study.lesions if spec.name == lesion)
     responses = [
-        table(record, model, task, spec, study.seeds, range(plan.draws), plan.doses[1:])
+        response_table(record, model, task, spec, study.seeds, range(grid.draws), grid.doses[1:])
         for model in study.models
     ]
-    return next_plan(plan, responses, aim_of(study, spec), study.compare.between, study.seed)
+    return next_grid(grid, responses, aim_of(study, spec), study.compare.between, study.seed)
 
 
 def _pending(study: Study, record: Record) -> list[Trial]:

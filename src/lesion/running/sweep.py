@@ -119,16 +119,16 @@ class _Keeper:
 
 def _first_look(task: Task, result: TrialResult, context: RunContext) -> str:
     """A sentence on the score of an intact model, as soon as it is measured."""
-    from lesion.analysis.first_look import first_look
+    from lesion.analysis.first_look import intact_summary
 
     about = {
         "kind": task.kind,
         "metrics": tuple(task.metrics),
         "classes": tuple(task.classes),
-        "labels": np.asarray(task.labels, dtype=np.int64),
+        "labels": np.asarray(task.targets, dtype=np.int64),
     }
     model, seed, *_ = result.trial
-    sentence, learned = first_look(
+    sentence, usable = intact_summary(
         model, seed, task.name, about, result.outputs, context.study.seed
     )
-    return sentence if learned else f"Warning: {sentence}"
+    return sentence if usable else f"Warning: {sentence}"

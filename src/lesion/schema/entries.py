@@ -1,19 +1,21 @@
 """Entries: whatever a study may choose. Each is one class that says everything about itself.
 
-A parameter is a dataclass field made by `lesion.schema.fields.field`: its metadata give the check,
-the message, the JSON schema, the line of `lesion list` and the row of the docs. Neither this file
-nor a file of entries imports torch when it is loaded; function bodies may.
+A parameter is a dataclass field whose annotation gives the check, the message, the JSON schema,
+the line of `lesion list` and the row of the docs (`lesion.schema.fields`). Neither this file nor a
+file of entries imports torch when it is loaded; function bodies may.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, ClassVar
 
 from lesion.errors import LesionError
-from lesion.schema import fields
+from lesion.schema.errors import did_you_mean
+from lesion.schema.fields import Spec
+from lesion.schema.reading import Parameter, check_fields, json_schema, parameters, read
 
 GROUPS = {
     "units": "lesion.units",
@@ -28,7 +30,8 @@ GROUPS = {
 """Kind of entry -> the entry point group in which installed packages offer theirs."""
 
 
-class Entry:
+@dataclass(frozen=True)
+class Entry(Spec):
     """What every entry declares; a subclass is a frozen dataclass, its fields are parameters.
 
     Attributes:
@@ -45,7 +48,7 @@ class Entry:
     beside: ClassVar[Mapping[str, Any]] = {}
     refuses: ClassVar[Mapping[str, str]] = {}
     source: ClassVar[str] = ""
-    random: Any = False
+    random: ClassVar[Any] = False
 
     @classmethod
     def doc(cls) -> str:
@@ -53,11 +56,16 @@ class Entry:
         lines = (cls.__doc__ or "").strip().split("\n\n")[0].split()
         return " ".join(lines).removesuffix(".")
 
+    def __post_init__(self) -> None:
+        problems = check_fields(self)
+        if problems:
+            raise LesionError("\n".join(problems))
+
     @classmethod
-    def parameters(cls) -> dict[str, dataclasses.Field]:
+    def parameters(cls) -> dict[str, Parameter]:
         """Its parameters, by the key of a study."""
-        parts: dict[str, Any] = getattr(cls, "__dataclass_fields__", {})
-        return {fields.key_of(part): part for part in parts.values()}
+        spec: Any = cls  # a class, which mypy takes for an instance here
+        return parameters(spec)
 
     @classmethod
     def snippet(cls, kind: str) -> str:
@@ -89,7 +97,7 @@ def find(kind: str, word: str, built_in: Mapping[str, Any]) -> Any:
     if not points:
         known = [*built_in, *installed(kind)]
         raise LesionError(
-            f"{kind}: must be one of {', '.join(known)}. Got {word!r}.{fields.hint(word, known)}"
+            f"{kind}: must be one of {', '.join(known)}. Got {word!r}.{did_you_mean(word, known)}"
         )
     packages = sorted({_package(point) for point in points})
     if len(packages) > 1:
@@ -168,10 +176,10 @@ def _made(entry: Any, given: Mapping[str, Any], problems: list[str]) -> Any:
     if not isinstance(entry, type):
         return entry
     own = {key: given[key] for key in _parameters(entry) if key in given}
-    return fields.read(entry, own, "", problems)
+    return read(entry, own, "", problems)
 
 
-def _parameters(entry: Any) -> dict[str, dataclasses.Field]:
+def _parameters(entry: Any) -> dict[str, Parameter]:
     return entry.parameters()
 
 
@@ -192,15 +200,22 @@ def refusals(made: Mapping[str, Any], keys: Iterable[str]) -> list[str]:
 
 def json_properties(tables: Mapping[str, Table]) -> dict[str, Any]:
     """Properties of a mapping in a study: a word for each kind, and every parameter there is."""
-    properties: dict[str, Any] = {}
-    for kind, entries in tables.items():
+    docs: dict[str, dict[str, list[str]]] = {}
+    shapes: dict[str, list[Any]] = {}
+    for entries in tables.values():
         for word, entry in entries.items():
-            for name, shape in fields.json_schema(entry)["properties"].items():
-                note = f"{kind} {word}: {shape.pop('description')}"
-                merged = properties.setdefault(name, {"description": "", "anyOf": []})
-                merged["description"] = f"{merged['description']}; {note}".removeprefix("; ")
-                merged["anyOf"] += [shape] if shape not in merged["anyOf"] else []
-    return properties
+            for name, shape in json_schema(entry)["properties"].items():
+                docs.setdefault(name, {}).setdefault(shape.pop("description"), []).append(word)
+                shape.pop("default", None)  # entries differ in it
+                known = shapes.setdefault(name, [])
+                known += [item for item in shape.get("anyOf", [shape]) if item not in known]
+    return {
+        name: {
+            "description": "; ".join(f"{', '.join(who)}: {doc}" for doc, who in docs[name].items()),
+            "anyOf": shapes[name],
+        }
+        for name in docs
+    }
 
 
 def listing(kind: str, entries: Table) -> dict[str, str]:

@@ -1,161 +1,218 @@
-"""Mappings to frozen dataclasses, with every mistake reported at once.
+"""What the annotation of a field may say: its description, allowed words, range and shorthand.
 
-A field says in its metadata what it accepts; the same metadata gives the error messages and the
-JSON schema. Pure Python, so that a study can be read wherever the engine runs.
+A class that is read is a frozen dataclass and a `Spec`. Types are strict: true is no number, and
+1.5 is no whole one. pydantic's own constraints (`Field(gt=0)`, `Literal`) may stand here as well.
+
+Example:
+    >>> @dataclass(frozen=True)
+    ... class Noise(Spec):
+    ...     strength: Annotated[float, Between(0, 1e6), doc("standard deviations")] = 1.0
 """
 
-import dataclasses
-import datetime
-import difflib
-import types
-import typing
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from dataclasses import dataclass, is_dataclass
+from typing import Annotated, Any, get_args
 
-MISSING = dataclasses.MISSING
+from pydantic import ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from lesion.schema.errors import HERE, OWN_PROBLEMS, did_you_mean, shortened
+
+VALUE, MAPPING = "(value)", "(mapping)"  # the two branches of `ByShape` in pydantic's locations
 
 
-def field(
-    doc: str,
-    default: Any = MISSING,
-    *,
-    choices: Iterable[str] | None = None,
-    at_least: float | None = None,
-    at_most: float | None = None,
-    short: Callable[[Any], Any] | None = None,
-    key: str | None = None,
-    shape: Mapping[str, Any] | None = None,
-) -> Any:
-    """A dataclass field that knows how to be read.
+class Spec:
+    """Base of every class that is read: unknown keys are mistakes, and no value is converted."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid", strict=True)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Strict inside; but a mapping is taken for the class, as is an instance."""
+        schema = handler(source)
+        own: Any = handler.resolve_ref_schema(schema)
+        own["strict"] = False
+        return schema
+
+
+def doc(text: str, key: str | None = None) -> Any:
+    """One line for people and editors.
 
     Args:
-        doc: one line for people and editors.
-        choices: allowed strings (of the value, or of each member of a list).
-        at_least, at_most: inclusive bounds of a number (or of each member of a list).
-        short: turns an abbreviation into the full form; raises ValueError with a sentence.
         key: the name in the file, where it differs from the attribute (`from` is a Python word).
-        shape: the JSON schema, where it cannot be derived from the type.
     """
-    metadata = {
-        "doc": doc,
-        "choices": None if choices is None else tuple(choices),
-        "at_least": at_least,
-        "at_most": at_most,
-        "short": short,
-        "key": key,
-        "shape": shape,
-    }
-    return dataclasses.field(default=default, metadata=metadata)
+    return Field(description=text, alias=key)
 
 
-def key_of(part: dataclasses.Field) -> str:
-    """The name that a field has in a file."""
-    return part.metadata.get("key") or part.name
+@dataclass(frozen=True)
+class AFile:
+    """Marks text that is the path of a file."""
 
 
-def read(cls: type, value: Any, path: str, problems: list[str]) -> Any:
-    """Build `cls` from a mapping; append a sentence to `problems` for everything that is wrong.
+File = Annotated[str, AFile()]
 
-    Returns the instance, or None if anything in it was wrong.
-    """
-    if not isinstance(value, Mapping):
-        problems.append(f"{path or 'the file'}: must be a mapping of keys. Got {show(value)}.")
-        return None
-    before = len(problems)
-    parts = {key_of(part): part for part in dataclasses.fields(cls) if part.init}
-    hints = typing.get_type_hints(cls)
-    problems += [
-        f"{join(path, key)}: unknown key. Allowed: {', '.join(parts)}.{hint(key, parts)}"
-        for key in value
-        if key not in parts
-    ]
-    arguments = {}
-    for key, part in parts.items():
-        if key in value:
-            arguments[part.name] = _value(
-                value[key], hints[part.name], part.metadata, join(path, key), problems
+
+class OneOf:
+    """Text that is one of these words, or None where the type allows it."""
+
+    def __init__(self, words: Iterable[str]) -> None:
+        self.words = tuple(words)
+
+    def check(self, value: Any) -> Any:
+        """The value, or ValueError."""
+        if value is not None and value not in self.words:
+            near = did_you_mean(value, self.words)
+            raise ValueError(
+                f"must be one of {', '.join(self.words)}. Got {shortened(value)}.{near}"
             )
-        elif part.default is MISSING:
-            problems.append(f"{join(path, key)}: is required ({part.metadata['doc']}).")
-    if len(problems) > before:
-        return None
-    try:
-        return cls(**arguments)
-    except ValueError as error:
-        problems.append(f"{path or 'the file'}: {error}")
-        return None
-
-
-def _value(value: Any, hint_: Any, rules: Mapping, path: str, problems: list[str]) -> Any:
-    value = python(value)
-    if rules.get("short"):
-        try:
-            value = rules["short"](value)
-        except ValueError as error:
-            problems.append(f"{path}: {error}")
-            return None
-    origin, inner = typing.get_origin(hint_), typing.get_args(hint_)
-    if origin in (types.UnionType, typing.Union):
-        if value is None and type(None) in inner:
-            return None
-        options = [option for option in inner if option is not type(None)]
-        return _value(value, _meant(value, options), {**rules, "short": None}, path, problems)
-    if origin is tuple:
-        if not isinstance(value, list | tuple):
-            problems.append(f"{path}: must be a list. Got {show(value)}.")
-            return None
-        rules = {**rules, "short": None}
-        return tuple(
-            _value(item, inner[0], rules, f"{path}[{number}]", problems)
-            for number, item in enumerate(value)
-        )
-    if dataclasses.is_dataclass(hint_):
-        return read(typing.cast(type, hint_), value, path, problems)
-    if hint_ is Any:
         return value
-    return _scalar(value, hint_, rules, path, problems)
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        shape = handler(schema)
+        none = [None] if {"type": "null"} in shape.get("anyOf", []) else []
+        return {**shape, "enum": [*self.words, *none]}
 
 
-def _meant(value: Any, options: list[Any]) -> Any:
-    """Of several types, a dataclass for a mapping, and the first other one for anything else."""
-    fits = [o for o in options if dataclasses.is_dataclass(o) == isinstance(value, Mapping)]
-    return (fits or options)[0]
+@dataclass(frozen=True)
+class Between:
+    """A number within inclusive bounds, of which one may be left out; or None, if allowed."""
+
+    low: float | None = None
+    high: float | None = None
+
+    def check(self, value: Any) -> Any:
+        """The value, or ValueError; NaN lies within no bounds."""
+        low, high = self.low, self.high
+        if value is None:
+            return None
+        if (low is not None and not value >= low) or (high is not None and not value <= high):
+            raise ValueError(f"must be {self}. Got {shortened(value)}.")
+        return value
+
+    def __str__(self) -> str:
+        if self.low is not None and self.high is not None:
+            return f"between {self.low:g} and {self.high:g}"
+        return f"at least {self.low:g}" if self.low is not None else f"at most {self.high:g}"
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        bounds = {"minimum": self.low, "maximum": self.high}
+        return {**handler(schema), **{key: of for key, of in bounds.items() if of is not None}}
 
 
-_NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+@dataclass(frozen=True)
+class Expand:
+    """Shorthand that is expanded before the value is read; the last thing in an annotation.
+
+    Args:
+        expand: the full form of a value; raises ValueError with a sentence.
+        json_shape: the JSON schema of both forms, where it is not that of the full one.
+    """
+
+    expand: Callable[[Any], Any]
+    json_shape: Mapping[str, Any] | None = None
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        def expanded(value: Any) -> Any:
+            return readable(self.expand(as_given(value)))
+
+        return core_schema.no_info_before_validator_function(expanded, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return handler(schema) if self.json_shape is None else dict(self.json_shape)
 
 
-def _scalar(value: Any, kind: type, rules: Mapping, path: str, problems: list[str]) -> Any:
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        quote = _unquoted(value) if kind is str else ""
-        problems.append(f"{path}: must be {_NAMES[kind]}. Got {show(value)}.{quote}")
-        return None
-    choices, low, high = rules.get("choices"), rules.get("at_least"), rules.get("at_most")
-    if choices is not None and value not in choices:
-        problems.append(
-            f"{path}: must be one of {', '.join(choices)}. Got {show(value)}.{hint(value, choices)}"
-        )
-    if (low is not None and not value >= low) or (high is not None and not value <= high):
-        problems.append(f"{path}: must be {_range(low, high)}. Got {show(value)}.")
-    return value
+class WordOr:
+    """One of these words or, from Python, an object of a class; or None, if allowed."""
+
+    def __init__(self, kind: type, words: Iterable[str], or_none: bool = False) -> None:
+        self.kind, self.word, self.or_none = kind, OneOf(words), or_none
+
+    def check(self, value: Any) -> Any:
+        """The value, or ValueError."""
+        if isinstance(value, self.kind) or (value is None and self.or_none):
+            return value
+        return self.word.check(value if value is not None else "None")
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.check)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        word = {"type": "string", "enum": list(self.word.words)}
+        return {"anyOf": [word, {"type": "null"}]} if self.or_none else word
 
 
-def _unquoted(value: Any) -> str:
-    """How to write what YAML takes for something else than text."""
-    if isinstance(value, bool):
-        words = ("yes", "on", "true") if value else ("no", "off", "false")
-        return f" YAML reads {', '.join(words)} so; put the word in quotation marks: '{words[0]}'."
-    if isinstance(value, int | float | datetime.date):
-        return f" Put it in quotation marks: '{value}'."
-    return ""
+class ReadsItself:
+    """Base of a class that reads its own keys, because they depend on one another.
+
+    A subclass defines `from_mapping(value, path, problems)`, which returns an instance or appends
+    `path.key: sentence` or `path: sentence` to the problems; `to_mapping()`; and `json_shape()`.
+    """
+
+    @classmethod
+    def from_mapping(cls, value: Any, path: str, problems: list[str]) -> Any:
+        """An instance, or None and problems."""
+        raise NotImplementedError(f"{cls.__name__} must define from_mapping")
+
+    @classmethod
+    def json_shape(cls) -> dict[str, Any]:
+        """The JSON schema of its mapping."""
+        raise NotImplementedError(f"{cls.__name__} must define json_shape")
+
+    @classmethod
+    def _read(cls, value: Any) -> Any:
+        if isinstance(value, cls):
+            return value
+        problems: list[str] = []
+        made = cls.from_mapping(as_given(value), HERE, problems)
+        if problems:
+            raise PydanticCustomError(OWN_PROBLEMS, "{lines}", {"lines": "\n".join(problems)})
+        return made
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(cls._read)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return cls.json_shape()
 
 
-def _range(low: float | None, high: float | None) -> str:
-    if low is not None and high is not None:
-        return f"between {low:g} and {high:g}"
-    return f"at least {low:g}" if low is not None else f"at most {high:g}"
+class ByShape:
+    """On `number | SomeSpec`: a mapping or an instance is the second, anything else the first."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        value, spec = map(handler.generate_schema, get_args(source))
+        return core_schema.tagged_union_schema({VALUE: value, MAPPING: spec}, self._branch)
+
+    @staticmethod
+    def _branch(value: Any) -> str:
+        return MAPPING if isinstance(value, Mapping) or is_dataclass(value) else VALUE
 
 
 def python(value: Any) -> Any:
@@ -170,75 +227,16 @@ def python(value: Any) -> Any:
     return value.tolist() if hasattr(value, "tolist") else value
 
 
-def show(value: Any) -> str:
-    """A value as an error message shows it, cut to a readable length."""
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+def readable(value: Any) -> Any:
+    """What strict types take: numpy's values as Python's, and lists as tuples, at every depth."""
+    if isinstance(value, Mapping):
+        return {key: readable(item) for key, item in value.items()}
+    value = value.tolist() if hasattr(value, "tolist") else value
+    return tuple(map(readable, value)) if isinstance(value, list | tuple | range) else value
 
 
-def hint(word: object, known: Iterable[str]) -> str:
-    """` Did you mean 'x'?`, or nothing."""
-    near = difflib.get_close_matches(str(word), list(known), n=1)
-    return f" Did you mean {near[0]!r}?" if near else ""
-
-
-def join(path: str, key: object) -> str:
-    """The place of a key in a file."""
-    return f"{path}.{key}" if path else str(key)
-
-
-def plain(value: Any) -> Any:
-    """Dataclasses to mappings under the keys of the file; None and defaults are kept."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {
-            key_of(part): plain(getattr(value, part.name))
-            for part in dataclasses.fields(value)
-            if part.init
-        }
-    if isinstance(value, tuple | list):
-        return [plain(item) for item in value]
-    return value
-
-
-def json_schema(cls: type) -> dict[str, Any]:
-    """The JSON schema (draft 2020-12) of a dataclass made of `field`s."""
-    hints = typing.get_type_hints(cls)
-    parts = [part for part in dataclasses.fields(cls) if part.init]
-    return {
-        "type": "object",
-        "description": (cls.__doc__ or "").strip().splitlines()[0],
-        "properties": {
-            key_of(part): {
-                "description": part.metadata["doc"],
-                **(part.metadata["shape"] or _shape(hints[part.name], part.metadata)),
-            }
-            for part in parts
-        },
-        "required": [key_of(part) for part in parts if part.default is MISSING],
-        "additionalProperties": False,
-    }
-
-
-_JSON = {str: "string", int: "integer", float: "number", bool: "boolean"}
-
-
-def _shape(hint_: Any, rules: Mapping) -> dict[str, Any]:
-    origin, inner = typing.get_origin(hint_), typing.get_args(hint_)
-    if origin in (types.UnionType, typing.Union):
-        return {"anyOf": [_shape(option, rules) for option in inner]}
-    if hint_ is type(None):
-        return {"type": "null"}
-    if origin is tuple:
-        return {"type": "array", "items": _shape(inner[0], rules)}
-    if dataclasses.is_dataclass(hint_):
-        return json_schema(typing.cast(type, hint_))
-    if hint_ is Any:
-        return {}
-    shape: dict[str, Any] = {"type": _JSON[hint_]}
-    if rules.get("choices") is not None:
-        shape["enum"] = list(rules["choices"])
-    if rules.get("at_least") is not None:
-        shape["minimum"] = rules["at_least"]
-    if rules.get("at_most") is not None:
-        shape["maximum"] = rules["at_most"]
-    return shape
+def as_given(value: Any) -> Any:
+    """Tuples as lists, in mappings too: what shorthand and messages see."""
+    if isinstance(value, Mapping):
+        return {key: as_given(item) for key, item in value.items()}
+    return [as_given(item) for item in value] if isinstance(value, tuple) else value

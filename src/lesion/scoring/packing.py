@@ -84,8 +84,8 @@ def pack(
 
     Args:
         rows: those of one batch, longest first.
-        reads: places that are read of each row: those in `read`, the first again where a row has
-            fewer; the first token where a row names none.
+        reads: places that are read of each row: those in `positions`, the first again where a row
+            has fewer; the first token where a row names none.
         padded: one stretch, padded and masked.
     """
     inputs = collate(rows, tokenizer, language, device)
@@ -103,7 +103,7 @@ def pack(
         real = torch.arange(mask.numel(), device=device)
         stretches = [Stretch(0, len(rows), lengths[0], mask)]
         starts = [row * lengths[0] for row in range(len(rows))]
-    named = [row.get("read", [0]) for row in rows]
+    named = [row.get("positions", [0]) for row in rows]
     places = torch.tensor([place + place[:1] * (reads - len(place)) for place in named])
     found = (torch.tensor(starts)[:, None] + places).flatten()
     return Pack(inputs, real, tuple(stretches), places.to(device), found.to(device))

@@ -19,7 +19,7 @@ from lesion.scoring.encoder_pass import Passage
 from lesion.scoring.encoders import encoder_of
 from lesion.scoring.packing import batches, pack
 from lesion.tasks.base import Row, Task
-from lesion.tasks.masked import at
+from lesion.tasks.masked import at_positions
 
 # On a CPU larger batches leave its cache, and smaller ones read the weights too often: 1024 is best
 # at widths of 128 and of 768 (`benchmarks/bench_batches.py`).
@@ -83,7 +83,7 @@ class Scorer:
         self._encoded = task.encode(self.tokenizer, config)
         self._rows = self._encoded.rows
         self._batches = batches(self._rows, self._batch_tokens)
-        self._reads = max((len(row.get("read", [0])) for row in self._rows), default=1)
+        self._reads = max((len(row.get("positions", [0])) for row in self._rows), default=1)
         self._passage: Passage | None = None
         parts, device = [self._rows_of(batch) for batch in self._batches], self._device
         self.batcher = Batcher(self.tokenizer, config, task.language, device)
@@ -160,7 +160,7 @@ class Scorer:
         room = LOGITS if self._device.type == "cpu" else DEVICE_LOGITS
         step = max(1, room // (self._reads * columns))
         parts = [
-            self._task.read(
+            self._task.reduce(
                 self._encoder.logits(states[part], None if words is None else words[part]),
                 rows[part],
             )
@@ -176,12 +176,12 @@ class Scorer:
         """Kept outputs of one batch by the model's own forward."""
         rows = self._rows_of(self._batches[batch])
         logits = self._model(**self._inputs[batch]).logits
-        if "read" in rows[0]:
-            logits = at(logits, rows)
+        if "positions" in rows[0]:
+            logits = at_positions(logits, rows)
         words = self._words[batch]
         if words is not None:
             logits = logits.gather(2, words[:, None].expand(-1, logits.shape[1], -1))
-        return self._task.read(logits, rows).float().cpu().numpy()
+        return self._task.reduce(logits, rows).float().cpu().numpy()
 
     def _rows_of(self, batch: Sequence[int]) -> list[Row]:
         return [self._rows[row] for row in batch]
@@ -189,6 +189,6 @@ class Scorer:
 
 def _words(rows: Sequence[Row], device: torch.device) -> torch.Tensor | None:
     """The words that a task asks of each row, int64 (rows, n); None where it asks for all."""
-    if "words" not in rows[0]:
+    if "candidates" not in rows[0]:
         return None
-    return torch.tensor([row["words"] for row in rows], device=device)
+    return torch.tensor([row["candidates"] for row in rows], device=device)

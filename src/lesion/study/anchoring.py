@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lesion.errors import LesionError
 from lesion.models.origins import PACKAGE, TWIN, is_path, is_word_file
+from lesion.schema.yaml_files import YamlFile, located
 from lesion.study.specs import LesionSpec, ModelSpec
 from lesion.tasks.spec import TaskSpec
 
@@ -14,21 +15,21 @@ if TYPE_CHECKING:
     from lesion.study.study import Study
 
 
-def anchored(study: "Study", folder: Path, origin: str) -> "Study":
+def anchored(study: "Study", folder: Path, origin: str | YamlFile) -> "Study":
     """Relative paths that exist in the folder of the study's file become absolute.
 
     Files of tasks, and of lesions in an order, are always paths. Sources of models and lists of
     words are paths if they look like one; otherwise they are names, whatever is in the folder.
 
     Args:
-        origin: name of the study's file, for messages.
+        origin: the study's file or its name, for messages.
 
     Raises:
         LesionError: with one line for every name that is also the name of something there.
     """
     problems = list(_ambiguous(study, folder))
     if problems:
-        raise LesionError("\n".join(f"{origin}: {problem}" for problem in problems))
+        raise LesionError("\n".join(located(problem, origin) for problem in problems))
     tasks = tuple(_task(task, folder) for task in study.tasks)
     models = tuple(_model(model, folder) for model in study.models)
     lesions = tuple(_lesion(lesion, folder) for lesion in study.lesions)
@@ -67,13 +68,7 @@ def _absolute(text: str | None, folder: Path) -> str | None:
 
 
 def _task(task: TaskSpec, folder: Path) -> TaskSpec:
-    return dataclasses.replace(
-        task,
-        train=_absolute(task.train, folder),
-        dev=_absolute(task.dev, folder),
-        test=_absolute(task.test, folder),
-        file=_absolute(task.file, folder),
-    )
+    return task.with_keys(**{key: _absolute(path, folder) for key, path in task.files.items()})
 
 
 def _model(model: ModelSpec, folder: Path) -> ModelSpec:

@@ -3,15 +3,17 @@
 from pathlib import Path
 
 from lesion import words
+from lesion.distraction.corruptions import CORRUPTIONS
 from lesion.errors import LesionError
+from lesion.schema.entries import listing
 
 
 def catalogue(kind: str) -> dict[str, dict[str, str]]:
     """Headed lists of `models`, `tasks`, `lesions` or `studies`: name -> one line."""
-    found = {"models": _models, "tasks": _tasks, "lesions": _lesions, "studies": _studies}
-    if kind not in found:
-        raise LesionError(f"kind must be one of {', '.join(found)}. Got {kind!r}.")
-    return found[kind]()
+    lists = {"models": _models, "tasks": _tasks, "lesions": _lesions, "studies": _studies}
+    if kind not in lists:
+        raise LesionError(f"kind must be one of {', '.join(lists)}. Got {kind!r}.")
+    return lists[kind]()
 
 
 def _models() -> dict[str, dict[str, str]]:
@@ -37,19 +39,14 @@ def _about_twin(folder: Path) -> str:
 
 
 def _tasks() -> dict[str, dict[str, str]]:
-    from lesion.tasks.load import TASKS
+    from lesion.schema.entries import listing
+    from lesion.tasks.kinds import TASK_KINDS
+    from lesion.tasks.registered import TASKS
 
     registered = {name: entry.about for name, entry in TASKS.items()}
-    own = {kind: f"{about}\n{TASK_SNIPPETS[kind]}" for kind, about in words.KINDS.items()}
-    return {"tasks": registered, "kinds of tasks on files of your own": own}
+    return {"tasks": registered, "kinds of tasks on files of your own": listing("kind", TASK_KINDS)}
 
 
-TASK_SNIPPETS = {
-    "classify": "{name: mine, train: a.tsv, dev: b.tsv, text: [s1, s2], label: label}",
-    "pairs": "{name: mine, kind: pairs, file: pairs.tsv}",
-    "cloze": "{name: mine, kind: cloze, file: novel.txt}",
-    "lm": "{name: mine, kind: lm, file: novel.txt, length: 128, stride: 64}",
-}
 LESION_WORDS = {
     "units": words.UNITS,
     "order": words.ORDERS,
@@ -59,7 +56,7 @@ LESION_WORDS = {
     "dose_is": words.DOSE_IS,
     "control": words.CONTROLS,
     "recover": words.RECOVERY,
-    "distraction": words.DISTRACTIONS,
+    "distraction": {word: entry.doc() for word, entry in CORRUPTIONS.items()},
     "where.parts": words.PARTS,
     "where.tensors": words.TENSORS,
 }
@@ -71,7 +68,6 @@ NEEDS = {  # what a word cannot be without
     "quantise": ", strength: 4",
     "scale": ", strength: 0.5",
     "strength": ", effect: noise, doses: [0, 0.5, 1, 2]",
-    "code-switch": ", words: fr",
     "matched": ", units: heads, order: magnitude",
 }
 
@@ -82,6 +78,8 @@ def snippet(kind: str, word: str) -> str:
         key = kind.removeprefix("where.")
         units = ", units: words" if word == "embeddings" else ""
         return f"{{where: {{{key}: [{word}]}}{units}}}"
+    if kind == "distraction":
+        return CORRUPTIONS[word].snippet(kind)
     if kind == "recover":
         return f"{{{kind}: {{{word}: 100}}}}"
     return f"{{{kind}: {word}{NEEDS.get(word, '')}}}"
@@ -91,7 +89,7 @@ def _lesions() -> dict[str, dict[str, str]]:
     return {
         kind: {word: f"{about}\n{snippet(kind, word)}" for word, about in table.items()}
         for kind, table in LESION_WORDS.items()
-    }
+    } | {"distraction": listing("distraction", CORRUPTIONS)}
 
 
 def _studies() -> dict[str, dict[str, str]]:

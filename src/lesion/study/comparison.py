@@ -1,18 +1,22 @@
 """How a study compares its curves, how often it draws for that, and what it shows."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from lesion.schema.fields import field
-from lesion.words import BESIDE, METRICS
+from lesion.schema import Between, OneOf, Spec, WordOr, doc
+from lesion.tasks.metrics import METRICS, Metric, word_of
+from lesion.words import BESIDE
 
 
 @dataclass(frozen=True)
-class Draws:
+class Draws(Spec):
     """Draws and doses added where the uncertainty is, until comparisons are narrow enough."""
 
-    start: int = field("draws to begin with", key="from", at_least=3)
-    most: int = field("draws at most", key="to", at_most=10_000)
-    until: float = field("half-width of the 95% interval of each difference of retained areas")
+    start: Annotated[int, Between(3), doc("draws to begin with", key="from")]
+    most: Annotated[int, Between(high=10_000), doc("draws at most", key="to")]
+    until: Annotated[
+        float, doc("half-width of the 95% interval of each difference of retained areas")
+    ]
 
     def __post_init__(self) -> None:
         if not self.start <= self.most:
@@ -22,28 +26,42 @@ class Draws:
 
 
 @dataclass(frozen=True)
-class Compare:
+class Compare(Spec):
     """Which curves are held against each other."""
 
-    between: str = field("models or groups", "model", choices=("model", "group"))
-    metric: str | None = field(
-        "metric of the comparison (default: the task's first)", None, choices=METRICS
-    )
-    margin: float = field("smallest difference of retained area that matters", 0.02, at_least=0)
-    dose: float | None = field("a dose at which curves are compared as well", None, at_least=0)
-    also: tuple[str, ...] = field("what tables compare beside area", (), choices=BESIDE)
+    between: Annotated[str, OneOf(("model", "group")), doc("models or groups")] = "model"
+    metric: Annotated[
+        str | Metric | None,
+        WordOr(Metric, METRICS, or_none=True),
+        doc("metric of the comparison (default: the task's first)"),
+    ] = None
+    margin: Annotated[
+        float, Between(0), doc("smallest difference of retained area that matters")
+    ] = 0.02
+    dose: Annotated[
+        float | None, Between(0), doc("a dose at which curves are compared as well")
+    ] = None
+    also: Annotated[
+        tuple[Annotated[str, OneOf(BESIDE)], ...], doc("what tables compare beside area")
+    ] = ()
 
 
 @dataclass(frozen=True)
-class Figures:
+class Figures(Spec):
     """What the figures of a run show."""
 
-    metrics: tuple[str, ...] = field(
-        "a row of panels each (default: the metric of the comparison, and mcc)",
-        (),
-        choices=METRICS,
-    )
+    metrics: Annotated[
+        tuple[Annotated[str | Metric, WordOr(Metric, METRICS)], ...],
+        doc("a row of panels each (default: the metric of the comparison, and mcc)"),
+    ] = ()
 
     def __post_init__(self) -> None:
-        if len(set(self.metrics)) < len(self.metrics):
-            raise ValueError(f"metrics must be different. Got {', '.join(self.metrics)}.")
+        words = [word_of(metric) for metric in self.metrics]
+        if len(set(words)) < len(words):
+            raise ValueError(f"metrics must be different. Got {', '.join(words)}.")
+
+
+def own_metrics(compare: Compare, figures: Figures) -> tuple[Metric, ...]:
+    """The metrics that were made in Python, each once."""
+    given = (compare.metric, *figures.metrics)
+    return tuple(dict.fromkeys(metric for metric in given if isinstance(metric, Metric)))

@@ -3,6 +3,7 @@
 import dataclasses
 
 from lesion.damage.lesion import Lesion, Recovering, Together
+from lesion.distraction.corruptions import PARAMETERS
 from lesion.distraction.distraction import Distraction
 from lesion.study.specs import LesionSpec
 
@@ -12,10 +13,10 @@ Damage = Lesion | Together | Recovering | Distraction
 def build(spec: LesionSpec, seed: int) -> Damage:
     """The lesion or distraction that a study describes, keyed by the study's seed."""
     if spec.distraction:
+        parameters = {key: getattr(spec, key) for key in PARAMETERS}
         return Distraction(
-            spec.distraction, spec.words, spec.language, spec.matched, spec.count, spec.columns,
-            spec.per, spec.name, seed,
-        )  # fmt: skip
+            spec.distraction, columns=spec.columns, name=spec.name, seed=seed, **parameters
+        )
     damage = _damage(spec, seed)
     return Recovering(damage, spec.retrained, seed) if spec.retrained else damage
 

@@ -1,19 +1,16 @@
-"""Studies as YAML files: the only place that knows YAML."""
+"""Studies as YAML files, shipped ones among them."""
 
 import dataclasses
 import os
-import re
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from lesion.errors import LesionError
 from lesion.models.recipes import RECOVERED, Finetuning
-from lesion.schema import fields
-from lesion.schema.fields import hint
+from lesion.schema import did_you_mean
+from lesion.schema.yaml_files import parse, read_file, to_yaml
 from lesion.study.anchoring import anchored
 from lesion.study.specs import LesionSpec
 from lesion.study.study import Study
@@ -26,8 +23,8 @@ def read_study(path: str | Path) -> Study:
         LesionError: with one line for every mistake in the file.
     """
     path = Path(path)
-    study = parse_study(read_yaml(path), path.name)
-    return anchored(study, path.resolve().parent, path.name)
+    file = read_file(path)
+    return anchored(_expanded_study(parse(Study, file.value, file)), path.resolve().parent, file)
 
 
 def parse_study(value: Any, origin: str = "study") -> Study:
@@ -36,7 +33,10 @@ def parse_study(value: Any, origin: str = "study") -> Study:
     A model may be given as `{"name": ..., "model": module, "tokenizer": tokenizer}`, both of
     transformers: it is saved once to the cache, and its folder is the source.
     """
-    study = parse(Study, _with_saved_models(value, origin), origin)
+    return _expanded_study(parse(Study, _with_saved_models(value, origin), origin))
+
+
+def _expanded_study(study: Study) -> Study:
     return dataclasses.replace(study, lesions=tuple(_expanded(study)))
 
 
@@ -87,56 +87,9 @@ def _expanded(study: Study) -> Iterator[LesionSpec]:
             yield dataclasses.replace(spec, name=spec.name + RECOVERED, retrained=trained)
 
 
-def parse(cls: type, value: Any, origin: str) -> Any:
-    """Any of the dataclasses above (or a caller's own) from plain mappings."""
-    problems: list[str] = []
-    result = fields.read(cls, value, "", problems)
-    if problems:
-        raise LesionError("\n".join(f"{origin}: {problem}" for problem in problems))
-    return result
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML 1.1 as people expect it: 2e-5 is a number, and a key stands once."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} stands twice", node.start_mark
-                )
-        return super().construct_mapping(node, deep)
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?\d[\d_]*(\.\d*)?[eE][-+]?\d+$"),
-    list("-+0123456789"),
-)
-
-
-def read_yaml(path: Path) -> Any:
-    """The content of a YAML file, without executing anything."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise LesionError(f"{path}: no such file. Give the path of a study (YAML).") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise LesionError(f"{path}: cannot be read as UTF-8 text ({error}).") from None
-    try:
-        value = yaml.load(text, Loader=_Loader)  # noqa: S506 -- a SafeLoader
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 0
-        raise LesionError(f"{path.name}:{line}: is not valid YAML: {error.problem}.") from None
-    if value is None:
-        raise LesionError(f"{path}: is empty. A study has models, tasks, lesions and doses.")
-    return value
-
-
 def write_study(study: Study) -> str:
     """The resolved study as YAML: every default spelled out."""
-    return yaml.safe_dump(study.document, sort_keys=False, allow_unicode=True)
+    return to_yaml(study.document)
 
 
 def find_study(name: str | Path) -> Study:
@@ -152,7 +105,7 @@ def find_study(name: str | Path) -> Study:
         return read_study(shipped[str(name)])
     raise LesionError(
         f"{name}: no such file, and no shipped study of that name. Shipped: "
-        f"{', '.join(shipped)}.{hint(str(name), shipped)}"
+        f"{', '.join(shipped)}.{did_you_mean(str(name), shipped)}"
     )
 
 

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lesion import digests
+from lesion import digests, schema
 from lesion.models.origins import is_path
-from lesion.schema import fields
 from lesion.study import pinning
 from lesion.study.packages import packages
 
@@ -33,7 +32,7 @@ def differences(old: "Study", new: "Study", same: Mapping[str, str] | None = Non
     """
     before, after = (_flat(_comparable(study, same or {})) for study in (old, new))
     return [
-        f"{key}: {fields.show(before.get(key))} -> {fields.show(after.get(key))}"
+        f"{key}: {schema.shortened(before.get(key))} -> {schema.shortened(after.get(key))}"
         for key in sorted({*before, *after})
         if before.get(key) != after.get(key)
     ]
@@ -46,9 +45,9 @@ def _comparable(study: "Study", contents: Mapping[str, str]) -> dict[str, Any]:
     used = packages(study)
     if used:  # a study that uses none has the digest that it always had
         value["packages"] = used
-    for task in value["tasks"]:
-        for key in filter(task.get, pinning.TASK_FILES):
-            task[key] = contents.get(pinning.of_task(task["name"], key), Path(task[key]).name)
+    for task, written in zip(study.tasks, value["tasks"], strict=True):
+        for key, text in task.files.items():
+            written[key] = contents.get(pinning.of_task(task.name, key), Path(text).name)
     for lesion, shown in zip(study.lesions, value["lesions"], strict=True):
         for part, item in zip((lesion, *lesion.together), (shown, *shown["together"]), strict=True):
             files = {key: pinning.file_of(part, key) for key in pinning.LESION_FILES}
@@ -68,7 +67,7 @@ def _named(source: str) -> str:
 
 def _flat(value: Any, path: str = "") -> dict[str, Any]:
     if isinstance(value, dict):
-        pairs = [(fields.join(path, key), item) for key, item in value.items()]
+        pairs = [(schema.join_path(path, key), item) for key, item in value.items()]
     elif isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
         pairs = [(f"{path}[{number}]", item) for number, item in enumerate(value)]
     else:

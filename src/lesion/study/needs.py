@@ -5,9 +5,11 @@ of units it contains.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import cast
 
 from lesion.damage.lesion import Lesion, Recovering, Together
 from lesion.distraction.distraction import Distraction
+from lesion.distraction.wound import TextTask
 from lesion.errors import LesionError
 from lesion.models.recipes import Recovery
 from lesion.study.damages import Damage
@@ -35,9 +37,7 @@ def needs(damage: Damage) -> tuple[str, ...]:
 
 def offers(task: Task) -> frozenset[str]:
     """Keys of `NEEDS` that a task has something for."""
-    if not isinstance(task, Classification):
-        return frozenset()
-    return frozenset((TEXTS, LABELS, TRAINING) if task.trains else (TEXTS,))
+    return task.offers & set(NEEDS)
 
 
 def needs_gradients(damage: Damage) -> bool:
@@ -77,7 +77,7 @@ def unsuited(name: str, damage: Damage, task: Task) -> str:
         for need in needs(damage):
             _check(name, need, task)
         for distraction in distractions([damage]):
-            distraction.opened(classified(task).evaluated, 0, task.language)
+            distraction.check(cast(TextTask, task))
     except LesionError as error:
         return str(error)
     return ""

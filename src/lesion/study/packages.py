@@ -35,11 +35,11 @@ def study_builds(study: "Study") -> dict[str, str]:
     return builds(packages(study))
 
 
-def _words(study: "Study") -> Iterator[tuple[str, object]]:
-    """Kind and word of every choice that decides a score."""
+def _words(study: "Study") -> Iterator[tuple[str, str]]:
+    """Kind and word of every choice that decides a score; an object of the user's has none."""
     for task in study.tasks:
         yield "kind", task.kind
     for lesion in study.lesions:
         for part in (lesion, *lesion.together):
-            for kind in LESION_KINDS:
-                yield kind, getattr(part, kind)
+            chosen = {kind: getattr(part, kind) for kind in LESION_KINDS}
+            yield from ((kind, word) for kind, word in chosen.items() if isinstance(word, str))

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from lesion.study.specs import LesionSpec
     from lesion.study.study import Study
 
-TASK_FILES = ("train", "dev", "test", "file")  # keys of a task that name a file
 LESION_FILES = ("file", "words")  # of a lesion; words may also be a language
 TRAINING = "train of task "  # begins the uses that decide a head, or an order by importance
 READ = ", read as "  # between the digest of a model and how it is read
@@ -97,8 +96,8 @@ def task_files(study: "Study") -> dict[str, Path]:
     return {
         of_task(task.name, key): path
         for task in study.tasks
-        for key in TASK_FILES
-        if getattr(task, key) and (path := Path(getattr(task, key)).expanduser()).is_file()
+        for key, text in task.files.items()
+        if (path := Path(text).expanduser()).is_file()
     }
 
 

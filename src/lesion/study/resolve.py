@@ -44,14 +44,14 @@ def resolved(
     """
     from lesion.study.damages import build
     from lesion.study.needs import all_unsuited
-    from lesion.tasks.load import load
+    from lesion.tasks.load import load_task
 
     tasks: dict[str, Task] = {}
     damages: dict[str, Damage] = {}
     for task_spec in study.tasks:
         with _collected(problems):
-            task = load(task_spec, data)
-            len(task.labels)
+            task = load_task(task_spec, data)
+            len(task.targets)
             tasks[task_spec.name] = task
     for lesion_spec in study.lesions:
         with _collected(problems):

@@ -6,37 +6,40 @@ Frozen dataclasses whose fields say what they accept (`lesion.schema.fields`); n
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from lesion import shorthand
 from lesion.choices import check, default_effect, default_scope, is_random
+from lesion.distraction.corruptions import CORRUPTIONS, PARAMETERS, PER
 from lesion.errors import LesionError
 from lesion.models.parts import Where
 from lesion.models.recipes import RECOVERED, Recovery
-from lesion.schema.fields import field
+from lesion.schema import Between, Expand, File, OneOf, Spec, doc
 from lesion.words import (
     CONTROLS,
-    DISTRACTIONS,
     DOSE_IS,
     EFFECTS,
     FORMATS,
     ORDERS,
-    PER,
     SCOPES,
     UNITS,
 )
 
-DISTRACTION_KEYS = ("words", "language", "matched", "count", "columns", "per")
+DISTRACTION_KEYS = (*PARAMETERS, "columns")
 
 
 @dataclass(frozen=True)
-class ModelSpec:
+class ModelSpec(Spec):
     """A checkpoint to damage."""
 
-    source: str = field("hub id, local folder or built-in twin")
-    name: str = field("what tables and figures call it (default: the end of the source)", "")
-    group: str | None = field("the group it stands for in comparisons", None)
-    revision: str | None = field("commit, tag or branch of the hub (default: main, pinned)", None)
+    source: Annotated[str, doc("hub id, local folder or built-in twin")]
+    name: Annotated[
+        str, doc("what tables and figures call it (default: the end of the source)")
+    ] = ""
+    group: Annotated[str | None, doc("the group it stands for in comparisons")] = None
+    revision: Annotated[
+        str | None, doc("commit, tag or branch of the hub (default: main, pinned)")
+    ] = None
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -44,63 +47,70 @@ class ModelSpec:
 
 
 @dataclass(frozen=True)
-class LesionSpec:
+class LesionSpec(Spec):
     """One kind of damage; a dose destroys the first round(dose * n) units of its ordering."""
 
-    name: str = field("what tables call it (default: made of its words)", "")
-    units: str = field("what is destroyed", "weights", choices=UNITS)
-    order: str = field("which units go first", "random", choices=ORDERS)
-    scope: str = field(
-        "over what the ordering runs (default: site; order listed: model)", "", choices=SCOPES
-    )
-    effect: str = field(
-        "what happens to a destroyed unit (default: zero; bits: flip)", "", choices=EFFECTS
-    )
-    where: Where = field("layers, parts and tensors it may reach", Where())
-    dose_is: str = field("what the dose turns", "fraction", choices=DOSE_IS)
-    strength: float | None = field("of the effect: deviations, bits or factor", None)
-    bit: int | None = field("which bit is flipped, 0 the lowest (default: a random one)", None)
-    format: str | None = field(
-        "stored number whose bits are damaged (default: the checkpoint's)", None, choices=FORMATS
-    )
-    bits: Any = field(
-        "which bits are units: sign, exponent, mantissa, or numbers from the lowest, 0",
-        None,
-        short=shorthand.bits,
-        shape=shorthand.BITS_SHAPE,
-    )
-    file: str | None = field("units of order listed: CSV or TSV", None)
-    size_matched: bool = field("as many units in every tensor as its order takes, at random", False)
-    control: str | None = field(
-        "matched: run a size-matched random control beside it", None, choices=CONTROLS
-    )
-    recover: Recovery | None = field(
-        "run beside it the same damage with training after it: how much comes back?", None
-    )
-    retrained: Recovery | None = field("train after the damage: what recover runs beside", None)
-    doses: tuple[float, ...] | None = field(
-        "doses of this lesion alone (a strength may exceed 1)",
-        None,
-        at_least=0,
-        short=lambda value: None if value is None else shorthand.doses(value),
-        shape=shorthand.OWN_DOSES_SHAPE,
-    )
-    distraction: str | None = field(
-        "damage to the texts, instead of units of the model", None, choices=DISTRACTIONS
-    )
-    words: str | None = field("where new words come from: a language, or a file", None)
-    language: str | None = field("of the texts (default: the task's)", None)
-    matched: bool | None = field("new words as frequent as the text's", None)
-    count: int | None = field("so many of the most frequent words", None, at_least=1)
-    columns: tuple[int, ...] | None = field("columns of text, from 0 (default: all)", None)
-    per: str | None = field(
-        "insert: what a dose is a fraction of (default: words)", None, choices=PER
-    )
-    together: tuple["LesionSpec", ...] = field(
-        "lesions taken at the same dose, instead of the keys above",
-        (),
-        shape={"type": "array", "items": {"$ref": "#/$defs/lesion"}},
-    )
+    name: Annotated[str, doc("what tables call it (default: made of its words)")] = ""
+    units: Annotated[str, OneOf(UNITS), doc("what is destroyed")] = "weights"
+    order: Annotated[str, OneOf(ORDERS), doc("which units go first")] = "random"
+    scope: Annotated[
+        str, OneOf(SCOPES), doc("over what the ordering runs (default: site; order listed: model)")
+    ] = ""
+    effect: Annotated[
+        str, OneOf(EFFECTS), doc("what happens to a destroyed unit (default: zero; bits: flip)")
+    ] = ""
+    where: Annotated[Where, doc("layers, parts and tensors it may reach")] = Where()
+    dose_is: Annotated[str, OneOf(DOSE_IS), doc("what the dose turns")] = "fraction"
+    strength: Annotated[float | None, doc("of the effect: deviations, bits or factor")] = None
+    bit: Annotated[
+        int | None, doc("which bit is flipped, 0 the lowest (default: a random one)")
+    ] = None
+    format: Annotated[
+        str | None,
+        OneOf(FORMATS),
+        doc("stored number whose bits are damaged (default: the checkpoint's)"),
+    ] = None
+    bits: Annotated[
+        Any,
+        doc("which bits are units: sign, exponent, mantissa, or numbers from the lowest, 0"),
+        Expand(shorthand.bits, shorthand.BITS_SHAPE),
+    ] = None
+    file: Annotated[File | None, doc("units of order listed: CSV or TSV")] = None
+    size_matched: Annotated[
+        bool, doc("as many units in every tensor as its order takes, at random")
+    ] = False
+    control: Annotated[
+        str | None, OneOf(CONTROLS), doc("matched: run a size-matched random control beside it")
+    ] = None
+    recover: Annotated[
+        Recovery | None,
+        doc("run beside it the same damage with training after it: how much comes back?"),
+    ] = None
+    retrained: Annotated[
+        Recovery | None, doc("train after the damage: what recover runs beside")
+    ] = None
+    doses: Annotated[
+        tuple[Annotated[float, Between(0)], ...] | None,
+        doc("doses of this lesion alone (a strength may exceed 1)"),
+        Expand(
+            lambda value: None if value is None else shorthand.doses(value),
+            shorthand.OWN_DOSES_SHAPE,
+        ),
+    ] = None
+    distraction: Annotated[
+        str | None, OneOf(CORRUPTIONS), doc("damage to the texts, instead of units of the model")
+    ] = None
+    words: Annotated[str | None, doc("where new words come from: a language, or a file")] = None
+    language: Annotated[str | None, doc("of the texts (default: the task's)")] = None
+    matched: Annotated[bool | None, doc("new words as frequent as the text's")] = None
+    count: Annotated[int | None, Between(1), doc("so many of the most frequent words")] = None
+    columns: Annotated[tuple[int, ...] | None, doc("columns of text, from 0 (default: all)")] = None
+    per: Annotated[
+        str | None, OneOf(PER), doc("insert: what a dose is a fraction of (default: words)")
+    ] = None
+    together: Annotated[
+        tuple["LesionSpec", ...], doc("lesions taken at the same dose, instead of the keys above")
+    ] = ()
 
     def __post_init__(self) -> None:
         if not self.effect:

@@ -1,57 +1,68 @@
 """A study: what is damaged, how, and how often, read from YAML and frozen.
 
-This is the only file that knows YAML. Everything is checked here, before any model loads, and
-every mistake is reported at once with its place in the file.
+Everything is checked here, before any model loads, and every mistake is reported at once with its
+line and place in the file.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Any
+from typing import Annotated, Any
 
 from lesion import shorthand
+from lesion.errors import LesionError
 from lesion.models.dtypes import PRECISIONS
 from lesion.models.recipes import Finetuning
-from lesion.schema.fields import field, plain
-from lesion.study.comparison import Compare, Draws, Figures
+from lesion.schema import Between, ByShape, Expand, OneOf, Spec, doc, to_mapping
+from lesion.study.comparison import Compare, Draws, Figures, own_metrics
 from lesion.study.fingerprint import fingerprint
 from lesion.study.specs import LesionSpec, ModelSpec
 from lesion.study.trials import INTACT, Trial
-from lesion.tasks.spec import TaskSpec
+from lesion.tasks.metrics import Metric
+from lesion.tasks.spec import TaskSpec, is_task
 
 
 def _named(key: str, value: Any) -> Any:
     """A list in which whatever is no mapping stands for one with this key."""
     if not isinstance(value, list | tuple):
         return value
-    return [item if isinstance(item, Mapping) else {key: item} for item in value]
+    return [item if isinstance(item, Mapping | TaskSpec) else {key: item} for item in value]
+
+
+def _tasks(value: Any) -> Any:
+    """A list of names, mappings and live tasks."""
+    if not isinstance(value, list | tuple):
+        return value
+    return _named("name", [TaskSpec.of(item) if is_task(item) else item for item in value])
 
 
 @dataclass(frozen=True)
-class Study:
+class Study(Spec):
     """Models x tasks x lesions x doses x draws."""
 
-    name: str = field("name of the study")
-    models: tuple[ModelSpec, ...] = field(
-        "checkpoints: sources or mappings", short=partial(_named, "source")
-    )
-    tasks: tuple[TaskSpec, ...] = field("tasks: names or mappings", short=partial(_named, "name"))
-    lesions: tuple[LesionSpec, ...] = field("kinds of damage")
-    doses: tuple[float, ...] = field(
-        "fractions destroyed",
-        at_least=0,
-        at_most=1,
-        short=shorthand.doses,
-        shape=shorthand.DOSES_SHAPE,
-    )
-    seed: int = field("seed of all damage", 0, at_least=0)
-    draws: int | Draws = field(
-        "random realisations of each lesion, or {from, to, until}", 10, at_least=1, at_most=10_000
-    )
-    finetune: Finetuning | None = field("how heads are trained (absent: not at all)", None)
-    compare: Compare = field("comparison of curves", Compare())
-    figures: Figures = field("what the figures show", Figures())
-    precision: str = field("how exactly models compute", "float32", choices=PRECISIONS)
+    name: Annotated[str, doc("name of the study")]
+    models: Annotated[
+        tuple[ModelSpec, ...],
+        doc("checkpoints: sources or mappings"),
+        Expand(partial(_named, "source")),
+    ]
+    tasks: Annotated[tuple[TaskSpec, ...], doc("tasks: names or mappings"), Expand(_tasks)]
+    lesions: Annotated[tuple[LesionSpec, ...], doc("kinds of damage")]
+    doses: Annotated[
+        tuple[Annotated[float, Between(0, 1)], ...],
+        doc("fractions destroyed"),
+        Expand(shorthand.doses, shorthand.DOSES_SHAPE),
+    ]
+    seed: Annotated[int, Between(0), doc("seed of all damage")] = 0
+    draws: Annotated[
+        Annotated[int, Between(1, 10_000)] | Draws,
+        ByShape(),
+        doc("random realisations of each lesion, or {from, to, until}"),
+    ] = 10
+    finetune: Annotated[Finetuning | None, doc("how heads are trained (absent: not at all)")] = None
+    compare: Annotated[Compare, doc("comparison of curves")] = Compare()
+    figures: Annotated[Figures, doc("what the figures show")] = Figures()
+    precision: Annotated[str, OneOf(PRECISIONS), doc("how exactly models compute")] = "float32"
 
     def __post_init__(self) -> None:
         for kind in ("models", "tasks", "lesions"):
@@ -67,7 +78,7 @@ class Study:
     @cached_property
     def document(self) -> dict[str, Any]:
         """The resolved study as a mapping with the keys of its file; not to be changed."""
-        document: dict[str, Any] = plain(self)
+        document: dict[str, Any] = to_mapping(self)
         return document
 
     @property
@@ -109,12 +120,37 @@ class Study:
             for lesion in self.lesions
             if self.most_draws > 1 and not lesion.random
         ]
+        notes += [
+            f"{task.name}: {', '.join(key for key, _ in task.unused)}: has no effect on a task of "
+            f"kind {task.parameters.word}."
+            for task in self.tasks
+            if task.unused
+        ]
         if isinstance(self.draws, Draws):
             notes.append(
                 "Draws and doses are added as needed; trials are counted as if all of them were "
                 f"({self.most_draws} draws each)."
             )
         return notes
+
+    def without_own_metrics(self) -> "Study":
+        """The study as a file or a record can hold it: without metrics made in Python.
+
+        Raises:
+            LesionError: if such a metric decides which draws are added.
+        """
+        compare, figures = self.compare, self.figures
+        if not own_metrics(compare, figures):
+            return self
+        if isinstance(compare.metric, Metric):
+            if isinstance(self.draws, Draws):
+                raise LesionError(
+                    f"compare.metric: {compare.metric.word} was made in Python, and draws that are "
+                    "added as needed are judged by a metric of Lesion. Give draws as a number."
+                )
+            compare = replace(compare, metric=None)
+        words = tuple(metric for metric in figures.metrics if not isinstance(metric, Metric))
+        return replace(self, compare=compare, figures=replace(figures, metrics=words))
 
     def fingerprint(self) -> str:
         """Digest of everything that decides the scores, whatever folder the files lie in.

@@ -1,4 +1,4 @@
-"""What a person should know of the data of a study before it runs, and which files they are."""
+"""Notes on the data of a study before it runs, and the files that hold them."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 from lesion.study.pinning import of_task
 from lesion.tasks.base import Task
 
-FEW = 100  # examples, of which an accuracy is known to ten points at best
+FEW = 100  # examples: the 95% interval of an accuracy is ten points to either side
 
 
 def task_notes(tasks: Mapping[str, Task]) -> list[str]:
@@ -18,7 +18,7 @@ def task_notes(tasks: Mapping[str, Task]) -> list[str]:
 def _notes(name: str, task: Task) -> Iterator[str]:
     """The half-width is that of a share of right answers of one half: 1.96 sqrt(1 / 4n)."""
     yield from getattr(task, "notes", ())
-    examples = len(task.labels)
+    examples = len(task.targets)
     if examples < FEW:
         yield (
             f"{name}: {examples} examples. The 95% interval of one accuracy is "
@@ -31,11 +31,11 @@ def task_files(tasks: Mapping[str, Task]) -> dict[str, Path]:
 
     Only splits that a study reads: the one that is scored, and training examples.
     """
-    found: dict[str, Path] = {}
+    used: dict[str, Path] = {}
     for name, task in tasks.items():
         source: Any = getattr(task, "source", task)
-        one = {"file": source.path} if hasattr(source, "path") else {}
-        files: Mapping[str, Path] = getattr(source, "files", one)
+        single = {"file": source.path} if hasattr(source, "path") else {}
+        files: Mapping[str, Path] = getattr(source, "files", single)
         read = {"file", "train", getattr(task, "split_name", "file")}
-        found |= {of_task(name, split): path for split, path in files.items() if split in read}
-    return found
+        used |= {of_task(name, split): path for split, path in files.items() if split in read}
+    return used

@@ -7,7 +7,7 @@ from lesion.errors import LesionError
 from lesion.models.origins import is_path
 from lesion.study.specs import LesionSpec
 from lesion.study.study import Study
-from lesion.tasks.spec import CLOZE_EXAMPLES, TaskSpec
+from lesion.tasks.spec import TaskSpec
 
 QUICK_DOSES, QUICK_DRAWS = 6, 2
 
@@ -36,8 +36,7 @@ def limited(study: Study, examples: int) -> Study:
     """
 
     def fewer(task: TaskSpec) -> TaskSpec:
-        usual = task.examples or (CLOZE_EXAMPLES if task.kind == "cloze" else examples)
-        return replace(task, examples=min(examples, usual))
+        return task.with_keys(examples=min(examples, task.most_examples or examples))
 
     tasks = tuple(fewer(task) for task in study.tasks)
     return replace(study, name=f"{study.name}-limit-{examples}", tasks=tasks)

@@ -1,74 +1,35 @@
-"""What a task is: texts and labels in, forward rows out, outputs back to examples."""
+"""What a task is, and what a kind of task declares.
+
+A task turns examples into forward rows, and outputs back into numbers for each example. Its kind
+(`Kind`, an entry) declares how it is written in a study, which statistics its outputs have, and
+which metrics are made of them. A new kind is one module with both, and one line in
+`lesion.tasks.kinds`.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
 
 import numpy as np
 
-from lesion.models.families import FAMILIES
-from lesion.tasks.sampling import sample
+from lesion.errors import LesionError
+from lesion.schema.entries import Entry
+from lesion.schema.fields import Between, doc
+from lesion.tasks.metrics import Metric
+from lesion.tasks.statistics import Array
 
 if TYPE_CHECKING:
     import torch
 
+DEFAULT = "classify"  # the kind of a task that names none
+
 Row = dict[str, list[int]]
 """One forward row without padding: `input_ids` and, where the model has them, `token_type_ids`.
-Masked tasks add `read`, `target` and `words`, which are not for the model: see
+Masked tasks add `positions`, `target` and `candidates`, which the model does not read: see
 `lesion.tasks.masked`."""
-
-
-@dataclass(frozen=True)
-class Split:
-    """Labelled examples.
-
-    Attributes:
-        texts: (text columns) × (examples): `texts[0][i]` and `texts[1][i]` belong together.
-        labels: int64 (examples,), each an index into the task's classes.
-        origin: where the examples were read, for messages and the record.
-        note: what was left out, in a sentence; "" where nothing was.
-    """
-
-    texts: tuple[tuple[str, ...], ...]
-    labels: np.ndarray
-    origin: str
-    note: str = ""
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    @cached_property
-    def digest(self) -> str:
-        """32 hexadecimal digits (BLAKE2b) of texts and labels, wherever they were read."""
-        digest = hashlib.blake2b(digest_size=16)
-        for column in self.texts:
-            digest.update(json.dumps(column).encode())
-        digest.update(np.asarray(self.labels, dtype="<i8").tobytes())
-        return digest.hexdigest()
-
-    def first(self, examples: int | None) -> Split:
-        """The first so many examples; all of them for None."""
-        if examples is None or examples >= len(self):
-            return self
-        return self._at(np.arange(examples))
-
-    def sample(self, examples: int | None, task: str) -> Split:
-        """So many examples by chance, the classes in their shares; all of them for None.
-
-        Args:
-            task: its name addresses the choice, see `lesion.tasks.sampling`.
-        """
-        if examples is None or examples >= len(self):
-            return self
-        return self._at(sample(examples, task, self.labels))
-
-    def _at(self, places: np.ndarray) -> Split:
-        texts = tuple(tuple(column[place] for place in places) for column in self.texts)
-        return replace(self, texts=texts, labels=self.labels[places])
 
 
 @dataclass(frozen=True)
@@ -87,6 +48,105 @@ class Encoded:
         return len(self.rows)
 
 
+@dataclass(frozen=True)
+class Kind(Entry):
+    """A kind of task; fields are the keys of a study, the rest are class attributes.
+
+    Statistics get outputs (columns, examples, cells); a cell is one trial. Columns come first
+    because they are few: reducing a short last axis is many times slower. Where outputs are not
+    finite, the example counts as wrong, as predicted to be of no class, and its loss is infinite.
+
+    Attributes:
+        head: the kind of model that does it: "classification", "mlm" or "causal".
+        target: what `Task.targets` are, in a word.
+        columns: names of the columns of the outputs; (): one for each class.
+        metrics: the main one first.
+        offers: what a task of this kind may have for a lesion: "labels" (labelled training
+            examples), "training" (examples to train on), "examples" (to run the model on) and
+            "texts" (that may be replaced).
+        baseline_columns: of the outputs, those of the best constant answer; () where `prior` has
+            it.
+        default_examples: how many examples are scored by default; None: all.
+        prior: targets, columns, weights -> (replicates, classes): what a constant answer can know.
+        correct: outputs, targets -> (examples, cells) in [0, 1].
+        loss: outputs, targets -> (examples, cells) in nats.
+        predicted: outputs -> (examples, cells) class, -1 for none.
+        text_loss: weights, outputs, targets -> `TextLoss`.
+    """
+
+    head: ClassVar[str] = ""
+    target: ClassVar[str] = "class"
+    columns: ClassVar[tuple[str, ...]] = ()
+    metrics: ClassVar[tuple[Metric, ...]] = ()
+    offers: ClassVar[frozenset[str]] = frozenset({"examples"})
+    baseline_columns: ClassVar[tuple[int, ...]] = ()
+    default_examples: ClassVar[int | None] = None
+    prior: ClassVar[Any] = None
+    correct: ClassVar[Any] = None
+    loss: ClassVar[Any] = None
+    predicted: ClassVar[Any] = None
+    text_loss: ClassVar[Any] = None
+
+    examples: Annotated[
+        int | None,
+        Between(1),
+        doc("score only so many: a fixed random sample, the same for every model"),
+    ] = None
+    language: Annotated[str | None, doc("of the texts, for models that need it (XLM)")] = None
+
+    def check(self) -> None:
+        """Refuses values that no study of this kind can have.
+
+        Raises:
+            ValueError: with a sentence that begins with the key.
+        """
+
+    def task(self, name: str, data: Path | None) -> Task:
+        """The task on files of the user's own. Nothing is read yet.
+
+        Args:
+            name: the task's name in the study.
+            data: a second folder in which files are looked for.
+        """
+        raise NotImplementedError
+
+    def of_frame(self, name: str, frame: Any, train: Any = None) -> Task:
+        """The task on rows that are in Python, see `lesion.tasks.sources.frames.table_of`.
+
+        Args:
+            name: the task's name.
+            frame: what is evaluated.
+            train: training examples, for a kind that has them.
+        """
+        raise LesionError(f"Task {name!r}: kind {self.word} is made of a file, not of rows.")
+
+    @classmethod
+    def answers(cls, outputs: Array, classes: Sequence[str]) -> list[str | None] | None:
+        """The answer to each example in a word, for tables; None where a kind has no answers.
+
+        Args:
+            outputs: (columns, examples).
+            classes: of the task.
+        """
+        return None
+
+    @classmethod
+    def snippet(cls, kind: str = "kind") -> str:
+        """An element of `tasks` in a study that uses it."""
+        word = {} if cls.word == DEFAULT else {kind: cls.word}
+        pairs = {"name": "mine", **word, **cls.example}
+        return "{" + ", ".join(f"{key}: {value}" for key, value in pairs.items()) + "}"
+
+    def without_files(self, name: str, registered: Sequence[str]) -> str:
+        """What to do where a task of this kind names no file.
+
+        Args:
+            name: the task's.
+            registered: the names that need no file.
+        """
+        return f"Task {name!r}: kind is {self.word}, so it needs a file: add `file: PATH`."
+
+
 class Task(Protocol):
     """What a model is asked to do, and how its outputs become numbers that can be scored."""
 
@@ -97,7 +157,7 @@ class Task(Protocol):
 
     @property
     def kind(self) -> str:
-        """Which family of tasks this is: "classify", "pairs", "cloze" or "lm"."""
+        """The word of its kind: "classify", "pairs", "cloze", "lm", or a package's."""
         ...
 
     @property
@@ -107,12 +167,12 @@ class Task(Protocol):
 
     @property
     def language(self) -> str:
-        """Of the texts (ISO 639-1), for models that must be told."""
+        """Of the texts (ISO 639-1), for models that need it."""
         ...
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Label names in order of index; () where a task has none."""
+        """Names of the targets in order of index; () where a task has none."""
         ...
 
     @property
@@ -121,8 +181,13 @@ class Task(Protocol):
         ...
 
     @property
-    def labels(self) -> np.ndarray:
-        """int64 (examples,) of the evaluated split."""
+    def offers(self) -> frozenset[str]:
+        """What it has for lesions, see `Kind`."""
+        ...
+
+    @property
+    def targets(self) -> np.ndarray:
+        """int64 (examples,) of the evaluated split: classes, paradigms, words or bytes."""
         ...
 
     @property
@@ -130,44 +195,66 @@ class Task(Protocol):
         """Of the evaluated examples and everything else that decides the scores."""
         ...
 
+    def with_texts(self, texts: tuple[tuple[str, ...], ...]) -> Task:
+        """A copy of the task whose evaluated examples have other texts.
+
+        Args:
+            texts: (columns) × (examples).
+        """
+        ...
+
     def encode(self, tokenizer: Any, config: Any) -> Encoded:
         """The evaluated split as forward rows for one model's tokenizer and configuration."""
         ...
 
-    def read(self, logits: torch.Tensor, rows: list[Row]) -> torch.Tensor:
-        """What is kept of a batch's logits: (rows, columns).
+    def reduce(self, logits: torch.Tensor, rows: list[Row]) -> torch.Tensor:
+        """Reduces the logits of a batch to the outputs that are stored, (rows, columns).
 
-        Where rows have `read`, the logits are (rows, reads, vocabulary), those of these places;
-        where they have `words`, (rows, reads, words), those of these words.
+        For rows with `positions` the logits are (rows, positions, vocabulary). For rows with
+        `candidates` the last axis holds these token ids only.
         """
         ...
 
     def gather(self, outputs: np.ndarray, encoded: Any) -> np.ndarray:
-        """(rows, columns) kept outputs of what was encoded -> (examples, columns), float32."""
+        """(rows, columns) outputs of what was encoded -> (examples, columns), float32."""
         ...
 
 
-def longest_input(tokenizer: Any, config: Any) -> int:
-    """The most tokens that a model reads, special ones included.
+class OfKind:
+    """What a task has from its kind."""
 
-    RoBERTa, XLM-R and MPNet count positions from the one after the padding's id: a table of 514
-    positions is read by 512 tokens.
-    """
-    longest = int(tokenizer.model_max_length)
-    positions = getattr(config, "max_position_embeddings", None)
-    if not positions:
-        return longest
-    family = FAMILIES.get(getattr(config, "model_type", ""))
-    skipped = config.pad_token_id + 1 if family and family.skips_padding else 0
-    return min(longest, positions - skipped)
+    entry: ClassVar[type[Kind]]
+    name: str
+
+    @property
+    def kind(self) -> str:
+        """The word of its kind."""
+        return self.entry.word
+
+    @property
+    def head(self) -> str:
+        """Which kind of model does it."""
+        return self.entry.head
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of the metrics that fit, the main one first."""
+        return tuple(metric.word for metric in self.entry.metrics)
+
+    @property
+    def offers(self) -> frozenset[str]:
+        """What it has for lesions, see `Kind`."""
+        return self.entry.offers
+
+    def with_texts(self, texts: tuple[tuple[str, ...], ...]) -> Any:
+        """A copy of the task whose evaluated examples have other texts."""
+        raise LesionError(
+            f"Task {self.name!r}: the texts of a task of kind {self.kind} cannot be replaced."
+        )
 
 
-def opening_token(tokenizer: Any) -> int | None:
-    """The token that begins a text or, where a tokenizer has none, the one that ends it.
-
-    GPT-2 and its heirs were trained on texts with the second between them.
-    """
-    for token in (tokenizer.bos_token_id, tokenizer.eos_token_id):
-        if token is not None:
-            return int(token)
-    return None
+def find_file(path: str, data: Path | None) -> Path:
+    """The path as it is given or, if there is no such file, in the data folder."""
+    if data is not None and not Path(path).exists() and (data / path).exists():
+        return data / path
+    return Path(path)

@@ -1,14 +1,14 @@
-"""Running text for a causal language model: how surprised is it by what comes next?
+"""Running text: the loss of a causal language model.
 
-A text is cut into windows of words, and each window is an example. Windows are counted in words,
-between spaces, and not in tokens: so they, and the bytes in them, are the same for every model.
+A text is cut into windows of words, and each window is an example. Windows are counted in words
+between spaces, not in tokens. They and their bytes are therefore the same for every model.
 
-- Bits per byte are comparable over tokenizers: the same bytes are predicted, whatever the pieces.
-- Nats per token and perplexity are not: a tokenizer with larger pieces has fewer, harder guesses.
+- Bits per byte are comparable across tokenizers: all predict the same bytes.
+- Nats per token and perplexity are not: larger tokens make fewer and harder predictions.
 
-Chance is the best constant answer, as everywhere: always saying how frequent each token is in the
-evaluated text (the entropy of its tokens). A model that is worse than that has a skill below 0,
-and damaged models can be much worse: loss has no upper limit.
+Chance is the best constant answer: at every position, the token frequencies of the evaluated text
+(the entropy of its tokens). A model that is worse has a skill below 0. Damaged models can be much
+worse, since a loss has no upper limit.
 """
 
 from __future__ import annotations
@@ -17,101 +17,138 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from lesion.errors import LesionError
 from lesion.keys import priorities
-from lesion.tasks.base import Encoded, Row, longest_input, opening_token
-from lesion.tasks.spec import LM_LENGTH
+from lesion.schema.fields import Between, File, doc
+from lesion.tasks.base import Encoded, Kind, OfKind, Row, find_file
+from lesion.tasks.metrics import BITS_PER_BYTE, NATS_PER_TOKEN, PERPLEXITY
+from lesion.tasks.sources.texts import paragraphs
+from lesion.tasks.statistics import Array, TextLoss, weighted_mean
+from lesion.tasks.tokens import longest_input, opening_token
 
 if TYPE_CHECKING:
     import torch
 
+LENGTH = 128  # words a window
 WORD = re.compile(r"\S+")
 
 
 class Window(NamedTuple):
-    """A stretch of the text; what stands before `start` is context only."""
+    """A stretch of the text; the characters before `start` are context only."""
 
     text: str
     start: int  # of the characters that are predicted
 
     @property
     def bytes(self) -> int:
-        """How long in UTF-8 what is predicted is."""
+        """Bytes of the predicted characters in UTF-8."""
         return len(self.text[self.start :].encode())
 
 
 @dataclass(frozen=True)
 class WindowRows(Encoded):
-    """Windows as tokens, and what is known of them before any model sees them.
+    """Windows as tokens, with the columns of the outputs that no model changes.
 
     Attributes:
         tokens: (windows,) how many tokens are predicted in each.
-        constant: (windows,) nats that the best constant answer spends on each.
+        baseline: (windows,) nats of the best constant answer on each.
     """
 
     tokens: np.ndarray
-    constant: np.ndarray
+    baseline: np.ndarray
 
 
 @dataclass(frozen=True)
-class CausalLoss:
-    """Loss of a causal language model on a text file, read when first asked for.
+class LmKind(Kind):
+    """running text: how surprised a causal language model is by every next word."""
 
-    The outputs of a window are [nats, tokens, constant]: minus the sum of the log-probabilities
-    of its predicted tokens, how many these are, and the nats that the best constant answer spends
-    on them. `labels` are bytes. So every window's loss a token, perplexity and bits a byte follow.
+    word, head, target = "lm", "causal", "bytes"
+    columns, baseline_columns = ("nats", "tokens", "baseline"), (2, 1, 2)
+    metrics = (BITS_PER_BYTE, NATS_PER_TOKEN, PERPLEXITY)
+    example = {"file": "novel.txt", "length": 128, "stride": 64}  # noqa: RUF012
 
-    Every window is read alone, after the token that begins a text (or, where a tokenizer has
-    none, the one that ends it), so that its first word is predicted too. Every word is predicted
-    exactly once: with a stride below the length, a window's first words are context for the rest.
+    file: Annotated[File | None, doc("text with one paragraph a line")] = None
+    length: Annotated[int | None, Between(1), doc("words a window (default: 128)")] = None
+    stride: Annotated[
+        int | None, Between(1), doc("words from one window to the next (default: length)")
+    ] = None
+
+    def __post_init__(self) -> None:
+        if self.stride and self.stride > (self.length or LENGTH):
+            raise ValueError(
+                f"stride: must be at most the length ({self.length or LENGTH}), or words would "
+                f"be left out. Got {self.stride}."
+            )
+
+    def task(self, name: str, data: Path | None) -> RunningText:
+        """The task on a text file."""
+        path, language = find_file(self.file or "", data), self.language or "en"
+        return RunningText(name, path, self.length or LENGTH, self.stride, self.examples, language)
+
+    @staticmethod
+    def text_loss(weights: Array, outputs: Array, targets: Array) -> TextLoss:
+        """Mean nats, tokens and bytes of a window."""
+        nats, tokens, _ = outputs
+        nats = np.where(np.isfinite(nats), nats, np.inf)
+        means = (weighted_mean(weights, values) for values in (nats, tokens, targets[:, None]))
+        return TextLoss(*means)
+
+
+@dataclass(frozen=True)
+class RunningText(OfKind):
+    """Loss of a causal language model on a text file, read at first use.
+
+    The outputs of a window are [nats, tokens, baseline]: minus the sum of the log-probabilities
+    of its predicted tokens, their number, and the nats of the best constant answer on them.
+    `targets` are bytes.
+
+    Each window is read alone, after the token that begins a text (or, if the tokenizer has none,
+    the token that ends one), so that its first word is predicted too. Every word is predicted
+    exactly once: with a stride below the length, the first words of a window are context only.
 
     Attributes:
         name: the task's name in the study.
         path: text in UTF-8, one paragraph a line; plain, .gz or .xz.
-        length: words a window; the text's last may have fewer.
+        length: words per window; the last window may have fewer.
         stride: words from the beginning of one window to that of the next, at most the length;
-            None: the length, so that no window has context. Half the length costs twice as much,
-            and gives every word but the first ones half a window of context.
-        examples: evaluate only so many windows, spread over the text by chance, always the same;
-            None: all.
+            None: the length, so that no window has context. A stride of half the length takes
+            twice as long, and gives every word except the first half a window of context.
+        examples: evaluate only so many windows, a fixed random sample; None: all.
         language: of the text.
     """
 
+    entry = LmKind
+
     name: str
     path: Path
-    length: int = LM_LENGTH
+    length: int = LENGTH
     stride: int | None = None
     examples: int | None = None
     language: str = "en"
-    kind: str = field(default="lm", init=False)
-    head: str = field(default="causal", init=False)
-    classes: tuple[str, ...] = field(default=(), init=False)
-    metrics: tuple[str, ...] = field(
-        default=("bits_per_byte", "nats_per_token", "perplexity"), init=False
-    )
+    classes: ClassVar[tuple[str, ...]] = ()
 
     @cached_property
     def evaluated(self) -> tuple[Window, ...]:
         """The windows that are scored, in the order of the text."""
-        found = windows(self.path, self.length, self.stride or self.length)
-        order = np.argsort(priorities(len(found), 0, "lm", "windows"), kind="stable")
-        return tuple(found[index] for index in sorted(order[: self.examples]))
+        whole = windows(self.path, self.length, self.stride or self.length)
+        order = np.argsort(priorities(len(whole), 0, "lm", "windows"), kind="stable")
+        return tuple(whole[index] for index in sorted(order[: self.examples]))
 
     @cached_property
-    def labels(self) -> np.ndarray:
-        """int64 (windows,): bytes that are predicted in each."""
+    def targets(self) -> np.ndarray:
+        """int64 (windows,): predicted bytes."""
         return np.array([window.bytes for window in self.evaluated], dtype=np.int64)
 
     @property
     def texts(self) -> dict[str, tuple[str, ...]]:
-        """What is predicted in each window."""
+        """The predicted part of each window."""
         return {"text": tuple(window.text[window.start :] for window in self.evaluated)}
 
     @property
@@ -150,7 +187,7 @@ class CausalLoss:
         ]
         self._check_length(rows, longest_input(tokenizer, config))
         targets = [row["target"] for row in rows]
-        return WindowRows(rows, np.array([len(ids) for ids in targets]), constant_nats(targets))
+        return WindowRows(rows, np.array([len(ids) for ids in targets]), unigram_nats(targets))
 
     def _check_length(self, rows: Sequence[Row], limit: int) -> None:
         longest = max(len(row["input_ids"]) for row in rows)
@@ -161,11 +198,11 @@ class CausalLoss:
                 f"{max(self.length * limit // longest, 1)} words or less."
             )
 
-    def read(self, logits: torch.Tensor, rows: list[Row]) -> torch.Tensor:
-        """Nats of each window: (rows, reads, vocabulary) -> (rows, 1), float32.
+    def reduce(self, logits: torch.Tensor, rows: list[Row]) -> torch.Tensor:
+        """Nats of each window: (rows, positions, vocabulary) -> (rows, 1), float32.
 
-        `logits` are those at the places in `row["read"]`. Window by window: the probabilities of
-        all would be as large as the logits again.
+        Windows are reduced in turn: the probabilities of
+        all would take as much memory as the logits.
         """
         import torch
 
@@ -177,40 +214,39 @@ class CausalLoss:
         return nats
 
     def gather(self, outputs: np.ndarray, encoded: WindowRows) -> np.ndarray:
-        """(windows, 1) nats -> (windows, 3): nats, tokens, constant; float32."""
-        known = np.stack([encoded.tokens, encoded.constant], axis=1)
+        """(windows, 1) nats -> (windows, 3): nats, tokens, baseline; float32."""
+        known = np.stack([encoded.tokens, encoded.baseline], axis=1)
         return np.concatenate([outputs, known], axis=1).astype(np.float32)
 
 
 def windows(path: Path, length: int, stride: int) -> list[Window]:
     """The windows of a text file, in its order; together they predict every word once.
 
-    Paragraphs are joined by a line feed; the spaces between two windows belong to neither, unless
+    Paragraphs are joined by a line feed. The spaces between two windows belong to neither, unless
     the second has the first as its context.
 
-    Errors: LesionError if the file cannot be read, or holds no words.
+    Raises:
+        LesionError: if the file cannot be read, or has no words.
     """
-    from lesion.tasks.sources.texts import paragraphs
-
     text = "\n".join(paragraphs(path))
     words = [match.span() for match in WORD.finditer(text)]
-    found: list[Window] = []
-    done = 0  # words that are predicted already
+    cut: list[Window] = []
+    done = 0  # words that earlier windows predict
     for start in range(0, len(words), stride):
         if done == len(words):
             break
         end = min(start + length, len(words))
         first, last = words[start][0], words[end - 1][1]
         context = words[done - 1][1] - first if done > start else 0
-        found.append(Window(text[first:last], context))
+        cut.append(Window(text[first:last], context))
         done = end
-    if not found:
+    if not cut:
         raise LesionError(f"{path}: has no words. Give a text with one paragraph a line.")
-    return found
+    return cut
 
 
-def constant_nats(targets: Sequence[Sequence[int]]) -> np.ndarray:
-    """What always answering with the shares of the tokens in all targets costs, (targets,)."""
+def unigram_nats(targets: Sequence[Sequence[int]]) -> np.ndarray:
+    """Nats of each target under the token frequencies of all targets: (targets,)."""
     flat = np.concatenate([np.asarray(ids, dtype=np.int64) for ids in targets])
     _, kinds, counts = np.unique(flat, return_inverse=True, return_counts=True)
     nats = -np.log(counts / len(flat))[kinds]
@@ -219,10 +255,11 @@ def constant_nats(targets: Sequence[Sequence[int]]) -> np.ndarray:
 
 
 def _row(first: int, ids: list[int], spans: list[tuple[int, int]], start: int) -> Row:
-    """A window's tokens; the place before each predicted one is read."""
-    context = next((place for place, (_, end) in enumerate(spans) if end > start), len(ids))
+    """A window's tokens; logits are needed at the position before each predicted token."""
+    context = next((index for index, (_, end) in enumerate(spans) if end > start), len(ids))
     return {
         "input_ids": [first, *ids],
-        "read": list(range(context, len(ids))) or [0],  # a tokenizer may drop what it cannot read
+        "positions": list(range(context, len(ids)))
+        or [0],  # a tokenizer may drop what it cannot read
         "target": ids[context:],
     }

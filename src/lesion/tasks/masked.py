@@ -1,9 +1,9 @@
-"""Rows with hidden words, for the tasks of masked language models.
+"""Rows with masked words, for the tasks of masked language models.
 
-A row has, besides the model's inputs, lists that the model does not see: `read`, the places whose
-logits are needed, and `target`, the token ids whose probability is. So the output layer, which
-costs as much as several layers of a small model, is computed at these places only; and where every
-row of a task has `words`, for these token ids only, as many in every row.
+Besides the model's inputs a row has lists that the model does not read: `positions`, where logits
+are needed, and `target`, the token ids whose probability is needed. The output layer takes as long
+as several layers of a small model; it is computed at these positions only. If every row of a task
+has `candidates`, equally many in each, it is computed for these token ids only.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from lesion.errors import LesionError
-from lesion.tasks.base import Encoded, Row, longest_input
-from lesion.tasks.classify import has_token_types
+from lesion.tasks.base import Encoded, Row
+from lesion.tasks.tokens import has_token_types, longest_input
 
 if TYPE_CHECKING:
     import torch
 
-END_OF_WORD = "</w>"  # XLM's tokens end in it where a word does
+END_OF_WORD = "</w>"  # ends the last token of a word, in XLM's vocabulary
 
 
 class Sentence(NamedTuple):
@@ -30,11 +30,11 @@ class Sentence(NamedTuple):
 
     ids: list[int]
     types: list[int] | None  # token types, where both the tokenizer and the model have them
-    words: list[list[int]]  # the places of the tokens of each word; special tokens are no words
+    words: list[list[int]]  # positions of the tokens of each word, without special tokens
 
 
-class Hidden(NamedTuple):
-    """A word to be guessed, and the output it counts for."""
+class MaskedWord(NamedTuple):
+    """A word to predict, and the output that it counts for."""
 
     example: int
     side: int
@@ -42,8 +42,8 @@ class Hidden(NamedTuple):
     word: int
 
 
-class Parts(NamedTuple):
-    """Which output of which row counts for which example; each int64 (parts,)."""
+class RowOwners(NamedTuple):
+    """The example that each output of each row counts for; all int64 (outputs,)."""
 
     row: np.ndarray
     column: np.ndarray
@@ -53,30 +53,31 @@ class Parts(NamedTuple):
 
 @dataclass(frozen=True)
 class MaskedRows(Encoded):
-    """Forward rows of a masked task, and what they count for."""
+    """Forward rows of a masked task, and the examples that they count for."""
 
-    parts: Parts
+    owners: RowOwners
 
 
-def at(states: torch.Tensor, rows: Sequence[Row]) -> torch.Tensor:
-    """What stands at the places to be read: (rows, tokens, width) -> (rows, reads, width).
+def at_positions(states: torch.Tensor, rows: Sequence[Row]) -> torch.Tensor:
+    """Selects the positions of each row: (rows, tokens, width) -> (rows, positions, width).
 
-    The same for hidden states and for logits: the output layer works place by place. Rows with
-    fewer places than the longest repeat their first.
+    It suits hidden states and logits: the output layer treats positions independently. Rows with
+    fewer positions than the longest repeat their first.
     """
     import torch
 
-    most = max(len(row["read"]) for row in rows)
-    places = [row["read"] + row["read"][:1] * (most - len(row["read"])) for row in rows]
-    index = torch.tensor(places, device=states.device)
+    named = [row["positions"] for row in rows]
+    longest = max(map(len, named))
+    padded = [positions + positions[:1] * (longest - len(positions)) for positions in named]
+    index = torch.tensor(padded, device=states.device)
     return states[torch.arange(len(rows), device=states.device)[:, None], index]
 
 
 def sentences(texts: Sequence[str], tokenizer: Any, config: Any, task: str) -> list[Sentence]:
     """Texts as tokens and words.
 
-    A word is what a fast tokenizer calls one (`word_ids`): for BERT also a punctuation mark. XLM's
-    tokenizer is slow, but its tokens tell where a word ends.
+    Words are those of a fast tokenizer (`word_ids`): for BERT also punctuation marks. XLM's
+    tokenizer is slow, but its tokens mark where a word ends.
 
     Args:
         texts: at least one.
@@ -84,7 +85,8 @@ def sentences(texts: Sequence[str], tokenizer: Any, config: Any, task: str) -> l
         config: the model's.
         task: begins the messages.
 
-    Errors: LesionError if a text is too long, or words cannot be told.
+    Raises:
+        LesionError: if a text is too long, or the tokenizer does not mark words.
     """
     if tokenizer.mask_token_id is None:
         raise LesionError(
@@ -92,20 +94,20 @@ def sentences(texts: Sequence[str], tokenizer: Any, config: Any, task: str) -> l
             "Choose a model such as BERT or XLM."
         )
     made = tokenizer(list(texts), return_attention_mask=False) if tokenizer.is_fast else None
-    found = []
+    tokenised = []
     for number, text in enumerate(texts):
         if made is None:
-            ids, belongs = _slow(text, tokenizer, task)
+            ids, owners = _slow(text, tokenizer, task)
             types = None
         else:
-            ids, belongs = made["input_ids"][number], made.word_ids(number)
+            ids, owners = made["input_ids"][number], made.word_ids(number)
             typed = "token_type_ids" in made and has_token_types(config)
             types = made["token_type_ids"][number] if typed else None
-        groups = groupby(range(len(ids)), key=belongs.__getitem__)
-        words = [list(places) for word, places in groups if word is not None]
-        found.append(Sentence(ids, types, words))
-    _check_length(texts, found, tokenizer, config, task)
-    return found
+        groups = groupby(range(len(ids)), key=owners.__getitem__)
+        words = [list(positions) for word, positions in groups if word is not None]
+        tokenised.append(Sentence(ids, types, words))
+    _check_length(texts, tokenised, tokenizer, config, task)
+    return tokenised
 
 
 def _slow(text: str, tokenizer: Any, task: str) -> tuple[list[int], list[int | None]]:
@@ -120,15 +122,15 @@ def _slow(text: str, tokenizer: Any, task: str) -> tuple[list[int], list[int | N
     inner = tokenizer.convert_tokens_to_ids(tokens)
     ids = tokenizer.build_inputs_with_special_tokens(inner)
     before = tokenizer.get_special_tokens_mask(inner).index(0) if inner else 0
-    words: list[int | None] = [sum(ends[:place]) for place in range(len(tokens))]
+    words: list[int | None] = [sum(ends[:index]) for index in range(len(tokens))]
     return ids, [None] * before + words + [None] * (len(ids) - before - len(words))
 
 
 def _check_length(
-    texts: Sequence[str], found: Sequence[Sentence], tokenizer: Any, config: Any, task: str
+    texts: Sequence[str], tokenised: Sequence[Sentence], tokenizer: Any, config: Any, task: str
 ) -> None:
     limit = longest_input(tokenizer, config)
-    for text, sentence in zip(texts, found, strict=True):
+    for text, sentence in zip(texts, tokenised, strict=True):
         if len(sentence.ids) > limit:
             raise LesionError(
                 f"{task}: a text has {len(sentence.ids)} tokens, but the model reads at most "
@@ -136,32 +138,32 @@ def _check_length(
             )
 
 
-def hidden_rows(hidden: Sequence[Hidden], tokenizer: Any) -> MaskedRows:
-    """A row for each token of each hidden word: that token and those to its right are masked.
+def masked_rows(masked: Sequence[MaskedWord], tokenizer: Any) -> MaskedRows:
+    """A row for each token of each masked word: that token and those to its right are masked.
 
-    Within an example, rows that a model cannot tell apart are one row with several targets.
+    Within an example, equal rows are merged into one row with several targets.
     """
     rows: list[Row] = []
-    parts: list[tuple[int, int, int, int]] = []
+    owners: list[tuple[int, int, int, int]] = []
     known: dict[tuple, int] = {}
-    for example, side, sentence, word in hidden:
-        places = sentence.words[word]
-        for done, place in enumerate(places):
+    for example, side, sentence, word in masked:
+        positions = sentence.words[word]
+        for done, position in enumerate(positions):
             ids = list(sentence.ids)
-            for later in places[done:]:
+            for later in positions[done:]:
                 ids[later] = tokenizer.mask_token_id
-            key = (example, place, *ids)
+            key = (example, position, *ids)
             if key not in known:
                 known[key] = len(rows)
-                rows.append(_row(ids, sentence.types, place))
+                rows.append(_row(ids, sentence.types, position))
             row = known[key]
             targets = rows[row]["target"]
-            parts.append((row, len(targets), example, side))
-            targets.append(sentence.ids[place])
-    columns = np.array(parts, dtype=np.int64).reshape(-1, 4).T
-    return MaskedRows(rows, Parts(*columns))
+            owners.append((row, len(targets), example, side))
+            targets.append(sentence.ids[position])
+    columns = np.array(owners, dtype=np.int64).reshape(-1, 4).T
+    return MaskedRows(rows, RowOwners(*columns))
 
 
-def _row(ids: list[int], types: list[int] | None, place: int) -> Row:
-    row = {"input_ids": ids, "read": [place], "target": []}
+def _row(ids: list[int], types: list[int] | None, position: int) -> Row:
+    row = {"input_ids": ids, "positions": [position], "target": []}
     return row if types is None else {**row, "token_type_ids": list(types)}

@@ -1,26 +1,33 @@
 """Minimal pairs: is the good sentence likelier than the bad one?
 
-A masked language model gives no probability of a sentence; its pseudo-log-likelihood stands in:
-the sum over tokens of log P(token | the rest), with the token masked (Salazar et al. 2020). A token
-of a longer word is scored with the tokens of the same word to its right masked too, since a model
-that sees the end of a word guesses its beginning (PLL-word-l2r, Kauf and Ivanova 2023).
+A masked language model gives no probability of a sentence. Its pseudo-log-likelihood is used
+instead: the sum over tokens of log P(token | the rest), with the token masked (Salazar et al.
+2020). The tokens of the same word to its right are masked too, because the end of a word reveals
+its beginning (PLL-word-l2r, Kauf and Ivanova 2023).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
 from lesion.errors import LesionError
-from lesion.schema.fields import hint, show
-from lesion.tasks.base import Row
-from lesion.tasks.masked import Hidden, MaskedRows, Sentence, hidden_rows, sentences
-from lesion.tasks.sampling import sample
+from lesion.schema.errors import did_you_mean, shortened
+from lesion.schema.fields import File, OneOf, doc
+from lesion.tasks.base import Kind, OfKind, Row, find_file
+from lesion.tasks.examples import MISSING, InMemoryPairs, PairSet, PairSource
+from lesion.tasks.masked import MaskedRows, MaskedWord, Sentence, masked_rows, sentences
+from lesion.tasks.metrics import ACCURACY
+from lesion.tasks.sources.frames import pairs_frame
+from lesion.tasks.sources.pair_files import PairFile
+from lesion.tasks.statistics import Array
 
 if TYPE_CHECKING:
     import torch
@@ -28,87 +35,104 @@ if TYPE_CHECKING:
 SCORINGS = ("pll", "word")
 
 
-class PairSet(NamedTuple):
-    """Minimal pairs: `good[i]` and `bad[i]` belong together."""
+@dataclass(frozen=True)
+class PairsKind(Kind):
+    """minimal pairs: is the good sentence likelier than the bad one?"""
 
-    good: tuple[str, ...]
-    bad: tuple[str, ...]
-    labels: np.ndarray  # int64 (pairs,): the paradigm of each pair, an index into classes
-    classes: tuple[str, ...]  # names of the paradigms; () where there is only one
-    origin: str  # where they come from, for messages
-    groups: np.ndarray | None = None  # (pairs,) what a sample balances inside each paradigm
-    note: str = ""  # what was left out, in a sentence
+    word, head, target = "pairs", "mlm", "paradigm"
+    columns, metrics = ("good", "bad"), (ACCURACY,)
+    example = {"file": "pairs.tsv"}  # noqa: RUF012
 
-    def first(self, examples: int | None) -> PairSet:
-        """The first so many pairs; all of them for None."""
-        return self._at(np.arange(len(self.good))[:examples])
+    file: Annotated[
+        File | None, doc("file of pairs: good, tab, bad; or BLiMP's .jsonl; or CLAMS's")
+    ] = None
+    label: Annotated[str | None, doc("key of the paradigm (.jsonl)")] = None
+    scoring: Annotated[str | None, OneOf(SCORINGS), doc("whole sentences, or differing words")] = (
+        None
+    )
+    missing: Annotated[str, OneOf(MISSING), doc("rows that lack a value: refused, or left out")] = (
+        "refuse"
+    )
 
-    def sample(self, examples: int | None, task: str) -> PairSet:
-        """So many pairs by chance, the paradigms in their shares; all of them for None.
+    def check(self) -> None:
+        """Rows that lack values can be dropped of files only."""
+        if self.missing != "refuse" and not self.file:
+            raise ValueError(
+                f"missing: belongs to files of rows (kind classify or pairs). Got {self.missing}."
+            )
 
-        Args:
-            task: its name addresses the choice, see `lesion.tasks.sampling`.
-        """
-        if examples is None or examples >= len(self.good):
-            return self
-        finer = () if self.groups is None else (self.groups,)
-        return self._at(sample(examples, task, *finer, self.labels))
+    def task(self, name: str, data: Path | None) -> Pairs:
+        """The task on a file of pairs."""
+        path = find_file(self.file or "", data)
+        return self.on(name, PairFile(path, self.label, self.missing, name))
 
-    def _at(self, places: np.ndarray) -> PairSet:
-        return self._replace(
-            good=tuple(self.good[place] for place in places),
-            bad=tuple(self.bad[place] for place in places),
-            labels=self.labels[places],
-            groups=None if self.groups is None else self.groups[places],
-        )
+    def of_frame(self, name: str, frame: Any, train: Any = None) -> Pairs:
+        """The task on rows with the columns good and bad."""
+        if train is not None:
+            raise LesionError(f"Task {name!r}: a task of kind pairs has no training examples.")
+        return self.on(name, pairs_frame(name, frame, self.label, self.missing == "drop"))
 
+    def on(self, name: str, source: PairSource) -> Pairs:
+        """The task on pairs from any source."""
+        return Pairs(name, source, self.scoring or "pll", self.examples, self.language or "en")
 
-class PairSource(Protocol):
-    """Where pairs come from: a file, or a grammar."""
+    @staticmethod
+    def correct(outputs: Array, targets: Array) -> Array:
+        """1 where the good sentence has the larger sum, a half for a tie."""
+        good, bad = outputs
+        correct = (good > bad) + 0.5 * (good == bad)
+        return np.where(np.isfinite(outputs).all(0), correct, 0.0).astype(np.float32)
 
-    def read(self) -> PairSet:
-        """All pairs."""
-        ...
+    @staticmethod
+    def prior(targets: Array, columns: int, weights: Array) -> Array:
+        """One half each: a constant answer cannot know which of the two is good."""
+        return np.full((len(weights), 2), 0.5)
+
+    @classmethod
+    def answers(cls, outputs: Array, classes: Sequence[str]) -> list[str | None]:
+        """The likelier sentence: good, bad, or None for a tie."""
+        good, bad = outputs
+        side = np.select([good > bad, good < bad], [1, 2], 0)
+        return [(None, *cls.columns)[k] for k in np.where(np.isfinite(outputs).all(0), side, 0)]
 
 
 @dataclass(frozen=True)
-class Pairs:
-    """Minimal pairs for a masked language model. They are read when first asked for.
+class Pairs(OfKind):
+    """Minimal pairs for a masked language model, read at first use.
 
-    The outputs of a pair are two sums of log-probabilities in nats, [good, bad]; with scoring
-    "word" less what both have in common, so that only their difference counts. `labels` and
-    `classes` name each pair's paradigm (the construction, for the built-in agreement), so that
-    scores can be told apart by it: `outputs[task.labels == k]` are those of `task.classes[k]`.
+    The outputs of a pair are two sums of log-probabilities in nats, [good, bad]. With scoring
+    "word" the terms that both share are left out, so that only the difference is meaningful.
+    `targets` and `classes` give the paradigm of each pair (the construction, in the built-in
+    agreement): `outputs[task.targets == k]` are those of `task.classes[k]`.
 
     Attributes:
         name: the task's name in the study.
         source: where the pairs come from.
-        scoring: "pll" scores every token of both sentences (PLL-word-l2r), a forward row each.
-            "word" scores only the words in which they differ, each given all the other words, in
-            the same way: log P(is | ...) against log P(are | ...), as Goldberg (2019) does.
-            Where the sentences differ in one word of one token, that is one row for the pair;
-            where all do, only these two tokens are asked of the output layer, as logits.
+        scoring: "pll" scores every token of both sentences (PLL-word-l2r), with one forward row
+            each. "word" scores only the words in which they differ, each given all other words:
+            log P(is | ...) against log P(are | ...), as Goldberg (2019) does. Sentences that
+            differ in one word of one token need one row for the pair. If all pairs are such, the
+            output layer computes the logits of these two tokens only.
         examples: evaluate only so many pairs, a fixed sample with the paradigms in their shares;
             None: all.
-        language: of the texts, for models that must be told.
-        first: `examples` takes the first ones instead, as runs do that began so.
+        language: of the texts, for models that need it.
+        first: `examples` takes the first ones; only for runs that began so.
     """
+
+    entry = PairsKind
 
     name: str
     source: PairSource
     scoring: str = "pll"
     examples: int | None = None
     language: str = "en"
-    kind: str = field(default="pairs", init=False)
-    head: str = field(default="mlm", init=False)
-    metrics: tuple[str, ...] = field(default=("accuracy",), init=False)
     first: bool = False
 
     def __post_init__(self) -> None:
         if self.scoring not in SCORINGS:
             raise LesionError(
                 f"Task {self.name!r}: scoring must be one of {', '.join(SCORINGS)}. "
-                f"Got {show(self.scoring)}.{hint(self.scoring, SCORINGS)}"
+                f"Got {shortened(self.scoring)}.{did_you_mean(self.scoring, SCORINGS)}"
             )
 
     @cached_property
@@ -132,7 +156,7 @@ class Pairs:
         return self.evaluated.classes
 
     @property
-    def labels(self) -> np.ndarray:
+    def targets(self) -> np.ndarray:
         """int64 (pairs,): the paradigm of each pair."""
         return self.evaluated.labels
 
@@ -148,24 +172,30 @@ class Pairs:
         decides = [pairs.good, pairs.bad, pairs.labels.tolist(), pairs.classes, self.scoring]
         return hashlib.blake2b(json.dumps(decides).encode(), digest_size=16).hexdigest()
 
-    def encode(self, tokenizer: Any, config: Any) -> MaskedRows:
-        """A row for each masked context that is scored; `parts` says what it counts for.
+    def with_texts(self, texts: tuple[tuple[str, ...], ...]) -> Pairs:
+        """A copy of the task whose evaluated pairs are (good, bad) sentences of these texts."""
+        good, bad = texts
+        source = InMemoryPairs(self.evaluated._replace(good=good, bad=bad))
+        return replace(self, source=source, examples=None)
 
-        A context that good and bad have in common is one row with two targets.
+    def encode(self, tokenizer: Any, config: Any) -> MaskedRows:
+        """A row for each masked context that is scored, with the pairs that it counts for.
+
+        A context that good and bad share is one row with two targets.
         """
         pairs, name = self.evaluated, f"Task {self.name!r}"
         good = sentences(pairs.good, tokenizer, config, name)
         bad = sentences(pairs.bad, tokenizer, config, name)
-        hidden: list[Hidden] = []
+        masked: list[MaskedWord] = []
         for example, (left, right) in enumerate(zip(good, bad, strict=True)):
             chosen = self._words(left, right, example)
             for side, (sentence, words) in enumerate(zip((left, right), chosen, strict=True)):
-                hidden += [Hidden(example, side, sentence, word) for word in words]
-        found = hidden_rows(hidden, tokenizer)
-        if self.scoring == "word" and all(len(row["target"]) == 2 for row in found.rows):
-            for row in found.rows:
-                row["words"] = row["target"]
-        return found
+                masked += [MaskedWord(example, side, sentence, word) for word in words]
+        encoded = masked_rows(masked, tokenizer)
+        if self.scoring == "word" and all(len(row["target"]) == 2 for row in encoded.rows):
+            for row in encoded.rows:
+                row["candidates"] = row["target"]
+        return encoded
 
     def _words(self, good: Sentence, bad: Sentence, example: int) -> tuple[list[int], list[int]]:
         """Which words of the two sentences are scored."""
@@ -180,15 +210,15 @@ class Pairs:
             )
         return chosen
 
-    def read(self, logits: torch.Tensor, rows: list[Row]) -> torch.Tensor:
-        """Log-probabilities of the targets: (rows, reads, vocabulary) -> (rows, 2), float32.
+    def reduce(self, logits: torch.Tensor, rows: list[Row]) -> torch.Tensor:
+        """Log-probabilities of the targets: (rows, positions, vocabulary) -> (rows, 2), float32.
 
-        `logits` are those at the places in `row["read"]`, one a row. A row with one target
-        repeats it. Logits of a row's two words are kept as they are.
+        Rows have one position. A row with one target repeats it. Logits of two candidates are
+        kept as they are.
         """
         import torch
 
-        if "words" in rows[0]:
+        if "candidates" in rows[0]:
             return logits[:, 0].float()
         targets = torch.tensor(
             [[row["target"][0], row["target"][-1]] for row in rows], device=logits.device
@@ -198,16 +228,16 @@ class Pairs:
 
     def gather(self, outputs: np.ndarray, encoded: MaskedRows) -> np.ndarray:
         """(rows, 2) log-probabilities -> (pairs, 2) sums [good, bad], float32."""
-        parts = encoded.parts
+        owners = encoded.owners
         sums = np.zeros((len(self.evaluated.good), 2))
-        np.add.at(sums, (parts.example, parts.side), outputs[parts.row, parts.column])
+        np.add.at(sums, (owners.example, owners.side), outputs[owners.row, owners.column])
         return sums.astype(np.float32)
 
 
 def differing(good: Sentence, bad: Sentence) -> tuple[list[int], list[int]]:
-    """The words between what two sentences share at the beginning and at the end."""
-    left = [tuple(good.ids[place] for place in word) for word in good.words]
-    right = [tuple(bad.ids[place] for place in word) for word in bad.words]
+    """The words between the common beginning and the common end of two sentences."""
+    left = [tuple(good.ids[position] for position in word) for word in good.words]
+    right = [tuple(bad.ids[position] for position in word) for word in bad.words]
     shortest = min(len(left), len(right))
     start = 0
     while start < shortest and left[start] == right[start]:

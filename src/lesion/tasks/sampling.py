@@ -1,8 +1,8 @@
-"""Which of a task's examples are scored where the study asks for fewer than there are.
+"""The examples of a task that are scored if a study asks for fewer than there are.
 
-Not the first: files are sorted, by label, by document, by length. A fixed random order instead,
-the same for every model, seed and machine, of which the first n are taken, so that 50 are among
-100; they keep the order of the file.
+They are the first n of a fixed random order, not of the file: files are often sorted by label,
+document or length. The order is the same for every model, seed and machine, and samples are
+nested: 50 examples are among 100. The sample keeps the order of the file.
 """
 
 import numpy as np

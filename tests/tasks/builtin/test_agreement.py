@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from lesion.errors import LesionError
-from lesion.tasks.builtin.agreement import BALANCED, agreement, drafts
+from lesion.tasks.builtin.agreement import BALANCED, agreement, make_pairs
 from lesion.tasks.builtin.grammars import CONSTRUCTIONS, GRAMMARS
 
 LANGUAGES = tuple(GRAMMARS)
@@ -19,7 +19,7 @@ def differing_words(draft):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_there_are_600_different_pairs_100_a_construction(language):
-    made = drafts(language)
+    made = make_pairs(language)
     assert len(made) == len({draft.good for draft in made}) == 600
     assert not {draft.good for draft in made} & {draft.bad for draft in made}
     assert set(Counter(draft.construction for draft in made).values()) == {100}
@@ -27,7 +27,7 @@ def test_there_are_600_different_pairs_100_a_construction(language):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_two_sentences_differ_in_the_number_of_one_verb_only(language):
-    for draft in drafts(language):
+    for draft in make_pairs(language):
         ((good, bad),) = differing_words(draft)
         forms = (draft.verb.singular, draft.verb.plural)
         assert (good, bad) == (forms[draft.plan.number], forms[1 - draft.plan.number])
@@ -35,7 +35,7 @@ def test_the_two_sentences_differ_in_the_number_of_one_verb_only(language):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_sentence_is_written_as_one(language):
-    for draft in drafts(language):
+    for draft in make_pairs(language):
         assert re.fullmatch(r"[A-ZÀ-Ý][\w', ]*\.", draft.good), draft.good
         assert "  " not in draft.good
         assert not re.search(r"\w+, ?,|,\.", draft.good)
@@ -44,7 +44,7 @@ def test_every_sentence_is_written_as_one(language):
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("first", [BALANCED, 5 * BALANCED, 400 // BALANCED * BALANCED, 600])
 def test_no_rule_about_the_form_of_the_verb_beats_one_half(language, first):
-    made = drafts(language)[:first]
+    made = make_pairs(language)[:first]
     forms = [differing_words(draft)[0] for draft in made]
     good, bad = Counter(pair[0] for pair in forms), Counter(pair[1] for pair in forms)
     assert good == bad  # whatever ranks forms (number, length, frequency, tokens) gets one half
@@ -58,7 +58,7 @@ def test_agreeing_with_the_other_noun_gets_one_half(language):
     for k, name in enumerate(CONSTRUCTIONS):
         cells = Counter(
             (draft.plan.number, draft.plan.other)
-            for draft in drafts(language)
+            for draft in make_pairs(language)
             if draft.construction == k
         )
         assert set(cells.values()) == {25}, name
@@ -67,7 +67,9 @@ def test_agreeing_with_the_other_noun_gets_one_half(language):
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_agreeing_with_the_nearest_noun_gets_one_half_of_the_coordinations(language):
     made = [
-        draft for draft in drafts(language) if CONSTRUCTIONS[draft.construction] == "coordination"
+        draft
+        for draft in make_pairs(language)
+        if CONSTRUCTIONS[draft.construction] == "coordination"
     ]
     # The nearest noun is singular in every one of them.
     assert sum(draft.plan.number == 0 for draft in made) == len(made) / 2
@@ -75,26 +77,26 @@ def test_agreeing_with_the_nearest_noun_gets_one_half_of_the_coordinations(langu
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_an_even_number_of_pairs_has_as_many_singulars_as_plurals(language):
-    numbers = np.array([draft.plan.number for draft in drafts(language)])
+    numbers = np.array([draft.plan.number for draft in make_pairs(language)])
     assert (np.cumsum(2 * numbers - 1)[1::2] == 0).all()
 
 
 def test_french_elides_and_contracts():
-    text = " ".join(draft.good for draft in drafts("fr"))
+    text = " ".join(draft.good for draft in make_pairs("fr"))
     assert not re.search(r"\b([ld]e|la|que) [aeéèêiouh]", text)
     assert not re.search(r"\bde les? ", text)
     assert {"l'homme", "du", "des"} <= set(re.findall(r"[\w']+", text))
 
 
 def test_spanish_contracts():
-    text = " ".join(draft.good for draft in drafts("es"))
+    text = " ".join(draft.good for draft in make_pairs("es"))
     assert not re.search(r"\b(de|a) el\b", text)
     assert not re.search(r"\by h?i", text)
     assert {"al", "del"} <= set(text.split())
 
 
 def test_german_relative_pronouns_have_gender_and_case():
-    text = " ".join(draft.good for draft in drafts("de"))
+    text = " ".join(draft.good for draft in make_pairs("de"))
     masculine = "Mann|Herr|Soldat|Offizier|Arzt|Bauer|Knabe"
     assert re.search(rf"Der ({masculine}), den (die|das|der) \w+ \w+,", text)
     assert not re.search(rf"Der ({masculine}), (die|das)\b", text)
@@ -110,9 +112,9 @@ def test_nothing_after_the_verb_depends_on_the_number(language):
 
 
 def test_the_pairs_are_the_same_every_time_and_touch_no_global_generator(untouched_randomness):
-    made = drafts("en")
-    drafts.cache_clear()
-    assert drafts("en") == made
+    made = make_pairs("en")
+    make_pairs.cache_clear()
+    assert make_pairs("en") == made
     # Stored results are about these very sentences: a change here needs a new name or a note.
     assert agreement("en").digest == agreement("en", examples=600).digest
 
@@ -122,7 +124,7 @@ def test_the_task_names_its_constructions():
     assert (task.name, task.kind, task.head) == ("agreement-de", "pairs", "mlm")
     assert task.scoring == "word"
     assert task.classes == CONSTRUCTIONS
-    assert np.bincount(task.labels).tolist() == [4] * 6
+    assert np.bincount(task.targets).tolist() == [4] * 6
     assert task.metrics == ("accuracy",)
 
 

@@ -6,8 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lesion import tasks
 from lesion.errors import LesionError
+from lesion.tasks.load import load_task
 from lesion.tasks.sources.files import ordered
 from lesion.tasks.spec import TaskSpec
 
@@ -29,10 +29,10 @@ def spec(folder, **given):
 
 
 def test_classes_are_the_sorted_labels_of_the_training_set(folder):
-    task = tasks.load(spec(folder))
+    task = load_task(spec(folder))
 
     assert task.classes == ("maybe", "no", "yes")
-    assert task.labels.tolist() == [1, 2]
+    assert task.targets.tolist() == [1, 2]
     assert task.evaluated.texts == (("g", "i"), ("h", "j"))
     assert task.evaluated.origin == str(folder / "test.tsv")
     assert task.split("train").labels.tolist() == [2, 1, 0]
@@ -54,30 +54,30 @@ def test_labels_are_ordered_as_numbers_only_if_all_are_numbers(labels, expected)
 def test_dev_is_evaluated_where_it_is_given_and_the_test_file_otherwise(folder):
     dev = str(folder / "train.tsv")
 
-    assert tasks.load(spec(folder)).split_name == "test"
-    assert tasks.load(spec(folder, dev=dev)).split_name == "dev"
-    assert tasks.load(spec(folder, dev=dev, split="test")).split_name == "test"
-    assert tasks.load(spec(folder, dev=dev, test=None)).split_name == "dev"
-    assert tasks.load(spec(folder, dev=dev, split="dev")).split_name == "dev"
+    assert load_task(spec(folder)).split_name == "test"
+    assert load_task(spec(folder, dev=dev)).split_name == "dev"
+    assert load_task(spec(folder, dev=dev, split="test")).split_name == "test"
+    assert load_task(spec(folder, dev=dev, test=None)).split_name == "dev"
+    assert load_task(spec(folder, dev=dev, split="dev")).split_name == "dev"
 
 
 def test_without_a_training_file_the_classes_are_those_of_the_evaluated_one(folder):
-    assert tasks.load(spec(folder, train=None)).classes == ("no", "yes")
+    assert load_task(spec(folder, train=None)).classes == ("no", "yes")
     both = spec(folder, train=None, dev=str(folder / "train.tsv"), split="dev")
-    assert tasks.load(both).classes == ("maybe", "no", "yes")
+    assert load_task(both).classes == ("maybe", "no", "yes")
 
 
 def test_a_single_column_of_text_is_enough(folder):
-    task = tasks.load(spec(folder, text=("s1",)))
+    task = load_task(spec(folder, text=("s1",)))
 
     assert task.evaluated.texts == (("g", "i"),)
 
 
 def test_a_file_that_is_not_found_is_looked_for_in_the_data_folder(folder, monkeypatch):
     monkeypatch.chdir("/")
-    task = tasks.load(spec(folder, train="train.tsv", test="test.tsv"), folder)
+    task = load_task(spec(folder, train="train.tsv", test="test.tsv"), folder)
 
-    assert task.labels.tolist() == [1, 2]
+    assert task.targets.tolist() == [1, 2]
 
 
 def test_labels_of_json_and_parquet_may_be_numbers_and_truth_values(tmp_path):
@@ -87,11 +87,11 @@ def test_labels_of_json_and_parquet_may_be_numbers_and_truth_values(tmp_path):
         pa.table({"t": ["a", "b", "c"], "label": [10.0, 9.0, 10.0]}), tmp_path / "b.parquet"
     )
 
-    truths = tasks.load(TaskSpec("m", dev=str(tmp_path / "a.jsonl"), text=("t",), label="label"))
-    numbers = tasks.load(TaskSpec("m", dev=str(tmp_path / "b.parquet"), text=("t",), label="label"))
+    truths = load_task(TaskSpec("m", dev=str(tmp_path / "a.jsonl"), text=("t",), label="label"))
+    numbers = load_task(TaskSpec("m", dev=str(tmp_path / "b.parquet"), text=("t",), label="label"))
 
-    assert (truths.classes, truths.labels.tolist()) == (("false", "true"), [1, 0])
-    assert (numbers.classes, numbers.labels.tolist()) == (("9", "10"), [1, 0, 1])
+    assert (truths.classes, truths.targets.tolist()) == (("false", "true"), [1, 0])
+    assert (numbers.classes, numbers.targets.tolist()) == (("9", "10"), [1, 0, 1])
 
 
 def test_the_same_data_in_two_formats_has_the_same_digest(folder):
@@ -99,8 +99,8 @@ def test_the_same_data_in_two_formats_has_the_same_digest(folder):
     columns = dict(zip(("s1", "s2", "label"), map(list, zip(*rows, strict=True)), strict=True))
     pq.write_table(pa.table(columns), folder / "test.parquet")
 
-    tsv = tasks.load(spec(folder))
-    parquet = tasks.load(spec(folder, test=str(folder / "test.parquet")))
+    tsv = load_task(spec(folder))
+    parquet = load_task(spec(folder, test=str(folder / "test.parquet")))
 
     assert tsv.digest == parquet.digest
 
@@ -109,7 +109,7 @@ def test_a_label_that_is_not_in_the_training_set_is_told_with_its_line(folder):
     (folder / "test.tsv").write_text(TEST + "k\tl\tmayby\n")
 
     with pytest.raises(LesionError) as caught:
-        _ = tasks.load(spec(folder)).labels
+        _ = load_task(spec(folder)).targets
 
     assert str(caught.value) == (
         f"{folder}/test.tsv, line 4: the label 'mayby' is not in the training set "
@@ -119,7 +119,7 @@ def test_a_label_that_is_not_in_the_training_set_is_told_with_its_line(folder):
 
 def test_a_wrong_column_lists_those_that_there_are(folder):
     with pytest.raises(LesionError) as caught:
-        _ = tasks.load(spec(folder, text=("s1", "s22"))).labels
+        _ = load_task(spec(folder, text=("s1", "s22"))).targets
 
     assert str(caught.value) == (
         f"{folder}/test.tsv: there is no column 's22'. The columns are 's1', 's2', 'label'. "
@@ -134,7 +134,7 @@ def test_all_missing_values_are_told_at_once_with_their_lines_and_columns(folder
     (folder / "test.tsv").write_text(GAPS)
 
     with pytest.raises(LesionError) as caught:
-        _ = tasks.load(spec(folder)).labels
+        _ = load_task(spec(folder)).targets
 
     assert str(caught.value) == (
         f"{folder}/test.tsv: 3 lines lack a value: 3 (s1), 4 (s2, label), 6 (label). Fill in what "
@@ -146,31 +146,31 @@ def test_of_many_missing_values_twenty_lines_are_named(folder):
     (folder / "test.tsv").write_text("s1\ts2\tlabel\n" + "a\tb\t\n" * 30)
 
     with pytest.raises(LesionError, match=r"30 lines lack a value: 2 .*, 21 \(label\) and 10 more"):
-        _ = tasks.load(spec(folder)).labels
+        _ = load_task(spec(folder)).targets
 
 
 def test_rows_that_lack_a_value_are_left_out_on_request_and_counted(folder):
     (folder / "test.tsv").write_text(GAPS)
     (folder / "train.tsv").write_text(TRAIN + "g\t\tyes\n")
-    task = tasks.load(spec(folder, missing="drop"))
+    task = load_task(spec(folder, missing="drop"))
 
     assert task.evaluated.texts == (("g", "i"), ("h", "j"))
-    assert [task.classes[label] for label in task.labels] == ["no", "yes"]
+    assert [task.classes[label] for label in task.targets] == ["no", "yes"]
     assert task.split("train").labels.tolist() == [2, 1, 0]
     assert task.notes == (
         f"mine: left out 1 of 4 lines of {folder}/train.tsv that lack a value (missing: drop).",
         f"mine: left out 3 of 5 lines of {folder}/test.tsv that lack a value (missing: drop).",
     )
     (folder / "clean.tsv").write_text(TEST)
-    clean = tasks.load(spec(folder, test=str(folder / "clean.tsv"), missing="drop"))
+    clean = load_task(spec(folder, test=str(folder / "clean.tsv"), missing="drop"))
     assert clean.digest == task.digest
     assert len(clean.notes) == 1
-    assert tasks.load(spec(folder, train=None, test=str(folder / "clean.tsv"))).notes == ()
+    assert load_task(spec(folder, train=None, test=str(folder / "clean.tsv"))).notes == ()
 
 
 def test_a_sample_is_taken_of_the_rows_that_are_left(folder):
     (folder / "test.tsv").write_text(GAPS)
-    task = tasks.load(spec(folder, missing="drop", examples=1))
+    task = load_task(spec(folder, missing="drop", examples=1))
 
     assert task.evaluated.texts[0] in (("g",), ("i",))
     assert len(task.notes) == 1
@@ -180,13 +180,13 @@ def test_a_file_without_one_whole_row_is_refused(folder):
     (folder / "test.tsv").write_text("s1\ts2\tlabel\na\tb\t\n")
 
     with pytest.raises(LesionError) as caught:
-        _ = tasks.load(spec(folder, missing="drop")).labels
+        _ = load_task(spec(folder, missing="drop")).targets
 
     assert str(caught.value) == f"{folder}/test.tsv: has no examples: every line lacks a value."
 
 
 def test_one_column_of_text_may_be_given_without_a_list(folder):
-    assert tasks.load(spec(folder, text="s1")).evaluated.texts == (("g", "i"),)
+    assert load_task(spec(folder, text="s1")).evaluated.texts == (("g", "i"),)
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_values_of_a_parquet_file_are_checked_and_told_with_their_row(tmp_path, 
     pq.write_table(pa.table(values), path)
 
     with pytest.raises(LesionError) as caught:
-        _ = tasks.load(TaskSpec("mine", dev=str(path), text=("t",), label="y")).labels
+        _ = load_task(TaskSpec("mine", dev=str(path), text=("t",), label="y")).targets
 
     assert str(caught.value) == f"{path}{message}"
 
@@ -221,7 +221,7 @@ def test_one_label_only_is_no_classification(folder):
     (folder / "train.tsv").write_text("s1\ts2\tlabel\na\tb\tyes\n")
 
     with pytest.raises(LesionError) as caught:
-        _ = tasks.load(spec(folder)).classes
+        _ = load_task(spec(folder)).classes
 
     assert str(caught.value) == (
         f"{folder}/train.tsv: the column 'label' holds one label only ('yes'). "
@@ -249,13 +249,13 @@ def test_one_label_only_is_no_classification(folder):
 )
 def test_an_entry_that_cannot_work_is_told_before_any_file_is_read(tmp_path, given, message):
     with pytest.raises(LesionError) as caught:
-        tasks.load(spec(tmp_path / "nowhere", **given))
+        load_task(spec(tmp_path / "nowhere", **given))
 
     assert str(caught.value) == f"Task 'mine': {message}"
 
 
 def test_a_missing_training_file_stops_fine_tuning_only(folder):
-    task = tasks.load(spec(folder, train=None))
+    task = load_task(spec(folder, train=None))
 
     assert len(task.evaluated) == 2
     with pytest.raises(LesionError) as caught:

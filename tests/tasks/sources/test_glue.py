@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lesion import tasks
 from lesion.errors import LesionError
+from lesion.tasks.load import TASKS, load_task
 from lesion.tasks.sources.glue import GLUE
 from lesion.tasks.spec import TaskSpec
 
@@ -68,32 +68,32 @@ def write(folder: Path, name: str, content: str) -> Path:
 def test_every_task_reads_its_own_layout_with_the_classes_in_the_order_of_the_hub(tmp_path, name):
     path = write(tmp_path, *DEV[name])
 
-    task = tasks.load(TaskSpec(name), tmp_path)
+    task = load_task(TaskSpec(name), tmp_path)
 
     assert task.classes == HUB_CLASSES[name]
-    assert task.labels.tolist() == list(range(len(task.classes)))
-    assert task.labels.dtype == np.int64
+    assert task.targets.tolist() == list(range(len(task.classes)))
+    assert task.targets.dtype == np.int64
     assert len(task.evaluated.texts) == len(GLUE[name].hub_text)
     assert task.evaluated.origin == str(path)
 
 
 @pytest.mark.parametrize("name", GLUE)
 def test_every_task_says_in_a_line_what_it_is(name):
-    about = tasks.TASKS[name].about
+    about = TASKS[name].about
 
     assert 20 < len(about) <= 80
     assert "\n" not in about
 
 
 def test_the_registry_names_all_of_them():
-    assert GLUE.items() <= tasks.TASKS.items()
+    assert GLUE.items() <= TASKS.items()
 
 
 def test_mrpc_keeps_unbalanced_quotation_marks_and_loses_the_byte_order_mark(tmp_path):
     lines = '1\t1\t2\t" The pie , he said .\tThe " pie " .\n0\t3\t4\tA "\t" B\n'
     write(tmp_path, "MRPC/dev.tsv", "\ufeff" + MRPC_HEADER + lines)
 
-    split = tasks.load(TaskSpec("mrpc"), tmp_path).evaluated
+    split = load_task(TaskSpec("mrpc"), tmp_path).evaluated
 
     assert split.texts == (('" The pie , he said .', 'A "'), ('The " pie " .', '" B'))
     assert split.labels.tolist() == [1, 0]
@@ -103,7 +103,7 @@ def test_mrpc_keeps_unbalanced_quotation_marks_and_loses_the_byte_order_mark(tmp
 def test_the_folder_is_found_whatever_its_case_in_the_folder_or_its_glue(tmp_path, folder):
     write(tmp_path, f"{folder}/dev.tsv", DEV["mrpc"][1])
 
-    assert len(tasks.load(TaskSpec("mrpc"), tmp_path).evaluated) == 2
+    assert len(load_task(TaskSpec("mrpc"), tmp_path).evaluated) == 2
 
 
 def test_the_environment_names_the_folder_where_no_argument_does(tmp_path, monkeypatch):
@@ -111,8 +111,8 @@ def test_the_environment_names_the_folder_where_no_argument_does(tmp_path, monke
     write(tmp_path / "b", *DEV["rte"])
     monkeypatch.setenv("LESION_DATA", str(tmp_path / "a"))
 
-    assert len(tasks.load(TaskSpec("rte")).evaluated) == 1
-    assert len(tasks.load(TaskSpec("rte"), tmp_path / "b").evaluated) == 2
+    assert len(load_task(TaskSpec("rte")).evaluated) == 1
+    assert len(load_task(TaskSpec("rte"), tmp_path / "b").evaluated) == 2
 
 
 def test_mrpcs_test_split_is_read_from_microsofts_file_where_glue_hid_the_labels(tmp_path):
@@ -121,11 +121,11 @@ def test_mrpcs_test_split_is_read_from_microsofts_file_where_glue_hid_the_labels
     task = TaskSpec("mrpc", split="test")
 
     with pytest.raises(LesionError) as caught:
-        _ = tasks.load(task, tmp_path).labels
+        _ = load_task(task, tmp_path).targets
     write(tmp_path, "MRPC/msr_paraphrase_test.txt", "\ufeff" + MRPC_HEADER + "1\t1\t2\ta\tb\r\n")
 
-    assert tasks.load(task, tmp_path).evaluated.texts == (("a",), ("b",))
-    assert tasks.load(task, tmp_path).labels.tolist() == [1]
+    assert load_task(task, tmp_path).evaluated.texts == (("a",), ("b",))
+    assert load_task(task, tmp_path).targets.tolist() == [1]
     assert str(caught.value) == (
         f"{tmp_path}/MRPC/test.tsv: the test split of 'mrpc' has no labels, so nothing can be "
         "scored on it. Use split: dev. Of GLUE's test sets only MRPC's is labelled."
@@ -139,7 +139,7 @@ def test_an_unlabelled_test_split_is_told_whether_it_was_downloaded_or_not(tmp_p
         write(tmp_path, "RTE/test.tsv", "index\tsentence1\tsentence2\n0\ta\tb\n")
 
     with pytest.raises(LesionError) as caught:
-        _ = tasks.load(TaskSpec("rte", split="test"), tmp_path).labels
+        _ = load_task(TaskSpec("rte", split="test"), tmp_path).targets
 
     assert str(caught.value) == (
         f"{tmp_path}/RTE{'/test.tsv' if there else ''}: the test split of 'rte' has no labels, so "
@@ -151,7 +151,7 @@ def test_a_line_with_a_column_too_few_is_told_with_its_number(tmp_path):
     path = write(tmp_path, "MRPC/dev.tsv", MRPC_HEADER + "1\t1\t2\ta\tb\n0\t3\t4\tc\n")
 
     with pytest.raises(LesionError) as caught:
-        _ = tasks.load(TaskSpec("mrpc"), tmp_path).labels
+        _ = load_task(TaskSpec("mrpc"), tmp_path).targets
 
     assert str(caught.value) == (
         f"{path}, line 3: expected 5 columns (Quality, #1 ID, #2 ID, #1 String, #2 String). "
@@ -165,7 +165,7 @@ def test_an_unknown_label_is_told_with_its_line(tmp_path):
     )
 
     with pytest.raises(LesionError) as caught:
-        _ = tasks.load(TaskSpec("rte"), tmp_path).labels
+        _ = load_task(TaskSpec("rte"), tmp_path).targets
 
     assert str(caught.value) == (
         f"{path}, line 3: the label 'neutral' is not known. "
@@ -177,7 +177,7 @@ def test_a_missing_label_column_lists_those_that_there_are(tmp_path):
     path = write(tmp_path, "RTE/dev.tsv", "index\tsentence1\tsentence2\tlabels\n0\ta\tb\tx\n")
 
     with pytest.raises(LesionError) as caught:
-        _ = tasks.load(TaskSpec("rte"), tmp_path).labels
+        _ = load_task(TaskSpec("rte"), tmp_path).targets
 
     assert str(caught.value) == (
         f"{path}: there is no column 'label'. The columns are 'index', 'sentence1', 'sentence2', "
@@ -189,7 +189,7 @@ def test_qqp_leaves_out_its_few_broken_lines_and_says_so(tmp_path):
     good = "0\t1\t2\ta\tb\t0\n"
     path = write(tmp_path, "QQP/dev.tsv", HEADERS["qqp"] + good * 1200 + '"\tWhat is it?\t0\n')
 
-    split = tasks.load(TaskSpec("qqp"), tmp_path).evaluated
+    split = load_task(TaskSpec("qqp"), tmp_path).evaluated
 
     assert len(split) == 1200
     assert split.origin == f"{path} (1 broken lines left out)"
@@ -200,7 +200,7 @@ def test_a_folder_without_the_task_says_which_it_holds(tmp_path):
     write(tmp_path / "glue", *DEV["wnli"])
 
     with pytest.raises(LesionError) as caught:
-        tasks.load(TaskSpec("mrpc"), tmp_path)
+        load_task(TaskSpec("mrpc"), tmp_path)
 
     assert str(caught.value) == (
         f"{tmp_path}: has no folder MRPC for the task 'mrpc'. Its folders are: RTE, glue, WNLI. "
@@ -210,7 +210,7 @@ def test_a_folder_without_the_task_says_which_it_holds(tmp_path):
 
 def test_a_data_folder_that_is_not_there_is_told(tmp_path):
     with pytest.raises(LesionError) as caught:
-        tasks.load(TaskSpec("mrpc"), tmp_path / "nowhere")
+        load_task(TaskSpec("mrpc"), tmp_path / "nowhere")
 
     assert str(caught.value) == (
         f"{tmp_path}/nowhere: there is no such folder. The data folder (--data DIR or LESION_DATA) "
@@ -222,7 +222,7 @@ def test_a_missing_file_of_a_task_is_named(tmp_path):
     write(tmp_path, *DEV["mrpc"])
 
     with pytest.raises(LesionError) as caught:
-        tasks.load(TaskSpec("mrpc"), tmp_path).split("train")
+        load_task(TaskSpec("mrpc"), tmp_path).split("train")
 
     assert str(caught.value) == (
         f"{tmp_path}/MRPC: has no train.tsv, which the task 'mrpc' needs for its train split. "
@@ -244,8 +244,8 @@ COUNTS = [
 @pytest.mark.skipif("LESION_TEST_DATA" not in os.environ, reason="needs GLUE: LESION_TEST_DATA=DIR")
 @pytest.mark.parametrize(("name", "split", "examples", "ones"), COUNTS)
 def test_the_real_files_give_the_published_numbers_of_examples(name, split, examples, ones):
-    task = tasks.load(TaskSpec(name, split=split), Path(os.environ["LESION_TEST_DATA"]))
+    task = load_task(TaskSpec(name, split=split), Path(os.environ["LESION_TEST_DATA"]))
 
     assert len(task.evaluated) == examples
-    assert int(task.labels.sum()) == ones
+    assert int(task.targets.sum()) == ones
     assert all(text.strip() for column in task.evaluated.texts for text in column)

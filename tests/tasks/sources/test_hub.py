@@ -16,8 +16,8 @@ from huggingface_hub import hf_hub_download, list_repo_files, model_info
 from huggingface_hub.errors import EntryNotFoundError
 from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel, BertTokenizer
 
-from lesion import tasks
 from lesion.errors import LesionError
+from lesion.tasks.load import load_task
 from lesion.tasks.sampling import sample
 from lesion.tasks.spec import TaskSpec
 from tests.hub import connected, push, serving
@@ -60,32 +60,32 @@ def no_data_folder(monkeypatch):
 
 
 def test_a_registered_name_is_read_from_the_hub_and_says_from_which_commit(hub):
-    task = tasks.load(TaskSpec("mrpc"))
+    task = load_task(TaskSpec("mrpc"))
 
     assert task.evaluated.texts == (tuple(MRPC["sentence1"]), tuple(MRPC["sentence2"]))
-    assert task.labels.tolist() == [0, 1, 1]
+    assert task.targets.tolist() == [0, 1, 1]
     assert task.evaluated.origin == f"nyu-mll/glue@{hub.commit}/mrpc/validation"
 
 
 def test_the_shards_of_a_split_are_joined_in_order(hub):
-    train = tasks.load(TaskSpec("mrpc")).split("train")
+    train = load_task(TaskSpec("mrpc")).split("train")
 
     assert train.texts[0] == tuple(MRPC["sentence1"][:2] + MRPC["sentence1"])
     assert train.labels.tolist() == [0, 1, 0, 1, 1]
 
 
 def test_fewer_examples_are_a_sample_as_from_a_folder(hub):
-    whole = tasks.load(TaskSpec("mrpc", split="train")).evaluated
-    few = tasks.load(TaskSpec("mrpc", split="train", examples=3))
+    whole = load_task(TaskSpec("mrpc", split="train")).evaluated
+    few = load_task(TaskSpec("mrpc", split="train", examples=3))
 
     kept = sample(3, "mrpc", np.array([0, 1, 0, 1, 1]))
     assert few.evaluated.texts[0] == tuple(whole.texts[0][place] for place in kept)
-    assert sorted(few.labels.tolist()) == [0, 1, 1]
+    assert sorted(few.targets.tolist()) == [0, 1, 1]
     assert kept.tolist() != [0, 1, 2]
 
 
 def test_only_the_files_of_the_split_are_downloaded(hub):
-    tasks.load(TaskSpec("mrpc")).split("dev")
+    load_task(TaskSpec("mrpc")).split("dev")
 
     names = [path.name for path in hub.cache.rglob("*.parquet")]
     assert names == ["validation-00000-of-00001.parquet"]
@@ -96,20 +96,20 @@ def test_a_pinned_revision_is_read_after_the_branch_has_moved(hub, tmp_path):
     write(tmp_path / "new" / "mrpc" / "validation-00000-of-00001.parquet", moved)
     newer = push(hub.root, "nyu-mll/glue", tmp_path / "new", kind="datasets")
 
-    pinned = tasks.load(TaskSpec("mrpc", source=f"nyu-mll/glue@{hub.commit}"))
-    latest = tasks.load(TaskSpec("mrpc"))
+    pinned = load_task(TaskSpec("mrpc", source=f"nyu-mll/glue@{hub.commit}"))
+    latest = load_task(TaskSpec("mrpc"))
 
-    assert pinned.labels.tolist() == [0, 1, 1]
-    assert latest.labels.tolist() == [1, 1, 0]
+    assert pinned.targets.tolist() == [0, 1, 1]
+    assert latest.targets.tolist() == [1, 1, 0]
     assert latest.evaluated.origin == f"nyu-mll/glue@{newer}/mrpc/validation"
     assert pinned.digest != latest.digest
 
 
 def test_what_was_read_once_is_read_again_offline(hub):
-    online = tasks.load(TaskSpec("mrpc")).evaluated
+    online = load_task(TaskSpec("mrpc")).evaluated
 
     with connected("http://127.0.0.1:9", hub.cache):  # the discard port: nobody answers
-        offline = tasks.load(TaskSpec("mrpc")).evaluated
+        offline = load_task(TaskSpec("mrpc")).evaluated
 
     assert offline.origin == online.origin
     assert offline.digest == online.digest
@@ -117,7 +117,7 @@ def test_what_was_read_once_is_read_again_offline(hub):
 
 def test_offline_with_nothing_in_the_cache_the_error_says_what_was_tried_and_the_remedy(tmp_path):
     with connected("http://127.0.0.1:9", tmp_path), pytest.raises(LesionError) as caught:
-        tasks.load(TaskSpec("mrpc")).split("dev")
+        load_task(TaskSpec("mrpc")).split("dev")
 
     message = str(caught.value)
     start, _, rest = message.partition(" (LocalEntryNotFoundError: ")
@@ -133,7 +133,7 @@ def test_offline_with_nothing_in_the_cache_the_error_says_what_was_tried_and_the
 
 def test_a_dataset_without_the_task_is_named_with_its_commit(hub):
     with pytest.raises(LesionError) as caught:
-        tasks.load(TaskSpec("wnli")).split("dev")
+        load_task(TaskSpec("wnli")).split("dev")
 
     assert str(caught.value) == (
         f"nyu-mll/glue@{hub.commit}: has no wnli/validation-*.parquet, which the task 'wnli' "
@@ -144,7 +144,7 @@ def test_a_dataset_without_the_task_is_named_with_its_commit(hub):
 
 def test_an_unlabelled_test_split_cannot_be_scored(hub):
     with pytest.raises(LesionError) as caught:
-        _ = tasks.load(TaskSpec("rte", split="test")).labels
+        _ = load_task(TaskSpec("rte", split="test")).targets
 
     assert str(caught.value) == (
         f"nyu-mll/glue@{hub.commit}/rte/test: the test split of 'rte' has no labels, so nothing "
@@ -178,14 +178,14 @@ def test_a_dataset_of_another_shape_is_refused(hub, tmp_path, columns, names, me
     commit = push(hub.root, "me/odd", tmp_path / "odd", kind="datasets")
 
     with pytest.raises(LesionError) as caught:
-        tasks.load(TaskSpec("mrpc", source="me/odd")).split("dev")
+        load_task(TaskSpec("mrpc", source="me/odd")).split("dev")
 
     assert str(caught.value) == f"me/odd@{commit}/mrpc/validation{message}"
 
 
 def test_an_unknown_dataset_is_an_error_of_the_users(hub):
     with pytest.raises(LesionError, match="could not be read from the dataset me/nothing at"):
-        tasks.load(TaskSpec("mrpc", source="me/nothing")).split("dev")
+        load_task(TaskSpec("mrpc", source="me/nothing")).split("dev")
 
 
 @pytest.fixture(scope="module")

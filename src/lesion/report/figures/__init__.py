@@ -1,64 +1,36 @@
-"""Dose-response figures from the frames of the analysis; nothing is computed here.
+"""Figures of a run from its analysis; nothing is computed here.
 
-Drawn with matplotlib's objects, not through pyplot, so no global figure or backend is touched, and
-saved without dates or random ids: the same frame gives the same bytes.
+A figure is one module with a `Chart`, and one line of `FIGURES`. Figures are drawn with
+matplotlib's objects, not through pyplot, so no global figure or backend is touched. They are saved
+without dates or random ids: the same data give the same bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from lesion.report.figures.curves import curve_figure
-from lesion.report.figures.grid import side_by_side
-from lesion.report.figures.style import file_name, save
+from lesion.report.figures.chart import Chart, RunData
+from lesion.report.figures.curves import CURVES
+from lesion.report.figures.forest import FOREST
+from lesion.report.figures.grid import GRID
+from lesion.report.figures.sites import SITES
+from lesion.report.figures.style import save
 
-if TYPE_CHECKING:
-    from lesion.analysis.summary import Analysis
+__all__ = ["FIGURES", "RunData", "write_figures"]
 
-WIDEST = 6  # lesions that stand in one row; more make a grid
+FIGURES: tuple[Chart, ...] = (CURVES, GRID, SITES, FOREST)
 
 
-def write_figures(
-    analyses: Sequence[Analysis],
-    folder: Path | str,
-    doses: Mapping[str, str] | None = None,
-    metrics: Sequence[str] = (),
-) -> list[Path]:
-    """One figure a task, `folder`/<task>.png and .svg: a row of panels for each metric.
-
-    With more than a few lesions each metric is a grid of panels in a file of its own.
+def write_figures(data: RunData, folder: Path | str) -> list[Path]:
+    """Write every figure of a run as `folder`/<name>.png and .svg; returns the paths.
 
     Args:
-        analyses: from `analysis.summary.analyse`.
-        folder: is made if it is not there.
-        doses: lesion -> label of its dose axis.
-        metrics: in the order of the rows; those that a task does not have are left out there.
-            Default: the main one and MCC, since the accuracy of a collapsed model is that of the
-            class it fell on.
+        data: the analysis of the run.
+        folder: is made if it does not exist.
     """
-    from lesion.analysis.frames import curve_frame, diagnosis_frame, summary_frame
-
-    curves, summary = curve_frame(analyses), summary_frame(analyses)
-    diagnoses = diagnosis_frame(analyses)
-    written = []
-    for task in dict.fromkeys(a.task for a in analyses):
-        first = next(a for a in analyses if a.task == task)
-        shown = _shown(first, metrics)
-        path = Path(folder) / file_name(task)
-        if len({a.lesion for a in analyses if a.task == task}) <= WIDEST:
-            figure = curve_figure(curves, task, shown, summary, doses, diagnoses)
-            written += save(figure, path)
-            continue
-        for metric in shown:
-            target = path if metric == first.metric else path.with_name(f"{path.name}-{metric}")
-            figure = side_by_side(curves, task, metric, summary, doses, diagnoses)
-            written += save(figure, target)
-    return written
-
-
-def _shown(first: Analysis, metrics: Sequence[str]) -> tuple[str, ...]:
-    """The metrics that the figure of a task shows; the main one and MCC where it has none."""
-    wanted = tuple(metric for metric in metrics if metric in first.curves)
-    return wanted or tuple(dict.fromkeys((first.metric, *(m for m in first.curves if m == "mcc"))))
+    return [
+        path
+        for chart in FIGURES
+        for name, figure in chart.draw(data)
+        for path in save(figure, Path(folder) / name)
+    ]

@@ -1,13 +1,15 @@
-"""All lesions of a task side by side: a panel each, the most harmful first."""
+"""All lesions of a task side by side: a panel per lesion, the most harmful first."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from lesion.report.figures.sheet import DECADES, Sheet, drawable, label
-from lesion.report.figures.style import INK, empty_figure
+from lesion.report.figures.chart import Chart, RunData
+from lesion.report.figures.curves import MAX_COLUMNS
+from lesion.report.figures.sheet import LOG_AXIS_RATIO, FigureData, drawable, label
+from lesion.report.figures.style import INK, empty_figure, file_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,10 +17,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLUMNS = 5
-BEHIND = "#C9CDD3"
+BACKGROUND = "#C9CDD3"
 
 
-def side_by_side(
+def lesion_grid(
     curves: pd.DataFrame,
     task: str,
     metric: str,
@@ -26,19 +28,19 @@ def side_by_side(
     doses: Mapping[str, str] | None = None,
     diagnoses: pd.DataFrame | None = None,
 ) -> Figure:
-    """Dose-response curves of one metric, a panel a lesion, by retained area.
+    """Dose-response curves of one metric, a panel per lesion, in order of retained area.
 
-    Panels are as in `figures.curve_figure`. Of a single model, the curves of all other lesions
-    with the same range of doses stand behind in grey, so that every panel is read against all.
+    Panels are as in `curves.curve_figure`. With a single model, each panel also has the curves of
+    all other lesions with the same range of doses in grey, for comparison.
 
     Args:
         curves: from `analysis.frames.curve_frame`.
-        task, metric: which.
+        task, metric: their names.
         summary: from `analysis.frames.summary_frame`.
         doses: lesion -> label of its dose axis.
-        diagnoses: as of `figures.curve_figure`.
+        diagnoses: as in `curves.curve_figure`.
     """
-    sheet = Sheet.of(curves, task, (metric,), summary, doses, diagnoses)
+    shown = FigureData.of(curves, task, (metric,), summary, doses, diagnoses)
     order = _by_area(summary[summary["task"] == task])
     rows = math.ceil(len(order) / COLUMNS)
     with empty_figure((2.9 * COLUMNS, 1.0 + 2.35 * rows), gap=0.06) as figure:
@@ -46,14 +48,14 @@ def side_by_side(
         for axes in grid.flat[len(order) :]:
             axes.remove()
         for axes, lesion in zip(grid.flat, order, strict=False):
-            if len(sheet.looks) == 1:
-                _draw_others(axes, sheet.data, lesion, metric)
-            sheet.draw(axes, lesion, metric)
+            if len(shown.styles) == 1:
+                _draw_others(axes, shown.data, lesion, metric)
+            shown.draw(axes, lesion, metric)
             axes.set_title(lesion, loc="left", fontsize=9, fontweight="bold", color=INK)
-            axes.set_xlabel(sheet.dose_label(lesion).removeprefix("dose: "), fontsize=8)
+            axes.set_xlabel(shown.dose_label(lesion).removeprefix("dose: "), fontsize=8)
         for row in grid:
             row[0].set_ylabel(label(metric))
-        sheet.legend(figure)
+        shown.legend(figure)
     return figure
 
 
@@ -64,15 +66,34 @@ def _by_area(summary: pd.DataFrame) -> list[str]:
 
 
 def _draw_others(axes: Axes, data: pd.DataFrame, lesion: str, metric: str) -> None:
-    mine = _range(data, lesion)
+    shared = _range(data, lesion)
     for other, line in data.groupby("lesion", sort=False):
-        if other != lesion and _range(data, other) == mine:
+        if other != lesion and _range(data, other) == shared:
             values = drawable(line, metric)
-            axes.plot(line["dose"].to_numpy(float), values, color=BEHIND, linewidth=0.7, zorder=1)
+            axes.plot(
+                line["dose"].to_numpy(float), values, color=BACKGROUND, linewidth=0.7, zorder=1
+            )
 
 
 def _range(data: pd.DataFrame, lesion: Any) -> tuple[float, bool]:
     """The largest dose, and whether the smallest ones are decades below it."""
     dose = data.loc[data["lesion"] == lesion, "dose"]
     top = float(dose.max())
-    return top, top / float(dose[dose > 0].min()) >= DECADES
+    return top, top / float(dose[dose > 0].min()) >= LOG_AXIS_RATIO
+
+
+def _draw(data: RunData) -> Iterator[tuple[str, Figure]]:
+    for task in data.tasks():
+        if len(data.lesions(task)) > MAX_COLUMNS:
+            main = next(a.metric for a in data.analyses if a.task == task)
+            frames = data.summary, data.dose_labels, data.diagnoses
+            for metric in data.shown_metrics(task):
+                name = file_name(task) if metric == main else f"{file_name(task)}-{metric}"
+                yield name, lesion_grid(data.curves, task, metric, *frames)
+
+
+GRID = Chart(
+    name="grid",
+    doc="one figure per metric of a task with many lesions: a panel per lesion",
+    draw=_draw,
+)

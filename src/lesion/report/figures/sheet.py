@@ -1,6 +1,6 @@
-"""What a panel shows: a curve for each model, its band, chance, D50 and signs of what is wrong.
+"""A panel: a curve for each model, its band, chance, D50 and the signs of its diagnoses.
 
-How panels are laid out is the matter of `figures.py` and `grid.py`.
+`curves.py` and `grid.py` lay panels out.
 """
 
 from __future__ import annotations
@@ -11,50 +11,38 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lesion.analysis.health import DIAGNOSES
 from lesion.errors import LesionError
 from lesion.report.figures.style import DASHES, PALETTE, SOFT
+from lesion.tasks.metrics import METRICS
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-DECADES = 1000  # largest dose by smallest from which on the axis is logarithmic
+LOG_AXIS_RATIO = 1000  # of the largest dose to the smallest: from here on the axis is logarithmic
 
-LABELS = {
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "f1": "F1",
-    "mcc": "Matthews correlation",
-    "cross_entropy": "cross-entropy (nats, lower is better)",
-    "bits_per_byte": "bits per byte (lower is better)",
-    "nats_per_token": "nats per token (lower is better)",
-    "perplexity": "perplexity (lower is better)",
-    "skill": "skill (1 intact, 0 chance)",
+LABELS = {"skill": "skill (1 intact, 0 chance)"} | {
+    word: metric.label for word, metric in METRICS.items()
 }
 DOSE = "dose: fraction of units destroyed"
-# What is wrong with a curve, and the sign that says so at the dose where it begins.
-SIGNS = {
-    "never learned": "X",
-    "constant": "s",
-    "bimodal": "D",
-    "improves under damage": "^",
-    "not finite": "P",
-}
+# Diagnosis -> the marker of matplotlib at the dose where it begins.
+SIGNS = {name: diagnosis.sign for name, diagnosis in DIAGNOSES.items() if diagnosis.sign}
 
 
 @dataclass(frozen=True)
-class Sheet:
-    """What the figures of one task are drawn from.
+class FigureData:
+    """The data of the figures of one task.
 
     Attributes:
-        task: which.
+        task: its name.
         data: its curves, from `analysis.frames.curve_frame`.
         summary: from `analysis.frames.summary_frame`; without it there are no D50 ticks.
         doses: lesion -> label of its dose axis, such as "dose: fraction of weights destroyed".
-        diagnoses: from `analysis.frames.diagnosis_frame`; each that has a dose is a sign on its
-            curve there, and models left out of verdicts are said to be.
-        looks: model -> colour, dash and label.
+        diagnoses: from `analysis.frames.diagnosis_frame`; each with a dose is a sign on its curve
+            at this dose, and the legend names the models that verdicts leave out.
+        styles: model -> colour, dash and label.
     """
 
     task: str
@@ -62,7 +50,7 @@ class Sheet:
     summary: pd.DataFrame | None
     doses: Mapping[str, str]
     diagnoses: pd.DataFrame | None
-    looks: Mapping[str, Mapping[str, Any]]
+    styles: Mapping[str, Mapping[str, Any]]
 
     @classmethod
     def of(
@@ -73,52 +61,53 @@ class Sheet:
         summary: pd.DataFrame | None,
         doses: Mapping[str, str] | None,
         diagnoses: pd.DataFrame | None,
-    ) -> Sheet:
-        """The parts of the frames that are about one task.
+    ) -> FigureData:
+        """The rows of the frames that are of one task.
 
         Raises:
             LesionError: if the run has no such task, or the task no such metric.
         """
         data = _of_task(curves, task, metrics)
-        mine, found = (
+        of_task, findings = (
             frame if frame is None else frame[frame["task"] == task]
             for frame in (summary, diagnoses)
         )
-        return cls(task, data, mine, doses or {}, found, _looks(data, _left_out(data, found)))
+        styles = _styles(data, _left_out(data, findings))
+        return cls(task, data, of_task, doses or {}, findings, styles)
 
     def draw(self, axes: Axes, lesion: str, metric: str) -> None:
         """The curves of all models under one lesion."""
         panel = self.data[self.data["lesion"] == lesion]
-        _draw_curves(axes, panel, metric, self.looks)
+        _draw_curves(axes, panel, metric, self.styles)
         if self.summary is not None:
-            _draw_d50(axes, self.summary[self.summary["lesion"] == lesion], self.looks)
+            _draw_d50(axes, self.summary[self.summary["lesion"] == lesion], self.styles)
         if self.diagnoses is not None:
-            found = self.diagnoses[self.diagnoses["lesion"] == lesion]
-            _draw_signs(axes, panel, metric, found, self.looks)
+            findings = self.diagnoses[self.diagnoses["lesion"] == lesion]
+            _draw_signs(axes, panel, metric, findings, self.styles)
 
     def dose_label(self, lesion: str) -> str:
-        """What the dose axis of a lesion says."""
+        """The label of a lesion's dose axis."""
         return self.doses.get(lesion, DOSE)
 
     def legend(self, figure: Figure) -> None:
-        """Above all panels: the task, and what lines and signs mean."""
+        """The legend above all panels: the task, the lines and the signs."""
         from matplotlib.lines import Line2D
 
-        inks = sorted(self.looks.values(), key=lambda look: PALETTE.index(look["color"]))
-        handles = [Line2D([], [], linewidth=1.8, **look) for look in inks]
+        inks = sorted(self.styles.values(), key=lambda style: PALETTE.index(style["color"]))
+        handles = [Line2D([], [], linewidth=1.8, **style) for style in inks]
         handles.append(Line2D([], [], color=SOFT, linestyle=(0, (1, 2.2)), label="chance"))
         if self.summary is not None:
             d50 = f"D50 of {label(str(self.summary['metric'].iloc[0])).split(' (')[0]}"
             handles.append(Line2D([], [], color=SOFT, linestyle="", marker="|", markersize=8,
                                   markeredgewidth=2.6, label=d50))  # fmt: skip
-        there = () if self.diagnoses is None else set(self.diagnoses["name"])
+        present = () if self.diagnoses is None else set(self.diagnoses["name"])
         handles += [
             Line2D([], [], color="white", linestyle="", marker=sign, markersize=6.5,
                    markeredgecolor=SOFT, markeredgewidth=1.4, label=name)
-            for name, sign in SIGNS.items() if name in there
+            for name, sign in SIGNS.items() if name in present
         ]  # fmt: skip
         letters = sum(len(str(handle.get_label())) + 7 for handle in handles)
-        room = figure.get_figwidth() * 12  # about so many letters fit in a row
+        room = figure.get_figwidth() * 12  # letters that fit in a row, approximately
         columns = max(1, min(len(handles), int(len(handles) * room / letters)))
         figure.legend(handles=handles, loc="outside upper left", ncols=columns, frameon=False,
                       title=self.task, title_fontproperties={"weight": "bold", "size": 12},
@@ -126,7 +115,7 @@ class Sheet:
 
 
 def label(metric: str) -> str:
-    """What the axis of a metric says."""
+    """The label of a metric's axis."""
     return LABELS.get(metric, metric.replace("_", " "))
 
 
@@ -143,21 +132,21 @@ def _of_task(curves: pd.DataFrame, task: str, metrics: Sequence[str]) -> pd.Data
     return data
 
 
-def _left_out(data: pd.DataFrame, found: pd.DataFrame | None) -> set[str]:
-    """Models that no verdict is drawn from, under any lesion."""
-    if found is None:
+def _left_out(data: pd.DataFrame, findings: pd.DataFrame | None) -> set[str]:
+    """Models that verdicts leave out under all lesions."""
+    if findings is None:
         return set()
-    out = found[found["severity"] == "exclude"]
+    out = findings[findings["severity"] == "exclude"]
     lesions = {model: set(rows["lesion"]) for model, rows in data.groupby("model")}
     return {model for model, rows in out.groupby("model") if set(rows["lesion"]) == lesions[model]}
 
 
-def _looks(data: pd.DataFrame, left_out: set[str]) -> dict[str, dict[str, Any]]:
-    """model -> colour and dash: with groups, a colour a group and a dash a model in it."""
+def _styles(data: pd.DataFrame, left_out: set[str]) -> dict[str, dict[str, Any]]:
+    """model -> colour and dash: with groups, a colour per group and a dash per model in it."""
     who = data[["model", "group"]].drop_duplicates("model")
     named = who["group"].dropna()
-    grouped = bool(named.duplicated().any())  # a group of one needs no colour of its own
-    looks: dict[str, dict[str, Any]] = {}
+    grouped = bool(named.duplicated().any())  # some group has several models
+    styles: dict[str, dict[str, Any]] = {}
     families: dict[str, int] = {}
     for model, group in zip(who["model"], who["group"], strict=True):
         family = f"group {group}" if grouped and isinstance(group, str) else f"model {model}"
@@ -165,32 +154,32 @@ def _looks(data: pd.DataFrame, left_out: set[str]) -> dict[str, dict[str, Any]]:
         dash = families.setdefault(family, 0)
         families[family] += 1
         if not grouped:
-            dash = hue // len(PALETTE)  # colours used up: the next round is dashed
-        looks[model] = {
+            dash = hue // len(PALETTE)  # beyond the palette, colours repeat with a dash
+        styles[model] = {
             "color": PALETTE[hue % len(PALETTE)],
             "linestyle": DASHES[dash % len(DASHES)],
             "label": (f"{model} ({group})" if grouped and isinstance(group, str) else model)
             + (", left out" if model in left_out else ""),
         }
-    return looks
+    return styles
 
 
-def _draw_curves(axes: Axes, panel: pd.DataFrame, metric: str, looks: Mapping[str, Any]) -> None:
+def _draw_curves(axes: Axes, panel: pd.DataFrame, metric: str, styles: Mapping[str, Any]) -> None:
     for model, line in panel.groupby("model", sort=False):
-        look, dose = looks[model], line["dose"].to_numpy(float)
+        style, dose = styles[model], line["dose"].to_numpy(float)
         value, lo, hi = (drawable(line, f"{metric}{end}") for end in ("", "_lo", "_hi"))
-        alpha = 0.17 if len(looks) <= 2 else 0.10  # many bands on one another turn to mud
-        axes.fill_between(dose, lo, hi, color=look["color"], alpha=alpha, linewidth=0)
-        axes.plot(dose, value, linewidth=1.8, solid_capstyle="round", **look)
-        axes.plot(dose[:1], value[:1], "o", color=look["color"], markersize=5.5, clip_on=False,
+        alpha = 0.17 if len(styles) <= 2 else 0.10  # many bands on one another are unreadable
+        axes.fill_between(dose, lo, hi, color=style["color"], alpha=alpha, linewidth=0)
+        axes.plot(dose, value, linewidth=1.8, solid_capstyle="round", **style)
+        axes.plot(dose[:1], value[:1], "o", color=style["color"], markersize=5.5, clip_on=False,
                   markeredgecolor="white", markeredgewidth=0.9, zorder=4)  # fmt: skip
-    for chance in panel[f"{metric}_chance"].dropna().unique():  # one, but of several tokenizers
+    for chance in panel[f"{metric}_chance"].dropna().unique():  # several with several tokenizers
         axes.axhline(chance, color=SOFT, linestyle=(0, (1, 2.2)), linewidth=1.3, zorder=1.5)
     top = float(panel["dose"].max()) or 1.0
     axes.set_xlim(0, top)
     axes.margins(y=0.06)
     rate = float(panel["dose"].where(panel["dose"] > 0).min())
-    if top / rate >= DECADES:  # error rates: decades, with the intact model before the first
+    if top / rate >= LOG_AXIS_RATIO:  # error rates: decades; intact before the first
         axes.set_xscale("symlog", linthresh=rate)
 
 
@@ -200,20 +189,20 @@ def drawable(line: pd.DataFrame, column: str) -> np.ndarray:
     return np.where(np.isfinite(values), values, np.nan)
 
 
-def _draw_d50(axes: Axes, summary: pd.DataFrame, looks: Mapping[str, Any]) -> None:
+def _draw_d50(axes: Axes, summary: pd.DataFrame, styles: Mapping[str, Any]) -> None:
     floor = axes.get_xaxis_transform()
     for model, dose in zip(summary["model"], summary["d50"], strict=True):
-        if model in looks and np.isfinite(dose):
+        if model in styles and np.isfinite(dose):
             axes.plot([dose, dose], [0, 0.055], transform=floor, linewidth=2.6,
-                      color=looks[model]["color"], solid_capstyle="butt", zorder=5)  # fmt: skip
+                      color=styles[model]["color"], solid_capstyle="butt", zorder=5)  # fmt: skip
 
 
 def _draw_signs(
-    axes: Axes, panel: pd.DataFrame, metric: str, diagnoses: pd.DataFrame, looks: Mapping[str, Any]
+    axes: Axes, panel: pd.DataFrame, metric: str, diagnoses: pd.DataFrame, styles: Mapping[str, Any]
 ) -> None:
-    for found in diagnoses.dropna(subset="dose")[::-1].itertuples():  # the gravest on top
-        here = panel[(panel["model"] == found.model) & np.isclose(panel["dose"], found.dose)]
-        if found.name in SIGNS and len(here):
-            axes.plot(here["dose"], drawable(here, metric), SIGNS[found.name], markersize=6.5,
-                      color="white", markeredgecolor=looks[found.model]["color"],
+    for finding in diagnoses.dropna(subset="dose")[::-1].itertuples():  # the first one on top
+        point = panel[(panel["model"] == finding.model) & np.isclose(panel["dose"], finding.dose)]
+        if finding.name in SIGNS and len(point):
+            axes.plot(point["dose"], drawable(point, metric), SIGNS[finding.name], markersize=6.5,
+                      color="white", markeredgecolor=styles[finding.model]["color"],
                       markeredgewidth=1.4, clip_on=False, zorder=6)  # fmt: skip

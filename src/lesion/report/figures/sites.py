@@ -1,16 +1,16 @@
-"""Where a lesion falls: heat maps of the share of every site that it destroys."""
+"""Heat maps of the share of every site that a lesion destroys."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lesion.analysis.sites import WHOLE
-from lesion.report.figures.style import INK, empty_figure, file_name, save
+from lesion.report.figures.chart import Chart, RunData
+from lesion.report.figures.style import INK, empty_figure, file_name
 from lesion.words import PARTS
 
 if TYPE_CHECKING:
@@ -23,64 +23,54 @@ if TYPE_CHECKING:
 
 SHADES = ("#F3F6F9", "#BBD7EA", "#5BA3CF", "#0072B2", "#0B2E4B")  # through the palette's blue
 CELL = (0.295, 0.225)  # inches
-ROWS = 60  # of cells in a figure; of more the cells are low, and have no numbers
+ROWS = 60  # of cells in a figure; with more, the cells are low and have no numbers
 GAP = 0.3  # before the column of all parts, in cells
 NEAR_ALL = 0.75  # a fraction from which on the scale ends at 1
 OUTSIDE = "no layer"
 
 
-def site_figure(one: SiteMap) -> Figure:
-    """Heat maps of one task and lesion: a row of panels a model, a panel a dose.
+def site_figure(site_map: SiteMap) -> Figure:
+    """Heat maps of one task and lesion: a row of panels per model, a panel per dose.
 
-    In a panel a row is a layer, layer 0 at the bottom and below it what is in no layer; a column
-    is a part, and after a gap stand all of them. Colour is the fraction of the units destroyed,
-    on one scale for the whole figure, up to 1 or, where that is far off, to the largest.
+    In a panel a row is a layer, with layer 0 at the bottom and below it the units outside layers.
+    A column is a part; after a gap there is one for all parts. Colour is the fraction of the units
+    destroyed, on one scale for the whole figure. It ends at 1, or at the largest fraction if that
+    is far below 1.
     """
-    models = list(dict.fromkeys(one.cells["model"]))
-    parts, layers = _parts(one.cells), _layers(one.cells)
+    models = list(dict.fromkeys(site_map.cells["model"]))
+    parts, layers = _parts(site_map.cells), _layers(site_map.cells)
     crowded = len(models) * len(layers) > ROWS
     height = CELL[1] / 2 if crowded else CELL[1]
     size = (
-        1.6 + len(one.doses) * ((len(parts) + GAP) * CELL[0] + 0.15),
+        1.6 + len(site_map.doses) * ((len(parts) + GAP) * CELL[0] + 0.15),
         1.75 + len(models) * (len(layers) * height + 0.15),
     )
     with empty_figure((max(size[0], 5.2), size[1]), gap=0.04) as figure:
-        grid = figure.subplots(len(models), len(one.doses), squeeze=False, sharey=True)
-        largest = float(one.cells["fraction"].max())
+        grid = figure.subplots(len(models), len(site_map.doses), squeeze=False, sharey=True)
+        largest = float(site_map.cells["fraction"].max())
         top = largest if largest < NEAR_ALL else 1.0
         for model, row in zip(models, grid, strict=True):
-            for dose, axes in zip(one.doses, row, strict=True):
-                here = (one.cells["model"] == model) & (one.cells["dose"] == dose)
-                table = _table(one.cells[here], layers, parts)
+            for dose, axes in zip(site_map.doses, row, strict=True):
+                chosen = (site_map.cells["model"] == model) & (site_map.cells["dose"] == dose)
+                table = _table(site_map.cells[chosen], layers, parts)
                 mesh = _draw(axes, table, parts, top, numbered=not crowded)
             _label_layers(row[0], layers, model if len(models) > 1 else "", crowded)
-        for dose, axes in zip(one.doses, grid[0], strict=True):
+        for dose, axes in zip(site_map.doses, grid[0], strict=True):
             axes.set_title(f"dose {dose:g}", loc="left", fontsize=9, color=INK)
         for axes in grid[-1]:
             axes.set_xticks(_centres(parts), [part.replace("_", " ") for part in parts])
             axes.tick_params(axis="x", rotation=90, labelsize=8)
         _colour_bar(figure, mesh, grid)
-        _title(figure, one, models)
+        _title(figure, site_map, models)
     return figure
 
 
-def write_site_figures(maps: Sequence[SiteMap], folder: Path | str) -> list[Path]:
-    """`folder`/<task>-<lesion>-sites.png and .svg for each map; returns the paths."""
-    written, alike = [], Counter[str]()
-    for one in maps:
-        name = f"{file_name(f'{one.task}-{one.lesion}')}-sites"
-        alike[name] += 1  # "heads, all" and "heads (all)" make the same name
-        path = Path(folder) / (name if alike[name] == 1 else f"{name}-{alike[name]}")
-        written += save(site_figure(one), path)
-    return written
-
-
 def _parts(cells: pd.DataFrame) -> list[str]:
-    """In the order of the vocabulary; heads and the like behind, all parts last."""
-    there = dict.fromkeys(cells["part"])
-    known = [part for part in PARTS if part in there]
-    others = [part for part in there if part not in (*PARTS, WHOLE)]
-    return [*known, *others, *([WHOLE] if WHOLE in there else [])]
+    """In the order of `lesion.words.PARTS`, then heads and the like, then all parts."""
+    present = dict.fromkeys(cells["part"])
+    known = [part for part in PARTS if part in present]
+    others = [part for part in present if part not in (*PARTS, WHOLE)]
+    return [*known, *others, *([WHOLE] if WHOLE in present else [])]
 
 
 def _layers(cells: pd.DataFrame) -> list[int | None]:
@@ -88,12 +78,12 @@ def _layers(cells: pd.DataFrame) -> list[int | None]:
 
 
 def _numbers(cells: pd.DataFrame) -> list[int | None]:
-    return [layer if there else None for layer, there in
+    return [layer if inside else None for layer, inside in
             zip(cells["layer"].fillna(0), cells["layer"].notna(), strict=True)]  # fmt: skip
 
 
 def _table(cells: pd.DataFrame, layers: Sequence[int | None], parts: Sequence[str]) -> np.ndarray:
-    """Fractions, (layers, parts); nan where a layer has no such part."""
+    """Fractions, (layers, parts); nan if a layer has no such part."""
     table = np.full((len(layers), len(parts)), np.nan)
     rows = [layers.index(layer) for layer in _numbers(cells)]
     table[rows, [parts.index(part) for part in cells["part"]]] = cells["fraction"]
@@ -101,7 +91,7 @@ def _table(cells: pd.DataFrame, layers: Sequence[int | None], parts: Sequence[st
 
 
 def _centres(parts: Sequence[str]) -> list[float]:
-    return [place + 0.5 + GAP * (part == WHOLE) for place, part in enumerate(parts)]
+    return [column + 0.5 + GAP * (part == WHOLE) for column, part in enumerate(parts)]
 
 
 def _draw(
@@ -142,16 +132,32 @@ def _label_layers(axes: Axes, layers: Sequence[int | None], model: str, crowded:
 
 
 def _colour_bar(figure: Figure, mesh: QuadMesh, grid: np.ndarray) -> None:
-    aspect = max(16, 6 * figure.get_figheight())  # as wide in a high figure as in a low one
+    aspect = max(16, 6 * figure.get_figheight())  # the same width in every figure
     bar = figure.colorbar(mesh, ax=grid, aspect=aspect, pad=0.012)
     bar.set_label("fraction of the units destroyed", fontsize=8)
     bar.ax.tick_params(labelsize=8)
     bar.outline.set_visible(False)
 
 
-def _title(figure: Figure, one: SiteMap, models: Sequence[str]) -> None:
-    what = one.lesion if len(models) > 1 else f"{models[0]}, {one.lesion}"
-    mean = f", mean of {one.draws} draws" if one.draws > 1 else ""
+def _title(figure: Figure, site_map: SiteMap, models: Sequence[str]) -> None:
+    what = site_map.lesion if len(models) > 1 else f"{models[0]}, {site_map.lesion}"
+    mean = f", mean of {site_map.draws} draws" if site_map.draws > 1 else ""
     figure.legend(handles=[], loc="outside upper left", frameon=False, alignment="left",
-                  title=f"{one.task}: {what}{mean}",
+                  title=f"{site_map.task}: {what}{mean}",
                   title_fontproperties={"weight": "bold", "size": 11})  # fmt: skip
+
+
+def _draw_all(data: RunData) -> Iterator[tuple[str, Figure]]:
+    same_name = Counter[str]()
+    for site_map in data.maps:
+        name = f"{file_name(f'{site_map.task}-{site_map.lesion}')}-sites"
+        same_name[name] += 1  # "heads, all" and "heads (all)" make the same name
+        number = same_name[name]
+        yield name if number == 1 else f"{name}-{number}", site_figure(site_map)
+
+
+SITES = Chart(
+    name="sites",
+    doc="one figure per task and lesion that destroys sites unequally: heat maps of the shares",
+    draw=_draw_all,
+)

@@ -1,18 +1,12 @@
-"""Colours, fonts and files: what all figures share."""
+"""Colours, fonts and files of all figures."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -36,7 +30,7 @@ def save(figure: Figure, path: Path | str, formats: Sequence[str] = ("png", "svg
 
 
 def file_name(words: str) -> str:
-    """Words as the name of a file, without suffix; of letters that file names here can have."""
+    """Words as the name of a file, without suffix, in characters that the file system takes."""
     try:
         os.fsencode(words)
     except UnicodeEncodeError:  # a POSIX locale
@@ -44,7 +38,7 @@ def file_name(words: str) -> str:
     return re.sub(r"[^\w.-]+", "-", words).strip("-.") or "task"
 
 
-# Okabe & Ito (2008), told apart with any colour vision; black and yellow left out (text, paper).
+# Okabe & Ito (2008), distinct under any colour vision; without black and yellow (text, paper).
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 
 DASHES: tuple[Any, ...] = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (7, 2, 1.5, 2)))
@@ -52,7 +46,7 @@ DASHES: tuple[Any, ...] = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (7, 2, 1.5, 2)))
 INK, SOFT, GRID = "#22262B", "#6B7280", "#E6E8EB"
 
 STYLE = {
-    "font.family": "DejaVu Sans",  # carried by matplotlib: the same on every machine
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same on every machine
     "font.size": 9.5,
     "text.color": INK,
     "axes.labelcolor": INK,
@@ -76,7 +70,7 @@ STYLE = {
 
 @contextmanager
 def empty_figure(size: tuple[float, float], gap: float = 0.05) -> Iterator[Figure]:
-    """A figure to be drawn on in Lesion's style, whatever the user's matplotlibrc says.
+    """An empty figure in Lesion's style, independent of the user's matplotlibrc.
 
     Args:
         size: inches.

@@ -17,41 +17,42 @@ import numpy as np
 
 from lesion.errors import LesionError
 from lesion.keys import priorities
-from lesion.schema.fields import hint, show
-from lesion.tasks.builtin.grammars import CONSTRUCTIONS, GRAMMARS, Grammar, Plan, Verb
-from lesion.tasks.pairs import Pairs, PairSet
+from lesion.schema.errors import did_you_mean, shortened
+from lesion.tasks.builtin.grammars import CONSTRUCTIONS, GRAMMARS, Grammar, SentencePlan, Verb
+from lesion.tasks.examples import PairSet
+from lesion.tasks.pairs import Pairs
 
 BLOCKS = 25  # of 24 pairs: each construction, number and number of the other noun
-BALANCED = 2 * len(CONSTRUCTIONS)  # the first n drafts are balanced for every multiple of this
+BALANCED = 2 * len(CONSTRUCTIONS)  # the first n pairs are balanced for every multiple of this
 TRIES = 100
 LONG = 4  # letters of a word that may stand only once in a sentence
 
 
-class Draft(NamedTuple):
+class MadePair(NamedTuple):
     """One pair with what it is made of."""
 
     good: str
     bad: str
     construction: int  # index into CONSTRUCTIONS
-    plan: Plan
+    plan: SentencePlan
     verb: Verb
 
 
-class Built(NamedTuple):
+class GrammarPairs(NamedTuple):
     """The built-in pairs of a language, as a source of `Pairs`."""
 
     language: str
 
     def read(self) -> PairSet:
         """All pairs; their labels are the constructions."""
-        made = drafts(self.language)
+        made = make_pairs(self.language)
         return PairSet(
-            tuple(draft.good for draft in made),
-            tuple(draft.bad for draft in made),
-            np.array([draft.construction for draft in made], dtype=np.int64),
+            tuple(pair.good for pair in made),
+            tuple(pair.bad for pair in made),
+            np.array([pair.construction for pair in made], dtype=np.int64),
             CONSTRUCTIONS,
             f"agreement-{self.language}, built in",
-            np.array([_cell(draft) for draft in made], dtype=np.int64),
+            np.array([_cell(pair) for pair in made], dtype=np.int64),
         )
 
 
@@ -66,19 +67,19 @@ def agreement(language: str, scoring: str = "word", examples: int | None = None)
 
     Example:
         >>> task = agreement("en", examples=24)
-        >>> task.kind, len(task.labels), task.classes[0]
+        >>> task.kind, len(task.targets), task.classes[0]
         ('pairs', 24, 'simple')
     """
     if language not in GRAMMARS:
         raise LesionError(
-            f"There are agreement pairs in {', '.join(GRAMMARS)}. Got {show(language)}."
-            f"{hint(language, GRAMMARS)}"
+            f"There are agreement pairs in {', '.join(GRAMMARS)}. Got {shortened(language)}."
+            f"{did_you_mean(language, GRAMMARS)}"
         )
-    return Pairs(f"agreement-{language}", Built(language), scoring, examples, language)
+    return Pairs(f"agreement-{language}", GrammarPairs(language), scoring, examples, language)
 
 
 @cache
-def drafts(language: str) -> tuple[Draft, ...]:
+def make_pairs(language: str) -> tuple[MadePair, ...]:
     """Every pair of a language, in an order in which every multiple of `BALANCED` is balanced."""
     grammar, seen = GRAMMARS[language], set[str]()
     orders = [_verbs(grammar, construction) for construction in CONSTRUCTIONS]
@@ -89,15 +90,15 @@ def drafts(language: str) -> tuple[Draft, ...]:
                 number = (cell + k) % 2
                 other = number ^ (cell // 2 + k // 2) % 2
                 verb = order[block % len(order)]
-                draft = _draft(grammar, k, (number, other), verb, (block, cell), seen)
-                seen.add(draft.good)
-                made.append(draft)
+                pair = _make_pair(grammar, k, (number, other), verb, (block, cell), seen)
+                seen.add(pair.good)
+                made.append(pair)
     return tuple(made)
 
 
-def _cell(draft: Draft) -> int:
+def _cell(pair: MadePair) -> int:
     """Construction, number and number of the other noun, as one number."""
-    return 4 * draft.construction + 2 * draft.plan.number + draft.plan.other
+    return 4 * pair.construction + 2 * pair.plan.number + pair.plan.other
 
 
 def _verbs(grammar: Grammar, construction: str) -> list[Verb]:
@@ -108,19 +109,19 @@ def _verbs(grammar: Grammar, construction: str) -> list[Verb]:
     return [bag[index] for index in np.argsort(draw, kind="stable")]
 
 
-def _draft(
+def _make_pair(
     grammar: Grammar,
     construction: int,
     numbers: tuple[int, int],
     verb: Verb,
-    place: tuple[int, int],
+    cell: tuple[int, int],
     seen: set[str],
-) -> Draft:
+) -> MadePair:
     """The first sentence with this address that is new and repeats no long word."""
     name = CONSTRUCTIONS[construction]
     for attempt in range(TRIES):
-        address = ("agreement", grammar.language, name, *place, attempt)
-        plan = Plan(*numbers, verb.past, address)
+        address = ("agreement", grammar.language, name, *cell, attempt)
+        plan = SentencePlan(*numbers, verb.past, address)
         before = grammar.before[name](plan)
         standing = name in ("phrase", "verb-phrase")
         after = plan.pick("after", verb.after if standing else (*verb.after, *verb.where))
@@ -131,5 +132,5 @@ def _draft(
         good, bad = sentences[plan.number], sentences[1 - plan.number]
         long = re.findall(rf"\w{{{LONG},}}", good.lower())
         if good not in seen and len(long) == len(set(long)):
-            return Draft(good, bad, construction, plan, verb)
+            return MadePair(good, bad, construction, plan, verb)
     raise AssertionError(f"no new sentence of {grammar.language} for {name} with {verb.singular}")

@@ -1,8 +1,8 @@
 """Is the subject of a sentence singular or plural? A classification task, built in.
 
-SentEval's probe of that name (Conneau et al. 2018) on the sentences of the agreement grammars: a
-classifier can be fine-tuned and damaged with it where there is no data and no network. In half the
-sentences with a second noun, that one has the other number.
+It is SentEval's probe of that name (Conneau et al. 2018) on the sentences of the agreement
+grammars. A classifier can be fine-tuned and damaged with it without data and network. In half the
+sentences with a second noun, that noun has the other number.
 """
 
 from dataclasses import dataclass
@@ -10,17 +10,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from lesion.errors import LesionError
-from lesion.tasks.base import Split
-from lesion.tasks.builtin.agreement import BALANCED, drafts
+from lesion.tasks.builtin.agreement import BALANCED, make_pairs
 from lesion.tasks.builtin.grammars import CONSTRUCTIONS
 from lesion.tasks.classify import Classification
+from lesion.tasks.examples import Split
 
 TRAINING = 34 * BALANCED  # of the 600 agreement pairs; the rest are evaluated
 TWO_SUBJECTS = "coordination"  # left out: two clauses with a subject each
 
 
 @dataclass(frozen=True)
-class Subjects:
+class SubjectSentences:
     """The sentences of a language with the number of their subject: a source of splits."""
 
     language: str
@@ -34,12 +34,12 @@ class Subjects:
         if split not in parts:
             raise LesionError(f"Task {name!r}: has the splits train and dev. Got {split!r}.")
         chosen = [
-            draft
-            for draft in drafts(self.language)[parts[split]]
-            if CONSTRUCTIONS[draft.construction] != TWO_SUBJECTS
+            pair
+            for pair in make_pairs(self.language)[parts[split]]
+            if CONSTRUCTIONS[pair.construction] != TWO_SUBJECTS
         ]
-        labels = np.array([draft.plan.number for draft in chosen], dtype=np.int64)
-        return Split((tuple(draft.good for draft in chosen),), labels, f"{name}/{split}, built in")
+        labels = np.array([pair.plan.number for pair in chosen], dtype=np.int64)
+        return Split((tuple(pair.good for pair in chosen),), labels, f"{name}/{split}, built in")
 
 
 def subject_number(
@@ -47,4 +47,4 @@ def subject_number(
 ) -> Classification:
     """The built-in subject number task of a language ("en", "fr", "de" or "es")."""
     name = f"subject-number-{language}"
-    return Classification(name, Subjects(language), split, max_length, examples, language)
+    return Classification(name, SubjectSentences(language), split, max_length, examples, language)

@@ -1,4 +1,4 @@
-"""Labelled files of the user's own: TSV, CSV, JSON Lines or Parquet."""
+"""Labelled files: TSV, CSV, JSON Lines or Parquet."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from lesion.errors import LesionError
-from lesion.schema.fields import hint, show
-from lesion.tasks.base import Split
+from lesion.schema.errors import did_you_mean, shortened
+from lesion.tasks.examples import Split
 from lesion.tasks.sources.tables import Table, complete, left_out, read_table
 
 
 @dataclass(frozen=True)
-class OwnFiles:
-    """Splits of a task in files of the user's own.
+class LabelledFiles:
+    """Splits of a task in labelled files.
 
     Attributes:
         name: the task's name in the study.
@@ -59,34 +59,20 @@ class OwnFiles:
     @cached_property
     def classes(self) -> tuple[str, ...]:
         """Labels of the training file in order; without one, of the file that is evaluated."""
-        table, _, labels = self._labelled(self._teacher)
-        classes = ordered(labels)
-        if len(classes) < 2:
-            raise LesionError(
-                f"{table.path}: the column {self.label!r} holds one label only ({classes[0]!r}). "
-                "A classification needs at least two."
-            )
-        return classes
+        table, _, labels = self._labelled(self._label_split)
+        return classes_of(table, self.label, labels)
 
     def read(self, split: str) -> Split:
         """Reads one of the splits that have a file."""
         table, texts, labels = self._labelled(split)
-        index = {label: number for number, label in enumerate(self.classes)}
-        unknown = next((row for row, label in enumerate(labels) if label not in index), None)
-        if unknown is not None:
-            raise LesionError(
-                f"{table.at(unknown)}: the label {labels[unknown]!r} is not in the training set "
-                f"({self.paths[self._teacher]}). Its labels are {_listed(self.classes)}."
-                f"{hint(labels[unknown], self.classes)}"
-            )
-        numbers = np.array([index[label] for label in labels], dtype=np.int64)
-        lost, found = table.left_out, len(table.numbers)
-        note = left_out(self.name, table.path, table.unit, lost, lost + found) if lost else ""
+        numbers = indices_of(table, labels, self.classes, str(self.paths[self._label_split]))
+        lost, kept = table.left_out, len(table.numbers)
+        note = left_out(self.name, table.path, table.unit, lost, lost + kept) if lost else ""
         return Split(texts, numbers, str(table.path), note)
 
     @property
-    def _teacher(self) -> str:
-        """The split that says which labels there are."""
+    def _label_split(self) -> str:
+        """The split whose labels are the classes."""
         return "train" if "train" in self.paths else self.default
 
     def _path(self, split: str) -> Path:
@@ -101,8 +87,7 @@ class OwnFiles:
     def _labelled(self, split: str) -> tuple[Table, tuple[tuple[str, ...], ...], list[str]]:
         table = read_table(self._path(split))
         table = complete(table, (*self.text, self.label), self.missing == "drop")
-        texts = tuple(tuple(_texts(table, name)) for name in self.text)
-        return table, texts, _labels(table, self.label)
+        return table, texts_of(table, self.text), labels_of(table, self.label)
 
 
 def ordered(labels: Iterable[str]) -> tuple[str, ...]:
@@ -114,15 +99,51 @@ def ordered(labels: Iterable[str]) -> tuple[str, ...]:
         return tuple(different)
 
 
-def _texts(table: Table, name: str) -> list[str]:
+def texts_of(table: Table, names: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """The texts in columns of a table: (columns) × (rows)."""
+    return tuple(_texts(table, name) for name in names)
+
+
+def classes_of(table: Table, name: str, labels: Sequence[str]) -> tuple[str, ...]:
+    """The different labels of a column in order, at least two."""
+    classes = ordered(labels)
+    if len(classes) < 2:
+        raise LesionError(
+            f"{table.path}: the column {name!r} holds one label only ({classes[0]!r}). "
+            "A classification needs at least two."
+        )
+    return classes
+
+
+def indices_of(
+    table: Table, labels: Sequence[str], classes: Sequence[str], origin: str
+) -> np.ndarray:
+    """int64 (rows,): the class of each label.
+
+    Args:
+        origin: of the classes, for messages.
+    """
+    index = {label: number for number, label in enumerate(classes)}
+    unknown = next((row for row, label in enumerate(labels) if label not in index), None)
+    if unknown is not None:
+        raise LesionError(
+            f"{table.at(unknown)}: the label {labels[unknown]!r} is not in the training set "
+            f"({origin}). Its labels are {_listed(classes)}."
+            + did_you_mean(labels[unknown], classes)
+        )
+    return np.array([index[label] for label in labels], dtype=np.int64)
+
+
+def _texts(table: Table, name: str) -> tuple[str, ...]:
     values = table.column(name)
     for row, value in enumerate(values):
         if not isinstance(value, str):
             raise _unusable(table, row, name, value, "a text")
-    return list(values)
+    return tuple(values)
 
 
-def _labels(table: Table, name: str) -> list[str]:
+def labels_of(table: Table, name: str) -> list[str]:
+    """The labels in a column of a table, as words."""
     values = table.column(name)
     labels = [_label(value) for value in values]
     for row, label in enumerate(labels):
@@ -142,7 +163,7 @@ def _label(value: Any) -> str | None:
 
 def _unusable(table: Table, row: int, name: str, value: Any, expected: str) -> LesionError:
     return LesionError(
-        f"{table.at(row)}: the column {name!r} must hold {expected}. Got {show(value)}."
+        f"{table.at(row)}: the column {name!r} must hold {expected}. Got {shortened(value)}."
     )
 
 

@@ -13,14 +13,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
 from lesion.errors import LesionError
-from lesion.tasks.base import Split
+from lesion.tasks.examples import SPLITS, Split
 from lesion.tasks.sources.tables import Table, read_tsv
 
-SPLITS = ("train", "dev", "test")
 NESTED = ("glue", "gluedata")  # a folder of this name inside the given one is looked into
 
 
@@ -34,11 +34,11 @@ class GlueTask:
         classes: label names in the hub's order of index.
         text: the text columns in GLUE's files.
         label: the label column in GLUE's files.
-        written: labels as GLUE's files write them, in order of index; () where they write names.
+        file_labels: labels in GLUE's files, in order of index; () where these are names.
         files: for each split the possible files; the first that exists is read.
         header: columns of train and dev files without a header line.
         test_labelled: whether the labels of the test split are public.
-        spare: whether the files are known to hold a few broken lines, which the hub leaves out too.
+        skip_broken_lines: whether the files hold a few broken lines, which the hub leaves out.
         config: the hub's name of the task.
         hub_text: the text columns on the hub.
         hub_splits: the hub's names of train, dev and test.
@@ -50,13 +50,14 @@ class GlueTask:
     text: tuple[str, ...]
     config: str
     label: str = "label"
-    written: tuple[str, ...] = ()
+    file_labels: tuple[str, ...] = ()
     files: tuple[tuple[str, ...], ...] = (("train.tsv",), ("dev.tsv",), ("test.tsv",))
     header: tuple[str, ...] | None = None
     test_labelled: bool = False
-    spare: bool = False
+    skip_broken_lines: bool = False
     hub_text: tuple[str, ...] = ("sentence1", "sentence2")
     hub_splits: tuple[str, str, str] = ("train", "validation", "test")
+    kind: ClassVar[str] = "classify"
 
 
 def _mnli(about: str, matching: str) -> GlueTask:
@@ -79,7 +80,7 @@ GLUE = {
         folder="CoLA",
         classes=("unacceptable", "acceptable"),
         text=("sentence",),
-        written=("0", "1"),
+        file_labels=("0", "1"),
         header=("source", "label", "author", "sentence"),
         config="cola",
         hub_text=("sentence",),
@@ -92,7 +93,7 @@ GLUE = {
         classes=("not_equivalent", "equivalent"),
         text=("#1 String", "#2 String"),
         label="Quality",
-        written=("0", "1"),
+        file_labels=("0", "1"),
         # GLUE's own script hides the labels in test.tsv and leaves Microsoft's file beside it.
         files=(("train.tsv",), ("dev.tsv",), ("msr_paraphrase_test.txt", "test.tsv")),
         test_labelled=True,
@@ -112,9 +113,9 @@ GLUE = {
         classes=("not_duplicate", "duplicate"),
         text=("question1", "question2"),
         label="is_duplicate",
-        written=("0", "1"),
+        file_labels=("0", "1"),
         # A few questions hold tabs or line ends. https://github.com/nyu-mll/GLUE-baselines/issues/5
-        spare=True,
+        skip_broken_lines=True,
         config="qqp",
         hub_text=("question1", "question2"),
     ),
@@ -130,7 +131,7 @@ GLUE = {
         folder="SST-2",
         classes=("negative", "positive"),
         text=("sentence",),
-        written=("0", "1"),
+        file_labels=("0", "1"),
         config="sst2",
         hub_text=("sentence",),
     ),
@@ -139,7 +140,7 @@ GLUE = {
         folder="WNLI",
         classes=("not_entailment", "entailment"),
         text=("sentence1", "sentence2"),
-        written=("0", "1"),
+        file_labels=("0", "1"),
         config="wnli",
     ),
 }
@@ -162,16 +163,16 @@ class GlueFolder:
     @property
     def files(self) -> dict[str, Path]:
         """File of each split that is there."""
-        found = ((split, self._file(split)) for split in SPLITS)
-        return {split: path for split, path in found if path is not None}
+        paths = ((split, self._file(split)) for split in SPLITS)
+        return {split: path for split, path in paths if path is not None}
 
     def read(self, split: str) -> Split:
         """Reads train, dev or test; a split without public labels is an error."""
         table = self._table(split)
         if self.task.label not in table.columns and split == "test":
             raise unlabelled(self.name, str(table.path))
-        written = self.task.written or self.task.classes
-        labels = indices(table, table.column(self.task.label), written)
+        file_labels = self.task.file_labels or self.task.classes
+        labels = indices(table, table.column(self.task.label), file_labels)
         texts = tuple(tuple(table.column(name)) for name in self.task.text)
         broken = f"{table.left_out} broken lines" if table.left_out else ""
         origin = f"{table.path} ({broken} left out)" if broken else str(table.path)
@@ -192,7 +193,7 @@ class GlueFolder:
                 f"{split} split. Download the whole task from https://gluebenchmark.com/tasks."
             )
         header = self.task.header if split != "test" else None
-        table = read_tsv(path, header, self.task.spare)
+        table = read_tsv(path, header, self.task.skip_broken_lines)
         if not table.numbers:
             raise LesionError(f"{path}: has no examples. Download the task again.")
         return table
@@ -217,14 +218,14 @@ def find_folder(name: str, task: GlueTask, data: Path) -> Path:
     )
 
 
-def indices(table: Table, labels: Sequence[str], written: tuple[str, ...]) -> np.ndarray:
+def indices(table: Table, labels: Sequence[str], file_labels: tuple[str, ...]) -> np.ndarray:
     """Labels as they are written -> int64 (examples,) indices."""
-    index = {label: number for number, label in enumerate(written)}
+    index = {label: number for number, label in enumerate(file_labels)}
     unknown = next((row for row, label in enumerate(labels) if label not in index), None)
     if unknown is not None:
         raise LesionError(
             f"{table.at(unknown)}: the label {labels[unknown]!r} is not known. "
-            f"The labels are {', '.join(written)}."
+            f"The labels are {', '.join(file_labels)}."
         )
     return np.array([index[label] for label in labels], dtype=np.int64)
 

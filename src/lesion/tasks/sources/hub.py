@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from lesion.errors import LesionError
-from lesion.tasks.base import Split
-from lesion.tasks.sources.glue import SPLITS, GlueTask, unlabelled
+from lesion.tasks.examples import SPLITS, Split
+from lesion.tasks.sources.glue import GlueTask, unlabelled
 
 DATASET = "nyu-mll/glue"
 REMEDY = (

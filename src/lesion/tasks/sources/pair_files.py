@@ -9,11 +9,11 @@ from typing import NamedTuple
 import numpy as np
 
 from lesion.errors import LesionError
-from lesion.schema.fields import show
-from lesion.tasks.pairs import PairSet
+from lesion.schema.errors import shortened
+from lesion.tasks.examples import PairSet
 from lesion.tasks.sources.tables import absent, incomplete, left_out, read_jsonl, read_tsv
 
-VERDICTS = ("True", "False")
+GRAMMATICAL = ("True", "False")
 HEADERS = (("good", "bad"), ("sentence_good", "sentence_bad"))
 
 
@@ -27,7 +27,7 @@ class Pair(NamedTuple):
 
 
 class PairFile(NamedTuple):
-    """Minimal pairs in a file of the user's own.
+    """Minimal pairs in a file.
 
     Attributes:
         path: `.jsonl` is BLiMP's format (Warstadt et al. 2020), with the keys sentence_good and
@@ -48,15 +48,16 @@ class PairFile(NamedTuple):
     def read(self) -> PairSet:
         """All pairs.
 
-        Errors: LesionError with the line, if a line does not fit or both sentences of a pair are
-        the same; with every line that lacks a sentence.
+        Raises:
+            LesionError: with the line, if a line does not fit or both sentences of a pair are the
+                same; with every line that lacks a sentence.
         """
         every = list(self._pairs())
         pairs = self._complete(every)
         for pair in pairs:
             if pair.good == pair.bad:
                 at = f"{self.path}, line {pair.line}"
-                raise LesionError(f"{at}: both sentences are the same: {show(pair.good)}.")
+                raise LesionError(f"{at}: both sentences are the same: {shortened(pair.good)}.")
         if not pairs:
             raise LesionError(f"{self.path}: has no pairs. Give a file with at least one.")
         names = sorted({pair.paradigm for pair in pairs})
@@ -89,13 +90,13 @@ class PairFile(NamedTuple):
         if self.label is not None:
             raise LesionError(
                 f"{self.path}: only a .jsonl file has a key for the paradigm. "
-                f"Got label {show(self.label)}: leave it out."
+                f"Got label {shortened(self.label)}: leave it out."
             )
         table = read_tsv(self.path, names=("first", "second"))
         rows = list(
             zip(table.columns["first"], table.columns["second"], table.numbers, strict=True)
         )
-        if rows and rows[0][0] in VERDICTS:
+        if rows and rows[0][0] in GRAMMATICAL:
             return _clams(self.path, rows)
         return _columns(self.path, rows)
 
@@ -110,7 +111,7 @@ def _blimp(path: Path, label: str | None) -> Iterator[Pair]:
         keys = ("sentence_good", "sentence_bad", label)
         for key, value in zip(keys, values, strict=True):
             if value is not None and not isinstance(value, str):
-                raise LesionError(f"{table.at(row)}: {key} must be text. Got {show(value)}.")
+                raise LesionError(f"{table.at(row)}: {key} must be text. Got {shortened(value)}.")
         words = [value or "" for value in values]
         yield Pair(words[0], words[1], table.numbers[row], words[2])
 
@@ -120,8 +121,8 @@ def _clams(path: Path, rows: list[tuple[str, str, int]]) -> Iterator[Pair]:
     used, last = True, 0
     for verdict, sentence, number in rows:
         at = f"{path}, line {number}"
-        if verdict not in VERDICTS:
-            raise LesionError(f"{at}: must begin with True or False. Got {show(verdict)}.")
+        if verdict not in GRAMMATICAL:
+            raise LesionError(f"{at}: must begin with True or False. Got {shortened(verdict)}.")
         if number > last + 1 and last:  # a blank line ends a block
             _paired(path, last, used)
             true, used = None, True

@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lesion.errors import LesionError
-from lesion.schema.fields import hint
+from lesion.schema import did_you_mean
 
 LISTED = 20  # rows that a message names
 SPARE = 1000  # lines for each line with the wrong number of columns that may be left out
 
 
 class Table(NamedTuple):
-    """Columns of one file, with the place of each row for messages.
+    """Columns of one file, with the number of each row for messages.
 
-    `left_out` counts lines that were skipped because `read_tsv` was told that it may.
+    `left_out` counts the lines that `read_tsv` skipped and the rows that `complete` dropped.
     """
 
     path: Path
@@ -41,7 +41,7 @@ class Table(NamedTuple):
             known = ", ".join(repr(column) for column in self.columns)
             raise LesionError(
                 f"{self.path}: there is no column {name!r}. The columns are {known}."
-                f"{hint(name, self.columns)}"
+                f"{did_you_mean(name, self.columns)}"
             )
         return self.columns[name]
 
@@ -62,8 +62,8 @@ def complete(table: Table, names: Sequence[str], drop: bool = False) -> Table:
     if not lacking:
         return table
     if not drop:
-        found = [(table.numbers[row], missing) for row, missing in lacking.items()]
-        raise incomplete(table.path, table.unit, found)
+        numbered = [(table.numbers[row], missing) for row, missing in lacking.items()]
+        raise incomplete(table.path, table.unit, numbered)
     kept = [row for row in range(len(table.numbers)) if row not in lacking]
     if not kept:
         raise LesionError(f"{table.path}: has no examples: every {table.unit} lacks a value.")
@@ -79,11 +79,11 @@ def absent(value: Any) -> bool:
     return value is None or (isinstance(value, str) and not value.strip()) or value != value
 
 
-def incomplete(path: Path, unit: str, found: Sequence[tuple[int, list[str]]]) -> LesionError:
-    """The error for rows that lack values; `found`: number and columns of each."""
-    places = ", ".join(f"{number} ({', '.join(names)})" for number, names in found[:LISTED])
-    more = f" and {len(found) - LISTED} more" if len(found) > LISTED else ""
-    lack = f"1 {unit} lacks" if len(found) == 1 else f"{len(found)} {unit}s lack"
+def incomplete(path: Path, unit: str, lacking: Sequence[tuple[int, list[str]]]) -> LesionError:
+    """The error for rows that lack values, from the number and columns of each."""
+    places = ", ".join(f"{number} ({', '.join(names)})" for number, names in lacking[:LISTED])
+    more = f" and {len(lacking) - LISTED} more" if len(lacking) > LISTED else ""
+    lack = f"1 {unit} lacks" if len(lacking) == 1 else f"{len(lacking)} {unit}s lack"
     return LesionError(
         f"{path}: {lack} a value: {places}{more}. Fill in what is missing or remove the {unit}s; "
         "`missing: drop` in the task leaves them out."
@@ -112,7 +112,7 @@ def read_table(path: Path) -> Table:
     return table
 
 
-def read_tsv(path: Path, names: Sequence[str] | None = None, spare: bool = False) -> Table:
+def read_tsv(path: Path, names: Sequence[str] | None = None, skip_broken: bool = False) -> Table:
     """Tab-separated text without quoting: every quotation mark is part of the text.
 
     Only a line feed ends a line (one carriage return before it is dropped), since GLUE's texts
@@ -121,12 +121,12 @@ def read_tsv(path: Path, names: Sequence[str] | None = None, spare: bool = False
     Args:
         path: the file, UTF-8 with or without a byte-order mark.
         names: columns of a file that has no header line.
-        spare: leave out lines with the wrong number of columns, if they are at most 1 in 1000.
+        skip_broken: leave out lines with the wrong number of columns, at most 1 in 1000.
     """
     lines = [line.removesuffix("\r") for line in _decoded(path).split("\n")]
     rows = [(number, line.split("\t")) for number, line in enumerate(lines, 1) if line.strip()]
     remedy = " A text in a .tsv file may hold no tab and no line end; a quoted .csv file may."
-    return _tabular(path, rows, names, remedy, len(rows) // SPARE if spare else 0)
+    return _tabular(path, rows, names, remedy, len(rows) // SPARE if skip_broken else 0)
 
 
 def read_csv(path: Path) -> Table:
@@ -186,7 +186,7 @@ def _present(path: Path) -> None:
         raise LesionError(f"{path}: is a folder. Give one of its files.")
     if not path.exists():
         beside = [item.name for item in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise LesionError(f"{path}: there is no such file.{hint(path.name, beside)}")
+        raise LesionError(f"{path}: there is no such file.{did_you_mean(path.name, beside)}")
     if not path.stat().st_size:
         raise LesionError(f"{path}: is empty. Give a file with at least one row of data.")
 

@@ -4,7 +4,7 @@ The words are frequent in novels of 1840–1920, which the built-in models are t
 """
 
 from lesion.tasks.builtin.grammars import de, en, es, fr
-from lesion.tasks.builtin.grammars.base import CONSTRUCTIONS, Grammar, Plan, Verb
+from lesion.tasks.builtin.grammars.base import CONSTRUCTIONS, Grammar, SentencePlan, Verb
 
 GRAMMARS: dict[str, Grammar] = {
     "en": en.GRAMMAR,
@@ -13,4 +13,4 @@ GRAMMARS: dict[str, Grammar] = {
     "es": es.GRAMMAR,
 }
 
-__all__ = ["CONSTRUCTIONS", "GRAMMARS", "Grammar", "Plan", "Verb"]
+__all__ = ["CONSTRUCTIONS", "GRAMMARS", "Grammar", "SentencePlan", "Verb"]

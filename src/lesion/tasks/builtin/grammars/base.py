@@ -41,7 +41,7 @@ class Verb(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Plan:
+class SentencePlan:
     """One sentence to build.
 
     Attributes:
@@ -71,5 +71,5 @@ class Grammar(NamedTuple):
 
     language: str
     verbs: tuple[Verb, ...]
-    before: Mapping[str, Callable[[Plan], str]]
+    before: Mapping[str, Callable[[SentencePlan], str]]
     never: Mapping[str, frozenset[str]]  # construction -> singular forms that sound wrong in it

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from lesion.tasks.builtin.grammars.base import Grammar, Plan, Verb
+from lesion.tasks.builtin.grammars.base import Grammar, SentencePlan, Verb
 
 
 class Noun(NamedTuple):
@@ -98,7 +98,7 @@ def direct_object(noun: Noun, number: int) -> str:
     return f"die {noun.plural}" if number else f"{ACCUSATIVE[noun.gender]} {noun.oblique}"
 
 
-def simple(p: Plan) -> str:
+def simple(p: SentencePlan) -> str:
     """Der arme Mann · Meine Brüder."""
     if p.other == p.number:
         head, whose = p.pick("head", KIN), p.pick("whose", POSSESSIVES)
@@ -108,7 +108,7 @@ def simple(p: Plan) -> str:
     return f"{article} {adjective[p.number]} {noun}"
 
 
-def phrase(p: Plan) -> str:
+def phrase(p: SentencePlan) -> str:
     """Der Freund der Könige · Die Frauen mit dem Kind · Der Mann unter den Bäumen."""
     kind = p.pick("kind", ("of", "beside", "place"))
     if kind == "of":
@@ -122,7 +122,7 @@ def phrase(p: Plan) -> str:
     return f"{subject(head, p.number)} {p.pick('place', PLACES)[p.other]}"
 
 
-def subject_relative(p: Plan) -> str:
+def subject_relative(p: SentencePlan) -> str:
     """Der Mann, der die Kinder sah,."""
     head, other = p.two(PEOPLE)
     pronoun = "die" if p.number else NOMINATIVE[head.gender]
@@ -130,7 +130,7 @@ def subject_relative(p: Plan) -> str:
     return f"{subject(head, p.number)}, {pronoun} {direct_object(other, p.other)} {verb},"
 
 
-def object_relative(p: Plan) -> str:
+def object_relative(p: SentencePlan) -> str:
     """Der Mann, den die Kinder sahen,."""
     head, other = p.two(PEOPLE)
     pronoun = "die" if p.number else ACCUSATIVE[head.gender]
@@ -138,14 +138,14 @@ def object_relative(p: Plan) -> str:
     return f"{subject(head, p.number)}, {pronoun} {subject(other, p.other)} {verb},"
 
 
-def coordination(p: Plan) -> str:
+def coordination(p: SentencePlan) -> str:
     """Die Frau und der Mann (plural) · Die Frauen schliefen, und der Mann (singular)."""
     first, second = p.two(PEOPLE)
     resting = "" if p.number else f" {p.pick('resting', RESTING[p.past])[p.other]},"
     return f"{subject(first, p.other)}{resting} und {subject(second, 0)}"
 
 
-def verb_phrase(p: Plan) -> str:
+def verb_phrase(p: SentencePlan) -> str:
     """Der Mann sah die Kinder und."""
     head, other = p.two(PEOPLE)
     verb = p.pick("verb", TRANSITIVE[p.past])[p.number]

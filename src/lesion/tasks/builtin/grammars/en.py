@@ -3,7 +3,7 @@
 No modals there: in "The man can see the boys and go home" the form without -s would be right.
 """
 
-from lesion.tasks.builtin.grammars.base import Grammar, Plan, Verb
+from lesion.tasks.builtin.grammars.base import Grammar, SentencePlan, Verb
 
 OWNED = (
     ("friend", "friends"),
@@ -86,14 +86,14 @@ VERBS = (
 )  # fmt: skip
 
 
-def simple(p: Plan) -> str:
+def simple(p: SentencePlan) -> str:
     """The poor man · My brothers."""
     if p.other == p.number:
         return f"{p.pick('whose', POSSESSIVES)} {p.pick('head', KIN)[p.number]}"
     return f"the {p.pick('adjective', ADJECTIVES)} {p.pick('head', PEOPLE)[p.number]}"
 
 
-def phrase(p: Plan) -> str:
+def phrase(p: SentencePlan) -> str:
     """The friend of the kings · The man near the boys · The men near the house."""
     kind = p.pick("kind", ("of", "beside", "place"))
     if kind == "of":
@@ -104,26 +104,26 @@ def phrase(p: Plan) -> str:
     return f"the {head[p.number]} {p.pick('place', PLACES)[p.other]}"
 
 
-def subject_relative(p: Plan) -> str:
+def subject_relative(p: SentencePlan) -> str:
     """The man who saw the boys."""
     head, other = p.two(PEOPLE)
     return f"the {head[p.number]} who {p.pick('verb', TRANSITIVE)} the {other[p.other]}"
 
 
-def object_relative(p: Plan) -> str:
+def object_relative(p: SentencePlan) -> str:
     """The man whom the boys saw."""
     head, other = p.two(PEOPLE)
     return f"the {head[p.number]} whom the {other[p.other]} {p.pick('verb', TRANSITIVE)}"
 
 
-def coordination(p: Plan) -> str:
+def coordination(p: SentencePlan) -> str:
     """The woman and the man (plural) · The women slept and the man (singular)."""
     first, second = p.two(PEOPLE)
     resting = "" if p.number else f" {p.pick('resting', RESTING[p.past])[p.other]}"
     return f"the {first[p.other]}{resting} and the {second[0]}"
 
 
-def verb_phrase(p: Plan) -> str:
+def verb_phrase(p: SentencePlan) -> str:
     """The man saw the boys and."""
     head, other = p.two(PEOPLE)
     return f"the {head[p.number]} {p.pick('verb', NOTICED)} the {other[p.other]} and"

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from lesion.tasks.builtin.grammars.base import Grammar, Plan, Verb
+from lesion.tasks.builtin.grammars.base import Grammar, SentencePlan, Verb
 
 
 class Noun(NamedTuple):
@@ -103,7 +103,7 @@ def after(preposition: str, noun: Noun, number: int) -> str:
     return phrase.replace("de el ", "del ").replace("a el ", "al ")
 
 
-def simple(p: Plan) -> str:
+def simple(p: SentencePlan) -> str:
     """El pobre hombre · Mis hermanos."""
     if p.other == p.number:
         return f"{p.pick('whose', POSSESSIVES)[p.number]} {p.pick('head', KIN)[p.number]}"
@@ -112,7 +112,7 @@ def simple(p: Plan) -> str:
     return f"{article} {adjective[p.number]} {noun}"
 
 
-def phrase(p: Plan) -> str:
+def phrase(p: SentencePlan) -> str:
     """El amigo de los reyes · Las mujeres cerca del niño · El hombre bajo los árboles."""
     kind = p.pick("kind", ("of", "beside", "place"))
     if kind == "of":
@@ -124,28 +124,28 @@ def phrase(p: Plan) -> str:
     return f"{the(head, p.number)} {p.pick('place', PLACES)[p.other]}"
 
 
-def subject_relative(p: Plan) -> str:
+def subject_relative(p: SentencePlan) -> str:
     """El hombre que miraba a los niños."""
     head, other = p.two(PEOPLE)
     verb = p.pick("verb", TRANSITIVE[p.past])[p.number]
     return f"{the(head, p.number)} que {verb} {after('a', other, p.other)}"
 
 
-def object_relative(p: Plan) -> str:
+def object_relative(p: SentencePlan) -> str:
     """El hombre que los niños miraban: que shows no number, as a quien would."""
     head, other = p.two(PEOPLE)
     verb = p.pick("verb", TRANSITIVE[p.past])[p.other]
     return f"{the(head, p.number)} que {the(other, p.other)} {verb}"
 
 
-def coordination(p: Plan) -> str:
+def coordination(p: SentencePlan) -> str:
     """La mujer y el hombre (plural) · Las mujeres dormían y el hombre (singular)."""
     first, second = p.two(PEOPLE)
     resting = "" if p.number else f" {p.pick('resting', RESTING[p.past])[p.other]}"
     return f"{the(first, p.other)}{resting} y {the(second, 0)}"
 
 
-def verb_phrase(p: Plan) -> str:
+def verb_phrase(p: SentencePlan) -> str:
     """El hombre, al ver a los niños,. Not "miraba a los niños y": what follows may be theirs."""
     head, other = p.two(PEOPLE)
     return f"{the(head, p.number)}, {p.pick('verb', ADJUNCTS)} {after('a', other, p.other)},"

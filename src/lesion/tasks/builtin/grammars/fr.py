@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from lesion.tasks.builtin.grammars.base import Grammar, Plan, Verb
+from lesion.tasks.builtin.grammars.base import Grammar, SentencePlan, Verb
 
 
 class Noun(NamedTuple):
@@ -124,7 +124,7 @@ def of_the(noun: Noun, number: int) -> str:
     return phrase.replace("de les ", "des ").replace("de le ", "du ")
 
 
-def simple(p: Plan) -> str:
+def simple(p: SentencePlan) -> str:
     """Le pauvre homme · Mes frères."""
     if p.other == p.number:
         head, whose = p.pick("head", KIN), p.pick("whose", POSSESSIVES)
@@ -134,7 +134,7 @@ def simple(p: Plan) -> str:
     return f"{article} {adjective[p.number]} {head[p.number]}"
 
 
-def phrase(p: Plan) -> str:
+def phrase(p: SentencePlan) -> str:
     """L'ami des rois · Les femmes devant l'enfant · L'homme sous les arbres."""
     kind = p.pick("kind", ("of", "beside", "place"))
     if kind == "of":
@@ -145,28 +145,28 @@ def phrase(p: Plan) -> str:
     return f"{the(head, p.number)} {p.pick('place', PLACES)[p.other]}"
 
 
-def subject_relative(p: Plan) -> str:
+def subject_relative(p: SentencePlan) -> str:
     """L'homme qui regardait les enfants."""
     head, other = p.two(PEOPLE)
     verb = p.pick("verb", TRANSITIVE[p.past])[p.number]
     return f"{the(head, p.number)} qui {verb} {the(other, p.other)}"
 
 
-def object_relative(p: Plan) -> str:
+def object_relative(p: SentencePlan) -> str:
     """L'homme que les enfants regardaient."""
     head, other = p.two(PEOPLE)
     verb = p.pick("verb", TRANSITIVE[p.past])[p.other]
     return f"{the(head, p.number)} que {the(other, p.other)} {verb}"
 
 
-def coordination(p: Plan) -> str:
+def coordination(p: SentencePlan) -> str:
     """La femme et l'homme (plural) · Les femmes dormaient et l'homme (singular)."""
     first, second = p.two(PEOPLE)
     resting = "" if p.number else f" {p.pick('resting', RESTING[p.past])[p.other]}"
     return f"{the(first, p.other)}{resting} et {the(second, 0)}"
 
 
-def verb_phrase(p: Plan) -> str:
+def verb_phrase(p: SentencePlan) -> str:
     """L'homme regardait les enfants et."""
     head, other = p.two(PEOPLE)
     verb = p.pick("verb", TRANSITIVE[p.past])[p.number]

@@ -1,0 +1,145 @@
+"""Which draws and doses to measure next, until the intervals are narrow enough.
+
+A grid is a rectangle of trials: the same doses for draws 0, 1, ... of every model and seed. Grids
+only grow, and the next grid is a pure function of the results of the last one. An interrupted run,
+and a run with any number of workers, therefore has the same trials.
+
+Draws are added while the interval of a comparison is too wide: the number that its components of
+variance require and two more, at most twice as many at a time. Stopping as soon as an interval is
+narrow favours intervals that are narrow by chance. The half-width has a relative standard error of
+1 / sqrt(2 x degrees of freedom), and it must be narrow enough by a margin of one standard error.
+Overshooting leaves few occasions to stop early (Hall 1983).
+
+Doses are added where they could change the area. Within a segment of width h over which a falling
+curve drops by d, the area is known to +- h d / 2; as uniform errors, these have the variance
+(h d)^2 / 12 each. The worst segments are halved until the root of the sum is a quarter of the
+target half-width. Most doses lie where the curve falls, around its knee, and few where it is flat.
+"""
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+
+from lesion.analysis import bootstrap, curves, health
+from lesion.analysis.contrast import Contrast, contrast, side_of
+from lesion.analysis.responses import Responses
+from lesion.analysis.sampled import ResampledCurve, resampled, weights_of
+from lesion.analysis.settle import times_needed
+
+Array = np.ndarray
+
+FIRST_DOSES = 9  # of the first grid
+EXTRA_DRAWS = 2  # beyond the estimated number
+GRID_SHARE = 0.25  # of the target half-width: the largest error that the doses may cause
+
+
+class Target(NamedTuple):
+    """The required half-width of the intervals, and the doses and draws that may be used."""
+
+    doses: tuple[float, ...]  # those that may be measured, ascending, 0 first
+    start: int  # draws of the first grid
+    most: int  # draws of the last one, at most
+    until: float  # half-width of the 95% interval of each difference of retained areas
+
+
+class TrialGrid(NamedTuple):
+    """Draws 0 ... draws - 1 of every model and seed, at some doses (0: intact)."""
+
+    draws: int
+    doses: tuple[float, ...]
+
+
+def first_grid(target: Target) -> TrialGrid:
+    """A few doses over the whole range, and the number of draws that the study starts with."""
+    indices = np.linspace(0, len(target.doses) - 1, min(FIRST_DOSES, len(target.doses)))
+    doses = {target.doses[round(float(index))] for index in indices}
+    return TrialGrid(min(target.start, target.most), tuple(sorted({0.0, *doses})))
+
+
+def next_grid(
+    grid: TrialGrid,
+    responses: Sequence[Responses],
+    target: Target,
+    between: str = "model",
+    seed: int = 0,
+    replicates: int = 2000,
+) -> TrialGrid | None:
+    """The grid after `grid`; None if the intervals are narrow enough or nothing is left to add.
+
+    Args:
+        responses: of each model on one task under one lesion, at exactly the draws and doses of
+            the grid. Models that verdicts leave out are not used.
+        between: "model" or "group", as in `compare.verdicts`. If there is nothing to compare, the
+            target applies to the retained area of the model.
+    """
+    healthy = _healthy(responses, seed, replicates)
+    if not healthy:
+        return None
+    doses = set(grid.doses)
+    for _, skill in healthy:
+        doses |= set(_halved(skill, target))
+    draws = grid.draws
+    for difference in _comparisons(healthy, between):
+        draws = max(draws, _draws(grid.draws, difference, target))
+    larger = TrialGrid(draws, tuple(sorted(doses)))
+    return None if larger == grid else larger
+
+
+def _healthy(
+    responses: Sequence[Responses], seed: int, replicates: int
+) -> list[tuple[Responses, ResampledCurve]]:
+    """The responses that verdicts use, with their resampled curves."""
+    healthy = []
+    for r in responses:
+        metric = r.metrics[0]
+        main = bootstrap.replicate(r, weights_of(r, seed, replicates), [metric])[metric]
+        if not any(finding.excludes for finding in health.diagnose(r, main)):
+            healthy.append((r, resampled(r.doses, main)))
+    return healthy
+
+
+def _comparisons(
+    healthy: Sequence[tuple[Responses, ResampledCurve]], between: str
+) -> list[Contrast]:
+    sides: dict[str, list[ResampledCurve]] = {}
+    for responses, skill in healthy:
+        name = responses.group if between == "group" else responses.model
+        sides.setdefault(name or responses.model, []).append(skill)
+    areas = [side_of(side, curves.retained_area) for side in sides.values()]
+    if len(areas) > 1:
+        return [contrast(a, b) for a, b in combinations(areas, 2)]
+    (area,) = areas
+    return [contrast(area.zero(), area)]
+
+
+def _draws(now: int, difference: Contrast, target: Target) -> int:
+    """The number of draws that this comparison requires; the module's docstring has the rule."""
+    half = float(difference.hi - difference.lo) / 2
+    goal = target.until / (1 + (2 * float(difference.dof)) ** -0.5)
+    if half <= goal or now >= target.most:
+        return now
+    factor = times_needed(difference.components, goal, {"draws"}) if np.isfinite(half) else None
+    needed = 2 * now if factor is None else int(np.ceil(now * factor)) + EXTRA_DRAWS
+    return min(needed, 2 * now, target.most)
+
+
+def _halved(skill: ResampledCurve, target: Target) -> list[float]:
+    """The doses of a curve, and those that halve its worst segments."""
+    grid, smooth = np.asarray(target.doses), curves.falling(skill.value)
+    doses, value = list(skill.doses), list(smooth)
+    span = doses[-1] - doses[0]
+    while True:
+        loss = np.diff(doses) / span * -np.diff(value) / np.sqrt(12)  # (segments,)
+        if np.sqrt((loss**2).sum()) <= GRID_SHARE * target.until:
+            return doses
+        for worst in np.argsort(-loss, kind="stable"):
+            between = grid[(grid > doses[worst] + 1e-9) & (grid < doses[worst + 1] - 1e-9)]
+            if loss[worst] > 0 and len(between):
+                break
+        else:
+            return doses
+        middle = (doses[worst] + doses[worst + 1]) / 2
+        doses.insert(worst + 1, float(between[np.abs(between - middle).argmin()]))
+        value.insert(worst + 1, (value[worst] + value[worst + 1]) / 2)
