@@ -37,10 +37,10 @@ from torch import nn
 from torch.nn.utils import prune
 
 from lesion.damage.lesion import Lesion
-from lesion.models.anatomy import select
+from lesion.models.anatomy import select_sites
 from lesion.models.inputs import collate
+from lesion.models.parts import SIX_MATRICES
 from lesion.scoring.scorer import Scorer
-from lesion.words import SIX_MATRICES
 
 LENGTH, BATCH = 128, 32
 CORES = os.cpu_count() or 1
@@ -108,7 +108,7 @@ class Usual:
         """One evaluation: what it costs does not depend on the dose."""
         start = time.perf_counter()
         model, case = copy.deepcopy(self._model), CASES[name]
-        for site in select(model, case.lesion.layers, SIX_MATRICES):
+        for site in select_sites(model, case.lesion.layers, SIX_MATRICES):
             case.pruned(site.module, doses[len(doses) // 2])
         logits(model, self._inputs)
         return [time.perf_counter() - start] * len(doses)

@@ -1,6 +1,6 @@
 """How many tokens a batch should have on a CPU, for the fast forward and for models' own.
 
-Prints the processor time of scoring with each size as a ratio to that with the engine's own
+Prints the processor time of scoring with each size as a ratio to that with the default
 (`BATCH_TOKENS`): above 1 is slower. All take turns in one process on one thread, on weights
 damaged anew in every round. Workers share what is past a core's own cache: run one process a core
 to see what they see.

@@ -22,7 +22,7 @@ import torch
 
 from lesion.damage.lesion import Lesion
 from lesion.models.dtypes import PRECISIONS
-from lesion.scoring.device import computing, one_thread
+from lesion.scoring.device import precision_context, single_thread
 from lesion.scoring.scorer import Scorer
 
 DOSES = tuple(n / 20 for n in range(1, 21))
@@ -40,13 +40,13 @@ class Place(NamedTuple):
         return made.device_seconds(self.device, work)
 
     def forward(self, scorer: Scorer) -> float:
-        with computing(self.precision, self.device):
+        with precision_context(self.precision, self.device):
             return self.seconds(scorer)
 
     def ideal(self, needed: list[made.Product]) -> float:
         """Seconds of some products at the rate of the device."""
         dtype = torch.bfloat16 if self.precision == "bf16" else torch.float32
-        with computing(self.precision, self.device):
+        with precision_context(self.precision, self.device):
             flops = FLOPS[self.device.type]
             return made.ideal(needed, self.seconds, flops, device=self.device, dtype=dtype)
 
@@ -127,7 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         f"BERT-base{' (2 layers)' if options.quick else ''}, {examples} examples of MRPC, ", end=""
     )
     print(f"{precision} on {name}", flush=True)
-    with one_thread(device.type):
+    with single_thread(device.type):
         model, task = made.bert_base(**changes), made.mrpc(examples, options.data)
         report(Place(device, precision), model, task, counts)
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from lesion.keys import generator, priorities
+from lesion.keys import generator, random_uint32
 from lesion.pretraining import corpus
 from lesion.pretraining.family import Pretraining
 from lesion.pretraining.forward import masked_logits
@@ -31,7 +31,7 @@ def main() -> None:
     )  # fmt: skip
     rows = generator(0, "rows").integers(5, config.vocabulary, (config.batch, 62), dtype=np.uint16)
     framed = corpus.with_special_tokens(rows)
-    draw = priorities(framed.size, 0, "mask").reshape(framed.shape)
+    draw = random_uint32(framed.size, 0, "mask").reshape(framed.shape)
     batch = corpus.mask(framed, draw, round(0.2 * 62))
     model = initial_model(config, 0, rows)
 

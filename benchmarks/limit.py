@@ -1,8 +1,8 @@
-"""How near the engine comes to the machine's own rate of matrix multiplication, on one thread.
+"""How near scoring comes to the machine's own rate of matrix multiplication, on one thread.
 
 Prints, for BERT-base on MRPC and for a twin on 400 short sentences: the time that the matrix
 products of the forward pass over real tokens would take at the rate that this machine reaches for
-the same shapes, measured in between; the share of the engine's time that this is; and what a trial
+the same shapes, measured in between; that time as a share of the time of scoring; and what a trial
 costs beside the forward pass (ordering, damage, restoring). All are processor times of one thread.
 
     python benchmarks/limit.py [--quick] [--data GLUE]

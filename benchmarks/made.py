@@ -1,6 +1,6 @@
 """What the benchmarks run on: models of random weights, and rows of tokens as long as real ones.
 
-And what they hold the engine against: the rate of a machine at the same products of matrices.
+And what they compare scoring with: the rate of a machine at the same products of matrices.
 """
 
 import time
@@ -111,7 +111,7 @@ class Product(NamedTuple):
 
 
 def products(scorer: Scorer, model: nn.Module) -> list[Product]:
-    """The linear maps of the forward pass that the engine runs.
+    """The linear maps of the fast forward pass.
 
     Over all tokens in every layer but the last; there for each row once, which is left out here,
     as is attention: the share is that of the plain large products.
@@ -156,7 +156,7 @@ def ideal(
     Args:
         seconds: how long some work takes.
         flops: spent on measuring each product.
-        kind: device and dtype of the numbers; float32 on the CPU where nothing is said.
+        kind: device and dtype of the numbers; by default float32 on the CPU.
     """
     total = 0.0
     for product in needed:

@@ -14,7 +14,8 @@ from typing import Any
 import torch
 import transformers
 
-from lesion.models.load import quiet
+from lesion.models.families import FAMILIES
+from lesion.models.load import silence_transformers
 from tests.conftest import SENTENCES, _write_xlm_bpe
 
 SIZE = {
@@ -58,7 +59,13 @@ CONFIGS: dict[str, tuple[str, dict[str, Any]]] = {
     "qwen2": ("Qwen2Config", {**_GROUPED, "tie_word_embeddings": True}),
 }
 NAMES = tuple(CONFIGS)
-CAUSAL = ("gpt2", "llama", "mistral", "qwen2")
+
+
+def _model_type(name: str) -> str:
+    return str(getattr(transformers, CONFIGS[name][0]).model_type)
+
+
+CAUSAL = tuple(name for name in NAMES if FAMILIES[_model_type(name)].causal)
 MASKED = tuple(name for name in NAMES if name not in CAUSAL)
 _AUTO = {
     "classification": transformers.AutoModelForSequenceClassification,
@@ -88,7 +95,7 @@ def build(name: str, folder: Path, head: str = "classification", **changes: Any)
         with torch.no_grad():
             for parameter in model.parameters():
                 parameter.add_(torch.randn_like(parameter), alpha=0.2)
-    with quiet():
+    with silence_transformers():
         model.eval().save_pretrained(folder)
     return folder
 

@@ -390,7 +390,8 @@ def test_an_unknown_family(study, tmp_path, tiny_bert):
 
     assert message == (
         "funnel: model_type 'funnel' is not a family that Lesion knows. Known: "
-        f"{', '.join(FAMILIES)}. Add its module paths to FAMILIES in lesion/models/families.py."
+        f"{', '.join(FAMILIES)}. Install a package that describes it, or add a file to "
+        "lesion/models/families."
     )
 
 

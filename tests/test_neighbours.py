@@ -7,13 +7,12 @@ import pytest
 import torch
 
 from lesion.models.load import load_model
-from lesion.models.parts import Where
+from lesion.models.parts import SIX_MATRICES, Where
 from lesion.report.preview import preview_lines
 from lesion.running.check import preview
 from lesion.study.damages import build
 from lesion.study.files import find_study
 from lesion.study.variants import on_models, quick
-from lesion.words import SIX_MATRICES
 from tests import families, labs
 
 DARAS, PRASANNA = "neighbours/daras-2022", "neighbours/prasanna-2020"

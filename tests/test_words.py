@@ -6,6 +6,7 @@ from lesion.analysis.rates import RATES
 from lesion.damage.effects import EFFECTS
 from lesion.damage.orders import ORDERS, SCOPES
 from lesion.damage.units import UNITS
+from lesion.models import parts
 
 
 def test_every_word_has_code_and_all_code_has_a_word():
@@ -29,4 +30,4 @@ def test_study_and_damage_agree_on_what_is_random():
 
 
 def test_the_default_reach_is_a_choice_of_parts():
-    assert set(words.SIX_MATRICES) <= set(words.PARTS)
+    assert set(parts.SIX_MATRICES) <= set(parts.PARTS)

@@ -90,7 +90,7 @@ def _run_missing(
 ) -> None:
     """Run what the record of a folder lacks; a study that cannot run leaves no folder behind."""
     from lesion.running import backends, sweep
-    from lesion.scoring.device import one_thread
+    from lesion.scoring.device import single_thread
 
     study, tasks = context.study, context.tasks
     resumed, local = (folder / FILE).is_file(), options.engine == "local"
@@ -100,7 +100,7 @@ def _run_missing(
             held = held_record(folder, study, tasks, watcher.note)
             record, tasks = stack.enter_context(held)
             context = dataclasses.replace(context, tasks=tasks, pinned=record.weights())
-        stack.enter_context(one_thread(context.device))
+        stack.enter_context(single_thread(context.device))
         pool = stack.enter_context(backends.open_pool(context, options, watcher.note))
         if record is None:
             if local:  # remote workers may see other files

@@ -1,8 +1,8 @@
-"""The only maker of randomness.
+"""The only source of randomness.
 
-Every random choice is addressed by what it is for, so that it can be made again anywhere: on
-another machine, in another process, alone or among thousands. Nothing here, or in any caller,
-touches the global generators of Python, NumPy or torch.
+Every random choice has an address that names its purpose, so that it can be repeated anywhere: on
+another machine, in another process, alone or among thousands. Neither this file nor its callers
+touch the global generators of Python, NumPy or torch.
 """
 
 import hashlib
@@ -29,8 +29,8 @@ def generator(seed: int, *address: Address) -> np.random.Generator:
     return np.random.Generator(_philox(seed, address))
 
 
-def priorities(n: int, seed: int, *address: Address) -> np.ndarray:
-    """`n` random 32-bit priorities, shape (n,), uint32.
+def random_uint32(n: int, seed: int, *address: Address) -> np.ndarray:
+    """`n` random 32-bit numbers, shape (n,), uint32.
 
     Drawn from the raw counter stream of Philox (Salmon et al. 2011), which NumPy keeps stable
     across versions; the methods of `Generator` come without that promise (NEP 19), and an
@@ -40,47 +40,47 @@ def priorities(n: int, seed: int, *address: Address) -> np.ndarray:
     return np.asarray(raw, dtype="<u8").view("<u4")[:n]
 
 
-ROUNDS, NARROWEST = 10, 8  # networks of few bits mix slowly: none is narrower than 8
+ROUNDS, NARROWEST = 10, 8  # networks of few bits mix slowly: 8 is the least
 _COINS = 1 << 26  # tossed at once: 8 MiB
 _GOLDEN, _FIRST, _SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 
 
-def permuted(positions: np.ndarray, n: int, seed: int, *address: Address) -> np.ndarray:
-    """Where a permutation of range(n) takes some positions, without making the rest of it.
+def permute(positions: np.ndarray, n: int, seed: int, *address: Address) -> np.ndarray:
+    """The images of some positions under a permutation of range(n), without the rest of it.
 
-    A Feistel network (Luby and Rackoff 1988) permutes a power of two that holds n; what
-    falls outside goes through again until it is inside (Black and Rogaway 2002). Whole numbers
-    only, so that every machine has the same.
+    A Feistel network (Luby and Rackoff 1988) permutes a power of two of at least n; numbers
+    outside the range go through it again until they are inside (Black and Rogaway 2002). It uses
+    whole numbers only, so that every machine gives the same.
 
     Args:
         positions: int64 (k,), each from 0 to n - 1.
 
     Returns:
-        int64 (k,): where each goes.
+        int64 (k,): their images.
     """
     raw = _philox(seed, address).random_raw(ROUNDS)
     bits = max(NARROWEST, (n - 1).bit_length())
     low = bits // 2
-    found = _scrambled(positions.astype(np.uint64), raw, low, bits - low)
-    outside = np.flatnonzero(found >= n)
+    images = _feistel(positions.astype(np.uint64), raw, low, bits - low)
+    outside = np.flatnonzero(images >= n)
     while len(outside):
-        found[outside] = _scrambled(found[outside], raw, low, bits - low)
-        outside = outside[found[outside] >= n]
-    return found.astype(np.int64)
+        images[outside] = _feistel(images[outside], raw, low, bits - low)
+        outside = outside[images[outside] >= n]
+    return images.astype(np.int64)
 
 
-def _scrambled(numbers: np.ndarray, raw: np.ndarray, low: int, high: int) -> np.ndarray:
+def _feistel(numbers: np.ndarray, raw: np.ndarray, low: int, high: int) -> np.ndarray:
     """Feistel's rounds on numbers of low + high bits; each changes one side by the other."""
     left, right = numbers >> np.uint64(low), numbers & np.uint64((1 << low) - 1)
     for number, key in enumerate(raw):
         if number % 2:
-            right ^= _mixed(left, key) & np.uint64((1 << low) - 1)
+            right ^= _splitmix(left, key) & np.uint64((1 << low) - 1)
         else:
-            left ^= _mixed(right, key) & np.uint64((1 << high) - 1)
+            left ^= _splitmix(right, key) & np.uint64((1 << high) - 1)
     return left << np.uint64(low) | right
 
 
-def _mixed(numbers: np.ndarray, key: np.uint64) -> np.ndarray:
+def _splitmix(numbers: np.ndarray, key: np.uint64) -> np.ndarray:
     """The finaliser of SplitMix64 (Steele et al. 2014) on numbers with a key."""
     value = (numbers + np.uint64(_GOLDEN)) ^ key
     value = (value ^ (value >> np.uint64(30))) * np.uint64(_FIRST)
@@ -88,14 +88,14 @@ def _mixed(numbers: np.ndarray, key: np.uint64) -> np.ndarray:
     return value ^ (value >> np.uint64(31))
 
 
-def heads(coins: int, seed: int, *address: Address) -> int:
-    """How many of so many fair coins show heads: Binomial(coins, 1/2), by counting random bits."""
+def binomial_half(coins: int, seed: int, *address: Address) -> int:
+    """A draw from Binomial(coins, 1/2): the heads of fair coins, counted as random bits."""
     stream = _philox(seed, address)
-    found = 0
+    heads = 0
     for start in range(0, coins, _COINS):
-        here = min(_COINS, coins - start)
-        raw = np.asarray(stream.random_raw(-(-here // 64)))
-        if here % 64:
-            raw[-1] &= np.uint64((1 << here % 64) - 1)
-        found += int(np.bitwise_count(raw).sum())
-    return found
+        count = min(_COINS, coins - start)
+        raw = np.asarray(stream.random_raw(-(-count // 64)))
+        if count % 64:
+            raw[-1] &= np.uint64((1 << count % 64) - 1)
+        heads += int(np.bitwise_count(raw).sum())
+    return heads

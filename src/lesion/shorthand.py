@@ -1,45 +1,19 @@
-"""Abbreviations that a study may use, and their full forms."""
+"""Abbreviations that a study may use for bits and doses, and their full forms."""
 
 import math
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from lesion import schema
-from lesion.words import BITS, LAYERS
+from lesion.schema.lists import as_list
+from lesion.words import BITS
 
 MAX_DOSES = 1001
 
 
-def layers(value: Any) -> Any:
-    """`all`, `first`, `middle`, `last`, 3, -1, [0, 1], "6-9" -> a word or a tuple of numbers.
-
-    Negative numbers count from the end: -1 is the last layer.
-    """
-    value = _listed(value)
-    if isinstance(value, str) and (match := re.fullmatch(r"(\d+)-(\d+)", value)):
-        low, high = int(match[1]), int(match[2])
-        if low <= high:
-            return tuple(range(low, high + 1))
-    numbers = (value,) if isinstance(value, int) else value
-    if isinstance(numbers, list | tuple) and numbers and all(map(_is_whole, numbers)):
-        return tuple(sorted(set(numbers)))
-    if isinstance(value, str) and value in LAYERS:
-        return value
-    raise ValueError(
-        f"must be {', '.join(LAYERS)}, a layer, a list of layers or a range such as 6-9 "
-        f"(zero-based, inclusive). Got {schema.shortened(value)}."
-    )
-
-
-def words(value: Any) -> Any:
-    """A word or a list of words -> a list of words; anything else is left as it is."""
-    return [value] if isinstance(value, str) else _listed(value)
-
-
 def bits(value: Any) -> Any:
     """`sign`, `exponent`, `mantissa`, 30, [30, 23] -> a word or a tuple of numbers."""
-    value = _listed(value)
+    value = as_list(value)
     numbers = (value,) if isinstance(value, int) else value
     if isinstance(numbers, list | tuple) and numbers and all(map(_is_index, numbers)):
         return tuple(sorted(set(numbers)))
@@ -78,13 +52,6 @@ def doses(value: Any) -> Any:
     )
 
 
-def _listed(value: Any) -> Any:
-    """What Python users give for a list: ranges, sets, arrays of numpy."""
-    if isinstance(value, range | set | frozenset):
-        return sorted(value)
-    return schema.python(value)
-
-
 def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
@@ -97,21 +64,6 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def words_shape(known: Iterable[str], or_none: bool = False) -> dict[str, Any]:
-    """The JSON schema of a word or a list of words."""
-    word = {"type": "string", "enum": list(known)}
-    shapes = [word, {"type": "array", "items": word}, *([{"type": "null"}] if or_none else [])]
-    return {"anyOf": shapes}
-
-
-LAYERS_SHAPE = {
-    "anyOf": [
-        {"enum": list(LAYERS)},
-        {"type": "integer"},
-        {"type": "string", "pattern": r"^\d+-\d+$"},
-        {"type": "array", "items": {"type": "integer"}, "minItems": 1},
-    ]
-}
 BITS_SHAPE = {
     "anyOf": [
         {"enum": list(BITS)},

@@ -5,26 +5,6 @@ editor before anything heavy is imported. The code behind a word lives in the pa
 under the same name, and a test holds that neither side knows a word the other does not.
 """
 
-PARTS = {
-    "embeddings": "word, position, type and language embeddings",
-    "query": "projection of each token to its query",
-    "key": "projection of each token to its key",
-    "value": "projection of each token to its value",
-    "attention_output": "projection of the concatenated heads back to the residual stream",
-    "mlp_in": "first matrix of the feed-forward block",
-    "mlp_out": "second matrix of the feed-forward block",
-    "norms": "scale and shift of the normalisation layers",
-    "pooler": "projection of the first token before a head",
-    "classifier": "the head of a fine-tuned classifier",
-    "mlm_head": "the head that predicts masked words, without the matrix it shares with embeddings",
-}
-SIX_MATRICES = ("query", "key", "value", "attention_output", "mlp_in", "mlp_out")
-
-TENSORS = {
-    "weight": "matrices, and the scales of norms",
-    "bias": "bias vectors, and the shifts of norms",
-}
-
 UNITS = {
     "weights": "single numbers of the selected tensors",
     "neurons": "output units: a row of the matrix together with its bias",
@@ -36,7 +16,16 @@ UNITS = {
 }
 DEFAULT_PARTS = {  # of the units for which it is not the six matrices
     "heads": ("query", "key", "value", "attention_output"),
-    "dimensions": ("embeddings", *SIX_MATRICES, "norms"),
+    "dimensions": (
+        "embeddings",
+        "query",
+        "key",
+        "value",
+        "attention_output",
+        "mlp_in",
+        "mlp_out",
+        "norms",
+    ),
     "layers": ("attention_output", "mlp_out"),
     "words": ("embeddings",),
 }
@@ -89,7 +78,6 @@ BITS = {
 }
 STRENGTHS = {"noise": (0.0, 1e6), "quantise": (2.0, 8.0), "scale": (-1e6, 1e6)}
 
-LAYERS = ("all", "first", "middle", "last")
 
 BESIDE = {
     "d50": "the dose at which half of skill is gone",

@@ -54,7 +54,7 @@ def slope(model, population, unit, inputs) -> float:
 
 @pytest.mark.parametrize("units", UNIT_PARTS)
 def test_importance_is_the_mean_change_of_the_loss_by_a_gate(model, examples, units):
-    sites = anatomy.select(model, "all", UNIT_PARTS[units])
+    sites = anatomy.select_sites(model, "all", UNIT_PARTS[units])
     population = UNITS[units](sites, ("weight", "bias"))[0]
     taylor = importances(model, [population], examples, "importance")[id(population)]
     fisher = importances(model, [population], examples, "fisher")[id(population)]
@@ -80,7 +80,7 @@ def test_gradients_are_given_back_and_bits_restored(model, examples):
 
 def test_the_orders_go_from_either_end(model, examples):
     where = {"layers": 0, "parts": ("mlp_in",), "units": "neurons", "scope": "model"}
-    sites = anatomy.select(model, (0,), ("mlp_in",))
+    sites = anatomy.select_sites(model, (0,), ("mlp_in",))
     populations = UNITS["neurons"](sites, ("weight", "bias"))
     found = importances(model, populations, examples, "importance")
     values = torch.cat([found[id(one)] for one in populations])

@@ -17,10 +17,9 @@ from lesion.damage.lesion import Lesion, Together
 from lesion.errors import LesionError
 from lesion.models import anatomy
 from lesion.models.load import load_model
-from lesion.models.parts import Where
+from lesion.models.parts import PARTS, SIX_MATRICES, Where
 from lesion.study.damages import build
 from lesion.study.specs import LesionSpec
-from lesion.words import PARTS, SIX_MATRICES
 from tests.families import state
 
 DOSES = (0.0, 0.01, 0.1, 0.25, 0.5, 0.9, 1.0)
@@ -81,7 +80,7 @@ def test_dose_0_changes_nothing_and_leaving_restores_every_bit(model, lesion):
 
 def test_exactly_round_of_dose_times_n_units_go(model, lesion):
     fill(model)
-    sites = anatomy.select(model, "all", SIX_MATRICES)
+    sites = anatomy.select_sites(model, "all", SIX_MATRICES)
     sizes = {
         "weights": [t.numel() for s in sites for t in (s.weight, s.bias)],
         "neurons": [len(s.bias) for s in sites],
@@ -104,7 +103,7 @@ def test_exactly_round_of_dose_times_n_units_go(model, lesion):
 
 def test_what_is_dead_at_a_dose_is_dead_at_every_larger_one(model, lesion):
     fill(model)
-    sites = anatomy.select(model, "all", SIX_MATRICES)
+    sites = anatomy.select_sites(model, "all", SIX_MATRICES)
     with lesion.opened(model) as wound:
         previous = None
         for dose in DOSES:
@@ -136,7 +135,7 @@ def test_draws_differ_where_the_order_is_random_and_only_there(model, lesion):
 def test_nothing_but_the_selected_tensors_changes(model, lesion):
     before = state(model)
     narrow = Lesion(lesion.units, lesion.order, lesion.scope, lesion.effect, "last", ("mlp_in",))
-    site = anatomy.select(model, "last", ("mlp_in",))[0]
+    site = anatomy.select_sites(model, "last", ("mlp_in",))[0]
     with narrow.applied(model, 1.0) as receipt:
         assert receipt.sites == 1
         touched = changed(before, state(model))
@@ -218,7 +217,7 @@ def test_random_counts_agree_with_torchs_random_unstructured(bert):
 
 def test_global_magnitude_agrees_with_torchs_global_unstructured(bert):
     fill(bert)
-    modules = anatomy.select(bert, "all", SIX_MATRICES)
+    modules = anatomy.select_sites(bert, "all", SIX_MATRICES)
     copies = []
     for site in modules:
         copy = nn.Linear(site.weight.shape[1], site.weight.shape[0])

@@ -95,7 +95,7 @@ def test_a_neurons_output_is_its_mean(model, part):
     def places():
         return [
             (site.module, "out", slice_of(site), silent(site))
-            for site in anatomy.select(model, "all", (part,))
+            for site in anatomy.select_sites(model, "all", (part,))
         ]
 
     check(model, Lesion("neurons", effect="mean", parts=(part,)), places)
@@ -103,10 +103,12 @@ def test_a_neurons_output_is_its_mean(model, part):
 
 def test_a_head_says_its_mean(model):
     def places():
-        value = {site.layer: silent(site) for site in anatomy.select(model, "all", ("value",))}
+        value = {
+            site.layer: silent(site) for site in anatomy.select_sites(model, "all", ("value",))
+        }
         return [
             (site.module, "in", slice(None), value[site.layer])
-            for site in anatomy.select(model, "all", ("attention_output",))
+            for site in anatomy.select_sites(model, "all", ("attention_output",))
         ]
 
     check(model, Lesion("heads", effect="mean"), places)
@@ -116,7 +118,7 @@ def test_a_dimension_is_read_as_its_mean_everywhere(model):
     def places():
         held = [
             site
-            for site in anatomy.select(model, "all", ("norms", "embeddings"))
+            for site in anatomy.select_sites(model, "all", ("norms", "embeddings"))
             if site.stream == "out"
             and (site.part == "norms" or isinstance(site.module, torch.nn.Linear))
             and site.bias is not None
@@ -130,7 +132,7 @@ def test_a_layer_adds_its_mean(model):
     def places():
         return [
             (site.module, "out", slice(None), silent(site))
-            for site in anatomy.select(model, "all", ("attention_output", "mlp_out"))
+            for site in anatomy.select_sites(model, "all", ("attention_output", "mlp_out"))
         ]
 
     check(model, Lesion("layers", effect="mean", scope="model"), places)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from lesion.damage import orderings
 from lesion.damage.lesion import Lesion
 from lesion.damage.orderings import Listed, Matched, Ranking, look_ahead, rank, selected, share_room
-from lesion.keys import priorities
+from lesion.keys import random_uint32
 from lesion.models.load import load_model
 
 PINNED = [
@@ -50,7 +50,7 @@ def test_keys_that_are_too_many_are_made_again_and_not_held(monkeypatch):
 
     def keys():
         made.append(1)
-        return priorities(1000, 0, "test")
+        return random_uint32(1000, 0, "test")
 
     free, tight = Ranking(1000, keys), Ranking(1000, keys)
     free.between(0, 10), free.between(10, 20), free.between(20, 900)
@@ -64,7 +64,7 @@ def test_keys_that_are_too_many_are_made_again_and_not_held(monkeypatch):
 
 def test_the_room_is_shared_by_size(monkeypatch):
     monkeypatch.setattr(orderings, "ROOM", 100)
-    small, large = (Ranking(n, partial(priorities, n, 0, "test")) for n in (100, 300))
+    small, large = (Ranking(n, partial(random_uint32, n, 0, "test")) for n in (100, 300))
     share_room([small, Listed(np.arange(3), np.arange(3, dtype=np.uint32)), large])
     assert (small._room, large._room) == (25, 75)
 
@@ -82,14 +82,14 @@ def test_looking_ahead_sorts_beside_this_thread_and_only_once(monkeypatch):
 
     def keys(count):
         where.append(threading.current_thread())
-        return priorities(count, 0, "test")
+        return random_uint32(count, 0, "test")
 
     random = [Ranking(count, partial(keys, count)) for count in (500, 900)]
     listed = Listed(np.arange(9), np.arange(9, dtype=np.uint32))
     look_ahead([(listed, 0, 4), *((one, 10, 200) for one in random)])
     found = [one.between(10, 200).tolist() for one in random]
     assert len(where) == 2 and threading.current_thread() not in where
-    assert found == [rank(priorities(n, 0, "test")).units[10:200].tolist() for n in (500, 900)]
+    assert found == [rank(random_uint32(n, 0, "test")).units[10:200].tolist() for n in (500, 900)]
 
 
 @pytest.mark.parametrize("far", [False, True])

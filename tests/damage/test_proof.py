@@ -174,7 +174,7 @@ class Peft(nn.Module):
 
 def test_a_wrapped_model_is_refused(bert):
     assert refusal(Peft(bert)) == (
-        "Peft has none of the modules that the table of bert names. If it wraps a model (PEFT, "
+        "Peft has none of the modules that the family bert names. If it wraps a model (PEFT, "
         "DataParallel), give the model inside, with adapters merged into its weights."
     )
 

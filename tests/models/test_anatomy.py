@@ -5,7 +5,7 @@ from transformers import BertConfig, BertForMaskedLM, XLMConfig, XLMWithLMHeadMo
 from lesion.errors import LesionError
 from lesion.models import anatomy, load
 from lesion.models.families import FAMILIES
-from lesion.words import PARTS, SIX_MATRICES
+from lesion.models.parts import PARTS, SIX_MATRICES
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def test_the_parts_of_berts_layer_are_where_bert_keeps_them(bert):
         "mlp_out": "output.dense",
     }
     for part, path in expected.items():
-        found = names_of(bert, anatomy.select(bert, (1,), (part,)))
+        found = names_of(bert, anatomy.select_sites(bert, (1,), (part,)))
         assert found == {f"{prefix}{path}.weight", f"{prefix}{path}.bias"}
 
 
@@ -64,12 +64,12 @@ def test_the_parts_of_xlms_layer_are_where_xlm_keeps_them(xlm):
         "mlp_out": "ffns.2.lin2",
     }
     for part, path in expected.items():
-        found = names_of(xlm, anatomy.select(xlm, "last", (part,)))
+        found = names_of(xlm, anatomy.select_sites(xlm, "last", (part,)))
         assert found == {f"transformer.{path}.weight", f"transformer.{path}.bias"}
 
 
 def test_xlm_has_language_embeddings_and_a_classifier(xlm):
-    found = names_of(xlm, anatomy.select(xlm, "all", ("embeddings", "classifier")))
+    found = names_of(xlm, anatomy.select_sites(xlm, "all", ("embeddings", "classifier")))
     assert "transformer.lang_embeddings.weight" in found
     assert "sequence_summary.summary.weight" in found
 
@@ -81,7 +81,7 @@ def test_an_output_matrix_shared_with_the_embeddings_is_the_embeddings():
         intermediate_size=8,
     )  # fmt: skip
     model = BertForMaskedLM(small)
-    head = anatomy.select(model, "all", ("mlm_head",))
+    head = anatomy.select_sites(model, "all", ("mlm_head",))
     assert names_of(model, head) == {
         "cls.predictions.transform.dense.weight",
         "cls.predictions.transform.dense.bias",
@@ -92,22 +92,24 @@ def test_an_output_matrix_shared_with_the_embeddings_is_the_embeddings():
     xlm = XLMWithLMHeadModel(
         XLMConfig(vocab_size=20, emb_dim=8, n_layers=1, n_heads=2, max_position_embeddings=16)
     )
-    assert names_of(xlm, anatomy.select(xlm, "all", ("mlm_head",))) == {"pred_layer.proj.bias"}
+    assert names_of(xlm, anatomy.select_sites(xlm, "all", ("mlm_head",))) == {
+        "pred_layer.proj.bias"
+    }
 
 
 def test_by_default_the_embeddings_norms_and_heads_stay_out(bert):
-    chosen = anatomy.select(bert, "all", SIX_MATRICES)
+    chosen = anatomy.select_sites(bert, "all", SIX_MATRICES)
     assert len(chosen) == 3 * 6
     assert all(site.layer is not None and site.part in SIX_MATRICES for site in chosen)
 
 
 def test_norms_of_one_layer_leave_the_embeddings_norm_alone(bert):
-    assert [site.layer for site in anatomy.select(bert, "first", ("norms",))] == [0, 0]
-    assert len(anatomy.select(bert, "all", ("norms",))) == 1 + 2 * 3
+    assert [site.layer for site in anatomy.select_sites(bert, "first", ("norms",))] == [0, 0]
+    assert len(anatomy.select_sites(bert, "all", ("norms",))) == 1 + 2 * 3
 
 
 def test_the_classifier_is_reached_whatever_the_layers(bert):
-    assert [s.part for s in anatomy.select(bert, "last", ("query", "classifier"))] == [
+    assert [s.part for s in anatomy.select_sites(bert, "last", ("query", "classifier"))] == [
         "query",
         "classifier",
     ]
@@ -132,13 +134,13 @@ def test_words_for_layers(word, count, expected):
 
 def test_a_layer_that_is_not_there_is_refused(bert):
     with pytest.raises(LesionError) as caught:
-        anatomy.select(bert, (2, 3), SIX_MATRICES)
+        anatomy.select_sites(bert, (2, 3), SIX_MATRICES)
     assert str(caught.value) == "where.layers: the model has layers 0-2. Got 3."
 
 
 def test_a_part_that_is_not_there_is_refused(xlm):
     with pytest.raises(LesionError) as caught:
-        anatomy.select(xlm, "all", ("query", "pooler"))
+        anatomy.select_sites(xlm, "all", ("query", "pooler"))
     assert str(caught.value) == (
         "where.parts: XLMForSequenceClassification has no pooler in the selected layers. It has "
         "embeddings, query, key, value, attention_output, mlp_in, mlp_out, norms, classifier."
@@ -153,8 +155,8 @@ def test_an_unknown_family_is_refused_and_told_where_to_add_it():
         anatomy.sites(Odd())
     assert str(caught.value) == (
         "model_type 'perceiver' is not a family that Lesion knows. Known: "
-        f"{', '.join(FAMILIES)}. Add its module paths to FAMILIES in "
-        "lesion/models/families.py."
+        f"{', '.join(FAMILIES)}. Install a package that describes it, or add a file to "
+        "lesion/models/families."
     )
 
 

@@ -1,4 +1,4 @@
-"""What the table says of a family, held against the model's own forward, for every family."""
+"""What a family declares, held against the model's own forward, for every family."""
 
 import copy
 import json
@@ -15,10 +15,10 @@ from lesion.errors import LesionError
 from lesion.models import anatomy, load
 from lesion.models.families import FAMILIES
 from lesion.models.inputs import collate
+from lesion.models.parts import PARTS, SIX_MATRICES
 from lesion.scoring.scorer import Scorer
 from lesion.tasks.base import Encoded
 from lesion.tasks.tokens import has_token_types, longest_input
-from lesion.words import PARTS, SIX_MATRICES
 from tests import families
 
 TEXTS = (
@@ -69,7 +69,7 @@ def asked(folders):
 
 
 def of(model, part, layers="all"):
-    return anatomy.select(model, layers, (part,))
+    return anatomy.select_sites(model, layers, (part,))
 
 
 def logits(model, inputs) -> torch.Tensor:
@@ -127,6 +127,18 @@ def test_the_table_uses_only_known_parts_and_has_the_six_matrices():
         assert set(SIX_MATRICES) <= set(family.body)
 
 
+def test_the_table_names_every_family_by_its_model_type():
+    assert {word: family.word for word, family in FAMILIES.items()} == {w: w for w in FAMILIES}
+
+
+@pytest.mark.parametrize("name", families.NAMES)
+def test_a_family_has_biases_exactly_if_every_matrix_of_its_layers_has_one(name, loaded):
+    model = loaded(name)
+    matrices = anatomy.select_sites(model, "all", SIX_MATRICES)
+    family = FAMILIES[model.config.model_type]
+    assert family.biases == all(site.bias is not None for site in matrices)
+
+
 @pytest.mark.parametrize(("name", "head"), HEADED)
 def test_every_number_of_every_parameter_belongs_to_exactly_one_site(name, head, loaded):
     model = loaded(name, head)
@@ -146,7 +158,7 @@ def test_every_number_of_every_parameter_belongs_to_exactly_one_site(name, head,
 def test_scores_equal_the_plain_forward_of_single_examples(name, batch_tokens, folders):
     tokenizer = AutoTokenizer.from_pretrained(folders(name))
     auto = transformers.AutoModelForSequenceClassification
-    with load.quiet():
+    with load.silence_transformers():
         plain = auto.from_pretrained(folders(name)).eval()
     expected = []
     for first, second in zip(*TEXTS, strict=True):
@@ -177,7 +189,7 @@ def test_padding_leaves_the_predicted_words_alone(name, head, folders, loaded, a
 def test_every_layer_has_its_six_matrices(name, loaded):
     model = loaded(name)
     depth = 1 if name == "albert" else 3
-    assert anatomy.depth(model) == depth
+    assert anatomy.layer_count(model) == depth
     twice = {"deberta-v2": ("query", "key")}
     twice |= dict.fromkeys(("modernbert", "llama", "mistral", "qwen2"), ("mlp_in",))
     for layer in range(depth):
@@ -283,7 +295,7 @@ def test_a_model_does_not_know_the_order_of_its_hidden_dimensions(name, loaded, 
     order = torch.randperm(32, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         for site in anatomy.sites(model):
-            for key, axis in anatomy.hidden_axes(site).items():
+            for key, axis in site.stream_axes.items():
                 tensor = getattr(site, key)
                 tensor.copy_(tensor.index_select(axis, order))
     torch.testing.assert_close(logits(model, asked(name)), expected, atol=1e-4, rtol=1e-4)
@@ -294,7 +306,7 @@ def test_a_hidden_dimension_that_nothing_writes_is_zero_in_every_layer(name, loa
     model = loaded(name)
     with torch.no_grad():
         for site in anatomy.sites(model):
-            for key, axis in anatomy.hidden_axes(site).items():
+            for key, axis in site.stream_axes.items():
                 getattr(site, key).select(axis, 7).zero_()
     with torch.inference_mode():
         states = model(**asked(name), output_hidden_states=True).hidden_states
@@ -303,10 +315,10 @@ def test_a_hidden_dimension_that_nothing_writes_is_zero_in_every_layer(name, loa
         assert (state[0] == 0).all(0).nonzero().flatten().tolist() == [7]
 
 
-def test_hidden_axes_leave_out_what_the_stream_does_not_reach(loaded):
+def test_stream_axes_leave_out_what_the_stream_does_not_reach(loaded):
     def axes(name, head="classification"):
         return {
-            (site.part, site.index): anatomy.hidden_axes(site)
+            (site.part, site.index): site.stream_axes
             for site in anatomy.sites(loaded(name, head))
             if site.layer in (None, 0)
         }
@@ -344,16 +356,16 @@ def test_a_view_has_its_block_of_the_gradient(name, loaded, asked):
 
 def test_albert_holds_its_shared_weights_once_as_layer_0(loaded):
     model = loaded("albert")
-    everywhere = anatomy.select(model, "all", SIX_MATRICES)
+    everywhere = anatomy.select_sites(model, "all", SIX_MATRICES)
     assert [site.layer for site in everywhere] == [0] * 6
-    same = anatomy.select(model, (0,), SIX_MATRICES)
+    same = anatomy.select_sites(model, (0,), SIX_MATRICES)
     assert [id(site.weight) for site in same] == [id(site.weight) for site in everywhere]
 
 
 @pytest.mark.parametrize("layers", ["first", "last", "middle", 1, (0, 2)])
 def test_a_single_layer_of_albert_is_refused(layers, loaded):
     with pytest.raises(LesionError) as caught:
-        anatomy.select(loaded("albert"), layers, SIX_MATRICES)
+        anatomy.select_sites(loaded("albert"), layers, SIX_MATRICES)
     assert str(caught.value) == (
         "where.layers: the 3 layers of AlbertForSequenceClassification share one set of weights, "
         f"so that no layer can be damaged alone. Set layers to all. Got {layers!r}."
@@ -366,7 +378,7 @@ def test_a_deberta_of_the_newer_kind_of_head(tmp_path):
     held = [site.path for site in of(model, "mlm_head")]
     head = "lm_predictions.lm_head"
     assert held == [f"{head}.dense", f"{head}.LayerNorm", head]
-    assert anatomy.hidden_axes(of(model, "mlm_head")[0]) == {"weight": 1}
+    assert of(model, "mlm_head")[0].stream_axes == {"weight": 1}
 
 
 def test_a_causal_classifier_is_told_what_pads(loaded, folders):

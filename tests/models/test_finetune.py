@@ -90,7 +90,7 @@ def test_a_killed_training_leaves_nothing_that_looks_finished(
 
 def test_the_cache_says_what_it_holds(tmp_path, tiny_bert, cache):
     run(tmp_path, tiny_bert)
-    held = [json.loads((folder / finetune.RECORD).read_text()) for folder in cache.iterdir()]
+    held = [json.loads((folder / finetune.METADATA).read_text()) for folder in cache.iterdir()]
     assert sorted(one["seed"] for one in held) == [0, 1]
     assert all(one["recipe"]["learning_rate"] == 1e-3 for one in held)
 
@@ -98,12 +98,12 @@ def test_the_cache_says_what_it_holds(tmp_path, tiny_bert, cache):
 def test_two_processes_that_finish_at_once_keep_one_result(tmp_path):
     target = tmp_path / "target"
     target.mkdir()
-    (target / finetune.RECORD).write_text("{}")
+    (target / finetune.METADATA).write_text("{}")
     work = tmp_path / "work"
     work.mkdir()
-    (work / finetune.RECORD).write_text("{}")
-    publish(work, target, finetune.RECORD)
-    assert (target / finetune.RECORD).is_file()
+    (work / finetune.METADATA).write_text("{}")
+    publish(work, target, finetune.METADATA)
+    assert (target / finetune.METADATA).is_file()
     assert not (target / "work").exists()
 
 
@@ -135,7 +135,7 @@ def test_heads_of_another_language_or_device_are_others(tmp_path, tiny_xlm, cach
     monkeypatch.setattr(finetune, "_train", train)
     base, rows, labels = resolve(str(tiny_xlm)), [{"input_ids": [1, 2]}], np.array([0])
     for language, device in [("en", "cpu"), ("fr", "cpu"), ("en", "cuda:0"), ("en", "cuda:1")] * 2:
-        finetune.finetuned(
+        finetune.finetuned_checkpoint(
             base, None, rows, labels, ["a", "b"], Finetuning(), 0, language=language, device=device
         )
     assert trained == [("en", "cpu"), ("fr", "cpu"), ("en", "cuda:0")]
@@ -168,10 +168,10 @@ def test_a_run_that_began_with_the_cache_of_an_earlier_release_goes_on(
 ):
     """There the address had no second half, and the folder said less of how it was trained."""
     (head,) = cache.iterdir()
-    about = json.loads((head / finetune.RECORD).read_text())
+    about = json.loads((head / finetune.METADATA).read_text())
     del about["drawn"]
     about["versions"] = {key: about["versions"][key] for key in ("torch", "transformers")}
-    (head / finetune.RECORD).write_text(json.dumps(about))
+    (head / finetune.METADATA).write_text(json.dumps(about))
     head = head.rename(cache / head.name.partition("-")[0])
     with contextlib.closing(sqlite3.connect(tmp_path / "run" / "record.sqlite")) as base, base:
         base.execute("UPDATE models SET digest = ?", (resolve(str(head)).digest,))

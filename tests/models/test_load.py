@@ -9,7 +9,7 @@ from transformers import AutoTokenizer, BertConfig, BertForSequenceClassificatio
 
 from lesion.damage.lesion import Lesion
 from lesion.errors import LesionError
-from lesion.models.inputs import collate, language_of
+from lesion.models.inputs import Batcher, collate, language_id
 from lesion.models.load import load_model, load_tokenizer, resolve
 from tests import families, labs
 from tests.hub import connected, push, serving
@@ -144,7 +144,7 @@ def test_a_missing_head_is_an_error_unless_it_is_to_be_trained(folder, tmp_path)
         f"{folder}: has no trained mlm head (cls.predictions.bias is missing). Choose a checkpoint "
         "that was saved with its masked language model."
     )
-    assert load_model(str(folder), head="mlm", complete=False).config.model_type == "bert"
+    assert load_model(str(folder), head="mlm", require_head=False).config.model_type == "bert"
     encoder = labs.without(folder, tmp_path / "encoder", "classifier.")
     assert refused(str(encoder)) == (
         f"{encoder}: has no trained classification head (classifier.bias is missing). Fine-tune "
@@ -186,13 +186,25 @@ def test_an_encoder_whose_weights_have_other_names_is_never_filled_with_random_o
     weights = load_file(folder / "model.safetensors")
     weights = {key.replace("encoder.layer", "encoder.block"): weights[key] for key in weights}
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
-    for complete in (True, False):
-        message = refused(str(folder), head=head, complete=complete)
+    for require_head in (True, False):
+        message = refused(str(folder), head=head, require_head=require_head)
         assert message.startswith(f"{folder}: lacks weights of the bert that its config.json ")
         assert message.endswith(
             "is missing, 48 in all), which would be random. Save the whole model, or choose "
             "another checkpoint."
         )
+
+
+def test_a_batcher_gives_rows_the_language_of_its_task(tiny_xlm):
+    tokenizer = AutoTokenizer.from_pretrained(tiny_xlm)
+    config = load_model(str(tiny_xlm)).config
+    rows = [{"input_ids": [5, 6, 7]}, {"input_ids": [8]}]
+    tensors = Batcher(tokenizer, config, "fr", torch.device("cpu"))(rows)
+    assert tensors["langs"].tolist() == [[1, 1, 1], [1, 1, 1]]
+    expected = collate(rows, tokenizer, 1, torch.device("cpu"))
+    assert {key: tensor.tolist() for key, tensor in tensors.items()} == {
+        key: tensor.tolist() for key, tensor in expected.items()
+    }
 
 
 def test_padding_and_masks(tiny_bert):
@@ -207,9 +219,9 @@ def test_padding_and_masks(tiny_bert):
 
 def test_a_language_that_an_xlm_does_not_know_is_refused(tiny_xlm):
     config = load_model(str(tiny_xlm)).config
-    assert (language_of(config, "en"), language_of(config, "fr")) == (0, 1)
+    assert (language_id(config, "en"), language_id(config, "fr")) == (0, 1)
     with pytest.raises(LesionError) as caught:
-        language_of(config, "de")
+        language_id(config, "de")
     assert str(caught.value) == (
         "the XLM model has language embeddings for en, fr. Got 'de': choose a model or a task in "
         "one of its languages."

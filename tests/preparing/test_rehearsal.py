@@ -38,7 +38,7 @@ def refused(value, out, **options) -> str:
 
 def three_classes(model, folder):
     """A copy of a model whose head has three classes."""
-    load_model(str(model), complete=False, num_labels=3).save_pretrained(folder)
+    load_model(str(model), require_head=False, num_labels=3).save_pretrained(folder)
     for path in model.iterdir():
         if not (folder / path.name).exists():
             shutil.copy(path, folder)

@@ -33,7 +33,7 @@ def test_all_that_cannot_run_is_told_with_exit_code_2_and_the_rest_of_the_plan(
 ):
     three = tmp_path / "three"
     shutil.copytree(tiny_bert, three)
-    load_model(str(tiny_bert), complete=False, num_labels=3).save_pretrained(three)
+    load_model(str(tiny_bert), require_head=False, num_labels=3).save_pretrained(three)
     value = labs.study(tiny_deep, data, lesions=[
         {"name": "upper", "where": {"layers": "6-9"}},
         {"name": "words", "distraction": "drop"},

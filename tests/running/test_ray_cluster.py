@@ -96,19 +96,19 @@ def test_there_is_no_cluster_at_an_address(small, tmp_path, monkeypatch):
 def test_weights_that_a_node_does_not_see_are_refused(tiny_bert, tmp_path):
     from dataclasses import replace
 
-    from lesion.models.load import check_here, resolve
+    from lesion.models.load import check_available, resolve
 
     found = resolve(str(tiny_bert))
-    check_here(found)
+    check_available(found)
     for wrong, said in (
         (replace(found, path=str(tmp_path / "gone")), "is not there on "),
         (replace(found, digest="beef"), "holds another model on "),
     ):
         with pytest.raises(LesionError) as caught:
-            check_here(wrong)
+            check_available(wrong)
         assert str(caught.value).startswith(f"{wrong.path}: {said}")
         assert str(caught.value).endswith(
             "Every node must see the same folders: put models, and the cache (LESION_CACHE), on "
             "storage that they share."
         )
-    check_here(replace(found, revision="c0ffee", path="owner/name"))  # the hub has it
+    check_available(replace(found, revision="c0ffee", path="owner/name"))  # the hub has it

@@ -1,8 +1,12 @@
-"""A task of a few pairs of sentences, and tiny models for it."""
+"""A task of a few pairs of sentences, tiny models for it, and rows of blocks to destroy."""
+
+from types import SimpleNamespace
 
 import torch
+from torch import nn
 from transformers import AutoTokenizer
 
+from lesion.models.inputs import Batcher
 from lesion.models.load import load_model
 from lesion.tasks.base import Encoded
 from lesion.tasks.tokens import has_token_types
@@ -11,6 +15,7 @@ from tests.conftest import SENTENCES
 
 TEXTS = [*zip(SENTENCES[:8], SENTENCES[4:], strict=True)]
 CPU = torch.device("cpu")
+WIDTH, HEADS, INNER = 32, 2, 64
 
 
 class Small:
@@ -45,3 +50,15 @@ class Small:
 def built(name: str, folder, head: str = "classification"):
     path = families.build(name, folder, head)
     return load_model(str(path), head=head), AutoTokenizer.from_pretrained(path)
+
+
+def batcher(padding: int = 0) -> Batcher:
+    """Of a tokenizer of which only the padding matters."""
+    tokenizer = SimpleNamespace(pad_token_id=padding, eos_token_id=None)
+    return Batcher(tokenizer, SimpleNamespace(model_type="bert"), "en", CPU)
+
+
+def destroy(module: nn.Linear, rows, bias: bool = True) -> None:
+    module.weight[rows] = 0
+    if bias:
+        module.bias[rows] = 0

@@ -54,7 +54,7 @@ def test_a_fine_tuned_decoder_is_damaged_and_scored_as_by_hand(name, tmp_path, m
     tokenizer = AutoTokenizer.from_pretrained(folder)
     pairs = [line.split("\t")[:2] for line in data.read_text().splitlines()[1:]]
     for units in ("", *UNITS):
-        with load.quiet():
+        with load.silence_transformers():
             plain = AutoModelForSequenceClassification.from_pretrained(folder).eval()
         destroy_by_hand(plain, name, units) if units else None
         with torch.inference_mode():

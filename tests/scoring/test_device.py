@@ -3,7 +3,7 @@ import torch
 
 import lesion
 from lesion.errors import LesionError
-from lesion.scoring.device import check_precision, computing
+from lesion.scoring.device import check_precision, precision_context
 from lesion.study.files import parse_study
 from tests import labs
 
@@ -31,12 +31,12 @@ def test_bf16_changes_scores_by_its_rounding_and_damage_not_at_all(tmp_path, tin
 def test_a_precision_lasts_as_long_as_it_is_open():
     before = torch.get_float32_matmul_precision()
     x = torch.ones(2, 2)
-    with computing("bf16", "cpu"):
+    with precision_context("bf16", "cpu"):
         assert torch.get_float32_matmul_precision() == "highest"
         assert (x @ x).dtype == torch.bfloat16
-    with computing("tf32", "cuda" if torch.cuda.is_available() else "cpu"):
+    with precision_context("tf32", "cuda" if torch.cuda.is_available() else "cpu"):
         assert torch.get_float32_matmul_precision() == "high"
-    with computing("float32", "cpu"):
+    with precision_context("float32", "cpu"):
         assert (x @ x).dtype == torch.float32
     assert torch.get_float32_matmul_precision() == before
 

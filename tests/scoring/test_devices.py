@@ -13,16 +13,18 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from lesion.damage.lesion import Lesion
-from lesion.scoring import blocks, scorer
-from lesion.scoring.device import computing
-from lesion.scoring.encoders import KINDS
+from lesion.models.families import FAMILIES
+from lesion.scoring import compact, scorer
+from lesion.scoring.device import precision_context
 from lesion.scoring.packing import pack
 from lesion.scoring.scorer import DEVICE_TOKENS, Scorer
 from tests.scoring.small import Small, built
 
 EVERY_TIME = ("bert", "mpnet", "albert")
 NAMES = [
-    name if name in EVERY_TIME else pytest.param(name, marks=pytest.mark.slow) for name in KINDS
+    name if name in EVERY_TIME else pytest.param(name, marks=pytest.mark.slow)
+    for name, family in FAMILIES.items()
+    if family.fast
 ]
 CUDA = pytest.param("cuda", marks=pytest.mark.gpu)
 HEADS = ("classification", "mlm")
@@ -36,11 +38,11 @@ ROUNDING = 1e-3  # root mean square of what is too little to compare
 def padded(request, monkeypatch):
     """The layout of a GPU, on the CPU."""
     if request.param:
-        monkeypatch.setattr(scorer, "pack", lambda *args: pack(*args[:5], padded=True))
+        monkeypatch.setattr(scorer, "pack", lambda *args: pack(*args[:3], padded=True))
 
 
 def score(scorer: Scorer, precision: str, device: str) -> np.ndarray:
-    with computing(precision, device):
+    with precision_context(precision, device):
         return np.concatenate([one.ravel() for one in scorer()])
 
 
@@ -69,7 +71,7 @@ def test_bf16_is_as_exact_as_the_models_own_forward_in_bf16(device, padded, name
     exact = scores(model, Scorer(model, tokenizer, Small(head), fast=False), "float32", "cpu")
     model = model.to(device)
     fast, own = (Scorer(model, tokenizer, Small(head), fast=fast) for fast in (True, False))
-    assert not fast.note
+    assert not fast.fallback_reason
     found, expected = (
         float(np.sqrt(np.square(scores(model, one, "bf16", device) - exact).mean()))
         for one in (fast, own)
@@ -106,6 +108,18 @@ def test_damage_between_two_scores_changes_the_second(device, precision, tmp_pat
 
 
 @pytest.mark.parametrize("device", ["cpu", CUDA])
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_a_scorer_of_a_precision_needs_no_context(device, precision, tmp_path):
+    model, tokenizer = built("bert", tmp_path)
+    scorer = Scorer(model.to(device), tokenizer, Small(), precision=precision)
+    with Lesion().opened(model) as wound:
+        for dose in (0.0, 0.5):
+            wound.deepen(dose)
+            expected = score(Scorer(model, tokenizer, Small()), precision, device)
+            assert np.array_equal(scorer().ravel(), expected), dose
+
+
+@pytest.mark.parametrize("device", ["cpu", CUDA])
 def test_what_is_kept_in_one_precision_is_not_used_in_another(device, tmp_path):
     model, tokenizer = built("bert", tmp_path)
     scorer = Scorer(model.to(device), tokenizer, Small())
@@ -123,15 +137,15 @@ def test_batches_are_large_off_the_cpu(device, tmp_path):
     here = Scorer(model, tokenizer, Small())
     there = Scorer(model.to(device), tokenizer, Small())
     assert there._batch_tokens == DEVICE_TOKENS
-    assert len(there._passage._packs[0].stretches) == 1
-    assert len(here._passage._packs[0].stretches) > 1
+    assert len(there._encoder_pass._packs[0].segments) == 1
+    assert len(here._encoder_pass._packs[0].segments) > 1
 
 
 @pytest.mark.parametrize("head", HEADS)
 def test_batches_of_a_models_own_forward_leave_room_for_logits_of_all_tokens(head, tmp_path):
     model, tokenizer = built("deberta-v3", tmp_path, head)
     there = Scorer(model.to("meta"), tokenizer, Small(head))
-    wanted = DEVICE_TOKENS if head == "classification" else scorer.WORDY_TOKENS
+    wanted = DEVICE_TOKENS if head == "classification" else scorer.FULL_LOGITS_TOKENS
     assert there._batch_tokens == wanted
 
 
@@ -150,14 +164,16 @@ def test_a_pass_waits_for_its_device_only_to_learn_what_is_dead(name, head, tmp_
     """A meta tensor has no numbers to wait for. Most units are said to be dead, whole heads too."""
     model, tokenizer = built(name, tmp_path, head)
     monkeypatch.setattr(
-        blocks, "_fetched", lambda masks: [torch.arange(len(one)) >= len(one) // 4 for one in masks]
+        compact,
+        "_to_cpu",
+        lambda masks: [torch.arange(len(mask)) >= len(mask) // 4 for mask in masks],
     )
-    monkeypatch.setattr(blocks, "COPY", 0)  # and left out whatever that costs
+    monkeypatch.setattr(compact, "COPY_COST", 0)  # and left out whatever that costs
     monkeypatch.setattr(torch, "is_autocast_enabled", lambda device: False)
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())  # has no such device
     scorer = Scorer(model.to("meta"), tokenizer, Small(head, (7, 5) if head == "mlm" else ()))
     with torch.inference_mode(), OneDevice():
-        ((_, states, finite),) = scorer._passage.run()
-        words = scorer._words[0]
-        logits = scorer._encoder.logits(states.view(len(scorer._rows), 1, -1), words)
+        ((_, states, finite),) = scorer._encoder_pass.run()
+        candidates = scorer._candidates[0]
+        logits = scorer._encoder.logits(states.view(len(scorer._rows), 1, -1), candidates)
     assert {states.device.type, finite.device.type, logits.device.type} == {"meta"}

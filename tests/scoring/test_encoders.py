@@ -1,23 +1,18 @@
-"""Which models are run block by block; that they are run rightly is shown in test_forward."""
+"""Which models are run block by block. That their outputs are right: test_scorer."""
 
 import pytest
 from torch import nn
 
-from lesion.models.families import FAMILIES
-from lesion.scoring.encoders import KINDS, encoder_of
+from lesion.scoring.encoders import encoder_of
 from tests.scoring.small import built
 
 
-def test_every_kind_is_a_family():
-    assert set(KINDS) <= set(FAMILIES)
-
-
-@pytest.mark.parametrize(("name", "below"), [("bert", 4), ("electra", 5), ("mpnet", 4)])
-def test_an_encoder_knows_what_its_embeddings_read(name, below, tmp_path):
+@pytest.mark.parametrize(("name", "modules"), [("bert", 4), ("electra", 5), ("mpnet", 4)])
+def test_an_encoder_knows_what_its_embeddings_read(name, modules, tmp_path):
     """Words, positions, types and a norm; ELECTRA's widening; MPNet's distances, but no types."""
     model, _ = built(name, tmp_path)
     encoder = encoder_of(model, "classification")
-    assert len(encoder.below) == below
+    assert len(encoder.embedding_modules) == modules
     assert len(encoder.layers) == 3
 
 
@@ -35,7 +30,7 @@ def why(model, head: str = "classification") -> str:
     return found
 
 
-def test_other_models_are_run_as_a_whole_and_the_reason_is_said(tmp_path):
+def test_other_models_are_run_as_a_whole_for_a_named_reason(tmp_path):
     assert why(built("gpt2", tmp_path / "gpt2")[0]) == (
         "gpt2 with a classification head has no fast forward"
     )
@@ -44,10 +39,10 @@ def test_other_models_are_run_as_a_whole_and_the_reason_is_said(tmp_path):
     assert why(model.half()) == "the fast forward is for float32"
     model.float().config.is_decoder = True
     assert why(model) == (
-        "BertForSequenceClassification has options that the fast forward does not know"
+        "BertForSequenceClassification has options that the fast forward does not support"
     )
     model.config.is_decoder = False
     model.bert.encoder.layer[1].output.dense = nn.Sequential(nn.Linear(48, 32))
     assert why(model) == (
-        "BertForSequenceClassification has modules that the fast forward does not know"
+        "BertForSequenceClassification has modules that the fast forward does not support"
     )

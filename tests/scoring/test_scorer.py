@@ -6,10 +6,10 @@ import torch
 from transformers import AutoTokenizer
 
 from lesion.damage.lesion import Lesion
-from lesion.models.inputs import collate, language_of
+from lesion.models.families import FAMILIES
+from lesion.models.inputs import collate, language_id
 from lesion.models.load import load_model
 from lesion.scoring import scorer
-from lesion.scoring.encoders import KINDS
 from lesion.scoring.packing import pack
 from lesion.scoring.scorer import Scorer
 from lesion.tasks.masked import at_positions
@@ -42,7 +42,7 @@ DOSES = (0.3, 0.8, 1.0)
 
 def alone(model, tokenizer, task) -> np.ndarray:
     """The model's own forward, one example at a time."""
-    language = language_of(model.config, "en")
+    language = language_id(model.config, "en")
     found = []
     for row in task.encode(tokenizer, model.config).rows:
         inputs = collate([row], tokenizer, language, CPU)
@@ -56,7 +56,7 @@ def alone(model, tokenizer, task) -> np.ndarray:
 
 def check(model, tokenizer, task, lesions) -> None:
     score = Scorer(model, tokenizer, task)
-    assert bool(score.note) == (model.config.model_type not in KINDS)
+    assert bool(score.fallback_reason) == (FAMILIES[model.config.model_type].fast is None)
     for lesion in lesions:
         with lesion.opened(model, draw=1) as wound:
             for dose in DOSES:
@@ -89,7 +89,7 @@ def test_words_that_are_asked_are_those_among_all(name, tmp_path):
 
 
 def test_a_padded_layout_as_on_a_gpu_gives_the_same(tmp_path, monkeypatch):
-    monkeypatch.setattr(scorer, "pack", lambda *args: pack(*args[:5], padded=True))
+    monkeypatch.setattr(scorer, "pack", lambda *args: pack(*args[:3], padded=True))
     for name in ("bert", "mpnet"):
         check(*built(name, tmp_path / name), Small(), LESIONS[:2])
 
@@ -114,7 +114,7 @@ def test_one_batch_alone_is_what_it_is_among_all(bert):
     assert np.abs(parts - score()[order]).max() <= 1e-6
 
 
-def test_where_numbers_overflow_the_models_own_forward_says(bert):
+def test_where_numbers_overflow_the_models_own_forward_decides(bert):
     """A dead neuron does not stop NaN: 0 * NaN is NaN, so what is left out would have mattered."""
     model, tokenizer = bert
     plain = Scorer(model, tokenizer, Small(), batch_tokens=60, fast=False)

@@ -1,5 +1,8 @@
 """`lesion list` shows everything that a study may name, each with a line."""
 
+import subprocess
+import sys
+
 import pytest
 import yaml
 
@@ -54,6 +57,15 @@ def test_the_snippet_of_every_kind_is_a_task_that_can_be_loaded(kind):
 def test_every_entry_has_a_line(kind):
     for entries in catalogue(kind).values():
         assert entries and all(about.strip() for about in entries.values())
+
+
+def test_models_are_listed_without_torch():
+    code = (
+        "import sys; from lesion.study.catalogue import catalogue; catalogue('models'); "
+        "print({'torch', 'transformers'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout.strip(), done.stderr) == ("set()", "")
 
 
 def test_an_unknown_list_is_refused():

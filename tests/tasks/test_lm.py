@@ -42,7 +42,7 @@ def folder(request, tmp_path_factory) -> Path:
 def hugging_face(folder: Path, text: str, context: str) -> tuple[float, int]:
     """Loss and tokens of a text after its context, by the model's own forward with labels."""
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    with load.quiet():
+    with load.silence_transformers():
         model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     first = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
     known = len(tokenizer(context, add_special_tokens=False)["input_ids"])

@@ -5,7 +5,8 @@ from typing import Any
 
 from lesion import shorthand
 from lesion.errors import LesionError
-from lesion.schema import python, shortened
+from lesion.models.parts import expand_layers
+from lesion.schema import lists, python, shortened
 
 
 def spelled(key: str, value: Any) -> Any:
@@ -60,14 +61,14 @@ def _number(value: Any) -> float | None:
 
 
 def _words(value: Any) -> tuple[str, ...] | None:
-    words = shorthand.words(value)
+    words = lists.words(value)
     if words is not None and not isinstance(words, list):
         raise ValueError(f"must be a word or a list of words. Got {shortened(value)}.")
     return None if words is None else tuple(words)
 
 
 SPELLED: dict[str, Callable[[Any], Any]] = {
-    "layers": shorthand.layers,
+    "layers": expand_layers,
     "parts": _words,
     "tensors": _words,
     "bits": shorthand.bits,

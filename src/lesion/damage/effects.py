@@ -15,7 +15,7 @@ import torch
 from lesion.damage.formats import format_of, storage
 from lesion.damage.units import Population, Span
 from lesion.errors import LesionError
-from lesion.keys import priorities
+from lesion.keys import random_uint32
 from lesion.words import STRENGTHS
 
 Key = tuple[int, tuple[str | int, ...]]  # seed, and the address of lesion and draw
@@ -55,7 +55,7 @@ def noise(
     from scipy.special import ndtri
 
     seed, address = key
-    drawn = priorities(intact.numel(), seed, "noise", *address, *one.address, span.name)
+    drawn = random_uint32(intact.numel(), seed, "noise", *address, *one.address, span.name)
     normal = torch.from_numpy(ndtri((drawn + 0.5) / 2**32)).reshape(intact.shape)
     spread = intact.double().std(correction=0)
     return (intact.double() + (by.strength or 0.0) * spread * normal.to(intact.device)).to(
@@ -68,7 +68,7 @@ def shuffle(
 ) -> torch.Tensor:
     """Each unit takes the values of another; with all destroyed, their population is permuted."""
     seed, address = key
-    drawn = priorities(one.count, seed, "shuffle", *address, *one.address)
+    drawn = random_uint32(one.count, seed, "shuffle", *address, *one.address)
     other = torch.from_numpy(np.argsort(drawn, kind="stable")).to(intact.device)
     if span.axis is None:
         return intact.flatten()[other].view_as(intact)
@@ -119,7 +119,7 @@ def flip(intact: torch.Tensor, one: Population, span: Span, by: Settings, key: K
         raise LesionError(f"bit: {stored.format} has the bits 0-{stored.bits - 1}. Got {by.bit}.")
     if by.bit is None:
         seed, address = key
-        drawn = priorities(intact.numel(), seed, "flip", *address, *one.address, span.name)
+        drawn = random_uint32(intact.numel(), seed, "flip", *address, *one.address, span.name)
         chosen = (drawn % stored.bits).astype(np.uint64).reshape(intact.shape)
     else:
         chosen = np.full(intact.shape, by.bit, np.uint64)

@@ -31,11 +31,12 @@ from lesion.damage.wound import Cut, Recipe, Wound
 from lesion.errors import LesionError
 from lesion.models import anatomy
 from lesion.models.anatomy import Site
+from lesion.models.parts import PARTS, SIX_MATRICES, TENSORS
 from lesion.models.places import family_of
 from lesion.models.recipes import Recovery
 from lesion.models.stored import memory_format
 from lesion.schema import did_you_mean
-from lesion.words import DEFAULT_PARTS, DOSE_IS, PARTS, SIX_MATRICES, TENSORS
+from lesion.words import DEFAULT_PARTS, DOSE_IS
 
 if TYPE_CHECKING:
     from lesion.preparing.prepared import PreparedModel
@@ -258,7 +259,7 @@ def _applied(
 
 
 def _cut(lesion: Lesion, model: nn.Module, draw: int, examples: Sequence[Inputs]) -> Cut:
-    sites = anatomy.select(model, lesion.layers, lesion.reach)
+    sites = anatomy.select_sites(model, lesion.layers, lesion.reach)
     stored = lesion.format or memory_format(model)
     populations = _populations(lesion, sites, stored)
     prove(model, populations)

@@ -17,7 +17,7 @@ from lesion.damage.orderings import Listed, Ordering, Ranking, rank
 from lesion.damage.permutation import Scattered
 from lesion.damage.unit_lists import Listing
 from lesion.damage.units import Population
-from lesion.keys import priorities
+from lesion.keys import random_uint32
 
 
 class Aids(NamedTuple):
@@ -53,7 +53,7 @@ def random(
     return [
         Scattered(one.count, seed, (*address, *one.address))
         if one.cells
-        else Ranking(one.count, partial(priorities, one.count, seed, *address, *one.address))
+        else Ranking(one.count, partial(random_uint32, one.count, seed, *address, *one.address))
         for one in group
     ]
 
@@ -164,7 +164,7 @@ def _norms(population: Population) -> torch.Tensor:
 
 
 def _share(seed: int, address: tuple) -> float:
-    return int(priorities(1, seed, "centre", *address)[0]) / 2**32
+    return int(random_uint32(1, seed, "centre", *address)[0]) / 2**32
 
 
 def _around(shape: tuple[int, ...], seed: int, address: tuple) -> np.ndarray:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from lesion.keys import Address, heads, permuted
+from lesion.keys import Address, binomial_half, permute
 
 DEPTH = 32  # halvings: bits of a key
 
@@ -32,7 +32,7 @@ class Scattered:
 
     def between(self, start: int, stop: int) -> np.ndarray:
         """The units from one place of the ordering to another, whole numbers."""
-        return permuted(np.arange(start, stop), self.count, self.seed, *self.address)
+        return permute(np.arange(start, stop), self.count, self.seed, *self.address)
 
     def below(self, border: int) -> int:
         """How many units have a smaller key, from 0 to 2**32."""
@@ -53,6 +53,6 @@ class Scattered:
     def _lower(self, level: int, node: int, units: int) -> int:
         """How many of a node's units have keys in its lower half."""
         if (level, node) not in self._below:
-            drawn = heads(units, self.seed, *self.address, "lower", level, node)
+            drawn = binomial_half(units, self.seed, *self.address, "lower", level, node)
             self._below[level, node] = drawn
         return self._below[level, node]

@@ -8,7 +8,7 @@ class Place(NamedTuple):
 
     Attributes:
         layer: zero-based; None outside the layers or across them.
-        part: a word of `words.PARTS`; heads, dimensions or layers where units span several parts.
+        part: a word of `models.parts.PARTS`; heads, dimensions or layers for units across parts.
         index: of the module within its part and layer.
         tensor: what the units are in: weight, bias, weight bits, neuron, head, dimension, ...
         units: in the population, those that a listing leaves out included.

@@ -8,7 +8,7 @@ import numpy as np
 
 from lesion.damage.units import Address
 from lesion.errors import LesionError
-from lesion.words import PARTS
+from lesion.models.parts import PARTS
 
 COLUMNS = ("layer", "part", "unit")
 OUTSIDE = ("", "-")  # of a unit that is in no layer

@@ -8,7 +8,7 @@ import torch
 
 from lesion.choices import Bits
 from lesion.damage.formats import Cells, cells_of
-from lesion.models.anatomy import Site, hidden_axes
+from lesion.models.anatomy import Site
 
 Address = tuple[int | str | None, ...]
 
@@ -197,7 +197,7 @@ def dimensions(sites: Sequence[Site], tensors: Sequence[str]) -> list[Population
     """
     spans = []
     for site in sites:
-        axes = hidden_axes(site)
+        axes = site.stream_axes
         for name, tensor in _tensors(site, tensors):
             if name in axes:
                 label = f"{site.layer}.{site.part}.{site.index}.{name}"

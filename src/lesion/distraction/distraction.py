@@ -105,7 +105,7 @@ class Distraction:
     def open_on(self, prepared: "PreparedModel", draw: int) -> AbstractContextManager[TextWound]:
         """As `open`, on a model that a study has prepared."""
         task: Any = prepared.task
-        return self.open(task, prepared.tokenizer, prepared.score.read, draw)
+        return self.open(task, prepared.tokenizer, prepared.score.set_task, draw)
 
     def check(self, task: TextTask) -> None:
         """Refuse a task whose texts cannot be changed.

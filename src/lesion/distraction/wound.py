@@ -16,7 +16,7 @@ from lesion.damage.receipt import Receipt
 from lesion.distraction.corruptions import Corruption
 from lesion.distraction.edits import MASK, CorruptionContext, Edit, render
 from lesion.errors import LesionError
-from lesion.keys import priorities
+from lesion.keys import random_uint32
 
 Texts = tuple[tuple[str, ...], ...]  # (columns) × (examples), as in Split
 
@@ -152,4 +152,4 @@ def _plain(edit: Edit) -> list:
 
 def _numbers(address: Address, text: tuple[int, int], count: int, purpose: str) -> np.ndarray:
     """Random numbers of one text; its address is (example, column)."""
-    return priorities(count, address.seed, address.name, address.draw, *text, purpose)
+    return random_uint32(count, address.seed, address.name, address.draw, *text, purpose)

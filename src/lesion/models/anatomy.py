@@ -1,9 +1,9 @@
 """The sites of a model: which tensors play which part in which layer.
 
-Where the modules are is said by the table in `lesion.models.families`; here its paths become the
-live tensors of one model. A tensor belongs to one site only. What a family keeps in one tensor
-(query, key and value of GPT-2 and ModernBERT) is shown as views of it: writing to a view writes
-to the model, and a view need not be contiguous.
+The paths to modules are in `lesion.models.families`; here they become the live tensors of one
+model. A tensor belongs to one site only. Several parts in one tensor (query, key and value of GPT-2
+and ModernBERT) are views of it: writing to a view writes to the model, and a view need not be
+contiguous.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,8 +15,8 @@ from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from lesion.errors import LesionError
-from lesion.models.places import check_writable, depth, paths, places
-from lesion.words import LAYERS, PARTS
+from lesion.models.parts import LAYERS, PARTS
+from lesion.models.places import check_writable, layer_count, paths, places
 
 _WRITERS = ("attention_output", "mlp_out", "embeddings", "norms")
 _HEADS = ("pooler", "classifier", "mlm_head")
@@ -28,11 +28,11 @@ class Site:
 
     Attributes:
         layer: zero-based, None outside the layers; 0 for all layers of a model that share weights.
-        part: a word of `words.PARTS`.
+        part: a word of `models.parts.PARTS`.
         index: position of the module within its part and layer.
         path: module path, from the base model or from the model with its head, for people.
         weight: the matrix (or the vector of scales), None where it is shared with another part.
-        bias: None where there is none.
+        bias: None if the module has no bias.
         axis: dimension of `weight` that runs over the output units; `bias` has only dimension 0.
         heads: number of attention heads whose equal slices lie side by side along the output
             units, for `attention_output` along its inputs (`in_axis`); None outside attention.
@@ -68,19 +68,37 @@ class Site:
 
     @property
     def called(self) -> str:
-        """Its name, and its place among the modules."""
+        """Its name, and its path among the modules."""
         return f"{self.name} ({self.path})"
 
-    def own(self, tensor: str) -> torch.Tensor | None:
-        """What the module keeps as its `weight` or `bias` now, whole; None if it keeps none.
+    @property
+    def stream_axes(self) -> dict[str, int]:
+        """Along which axis of its tensors ("weight", "bias") it has the residual stream.
 
-        A module can show a tensor that it does not keep: a parametrization makes it anew.
+        A missing tensor, or one in which the stream does not run, is left out: the narrow
+        tables of ELECTRA and ALBERT, biases of query or mlp_in, the inner layers of a head.
+
+        Example:
+            >>> sites(bert)[0].stream_axes
+            {'weight': 1}
         """
-        kept = self.module._parameters.get(tensor)
-        return self.module._buffers.get(tensor) if kept is None else kept
+        if self.stream == "in":
+            axes = {"weight": self.in_axis}
+        else:
+            axes = {"weight": self.axis, "bias": 0} if self.stream == "out" else {}
+        return {name: axis for name, axis in axes.items() if getattr(self, name) is not None}
+
+    def own(self, tensor: str) -> torch.Tensor | None:
+        """The module's current `weight` or `bias`, whole; None if it has none.
+
+        An attribute of a module need not be a tensor that it holds: a parametrization computes it
+        anew at each access.
+        """
+        parameter = self.module._parameters.get(tensor)
+        return self.module._buffers.get(tensor) if parameter is None else parameter
 
     def live(self, tensor: str) -> torch.Tensor | None:
-        """As `own`, but the block of it that is the site's."""
+        """As `own`, but only the block that belongs to the site."""
         whole = self.own(tensor)
         return None if whole is None else _view(whole, tensor, self.axis, self.block)
 
@@ -95,33 +113,16 @@ class Site:
 
 def sites(model: nn.Module) -> list[Site]:
     """Every site of a model, in the order of `PARTS`, layers ascending; shared tensors once."""
-    found: list[Site] = []
+    collected: list[Site] = []
     seen: set[tuple[int, tuple[int, int] | None]] = set()
     for root, part, listed in paths(model):
-        # What stands behind a pooler reads the pooler.
-        reads = part != "classifier" or all(site.part != "pooler" for site in found)
-        found += _sites_of(model, root, part, listed, reads, seen)
-    return found
+        # A classifier behind a pooler reads the pooler.
+        reads = part != "classifier" or all(site.part != "pooler" for site in collected)
+        collected += _sites_of(model, root, part, listed, reads, seen)
+    return collected
 
 
-def hidden_axes(site: Site) -> dict[str, int]:
-    """Along which axis of its tensors ("weight", "bias") a site has the residual stream.
-
-    A tensor that is not there, or in which the stream does not run, is left out: the narrow
-    tables of ELECTRA and ALBERT, biases of query or mlp_in, the inner layers of a head.
-
-    Example:
-        >>> hidden_axes(sites(bert)[0])
-        {'weight': 1}
-    """
-    if site.stream == "in":
-        axes = {"weight": site.in_axis}
-    else:
-        axes = {"weight": site.axis, "bias": 0} if site.stream == "out" else {}
-    return {name: axis for name, axis in axes.items() if getattr(site, name) is not None}
-
-
-def select(model: nn.Module, layers: Any, parts: Sequence[str]) -> list[Site]:
+def select_sites(model: nn.Module, layers: Any, parts: Sequence[str]) -> list[Site]:
     """The sites of the chosen parts in the chosen layers.
 
     Sites outside the layers (embeddings, heads) are chosen by their part alone, except when
@@ -133,12 +134,12 @@ def select(model: nn.Module, layers: Any, parts: Sequence[str]) -> list[Site]:
             wrapped in an adapter), so that it would be passed over.
     """
     _check_shared(model, layers)
-    numbers = layer_numbers(layers, depth(model))
+    numbers = layer_numbers(layers, layer_count(model))
     everywhere = layers == "all"
     everything = sites(model)
     if not everything:
         raise LesionError(
-            f"{type(model).__name__} has none of the modules that the table of "
+            f"{type(model).__name__} has none of the modules that the family "
             f"{model.config.model_type} names. If it wraps a model (PEFT, DataParallel), give the "  # type: ignore[union-attr]
             "model inside, with adapters merged into its weights."
         )
@@ -155,10 +156,10 @@ def select(model: nn.Module, layers: Any, parts: Sequence[str]) -> list[Site]:
     chosen = [site for site in everything if wanted(site.part, site.layer)]
     missing = [part for part in parts if not any(site.part == part for site in chosen)]
     if missing:
-        there = sorted({site.part for site in everything}, key=list(PARTS).index)
+        present = sorted({site.part for site in everything}, key=list(PARTS).index)
         raise LesionError(
             f"where.parts: {type(model).__name__} has no {', '.join(missing)} in the selected "
-            f"layers. It has {', '.join(there)}."
+            f"layers. It has {', '.join(present)}."
         )
     return chosen
 
@@ -189,8 +190,8 @@ def layer_numbers(layers: Any, count: int) -> frozenset[int]:
 
 
 def _check_shared(model: nn.Module, layers: Any) -> None:
-    """One layer of many that are one cannot be hit alone."""
-    count, total = depth(model), int(model.config.num_hidden_layers)  # type: ignore[union-attr, arg-type]
+    """Refuse a single layer of a model whose layers share their weights."""
+    count, total = layer_count(model), int(model.config.num_hidden_layers)  # type: ignore[union-attr, arg-type]
     numbers = [layers] if isinstance(layers, int) else layers
     words = isinstance(layers, str) and layers != "all"
     if count < total and (words or (numbers != "all" and not set(numbers) <= set(range(count)))):
@@ -212,7 +213,7 @@ def _sites_of(
     config: Any = model.config
     for layer, index, full, module, block in places(model, root, listed):
         axis = _axis(module)
-        weight, bias = (_fresh(module, name, axis, block, seen) for name in ("weight", "bias"))
+        weight, bias = (_unshared(module, name, axis, block, seen) for name in ("weight", "bias"))
         stream = _stream(part, weight, axis, config.hidden_size) if reads else None
         reads = reads and part not in _HEADS
         if weight is not None or bias is not None:
@@ -239,7 +240,7 @@ def _stream(part: str, weight: torch.Tensor | None, axis: int, hidden: int) -> s
     return "in"
 
 
-def _fresh(
+def _unshared(
     module: nn.Module,
     name: str,
     axis: int,

@@ -1,7 +1,7 @@
-"""A task head on a pretrained encoder, by Hugging Face's Trainer, trained once and kept.
+"""A task head on a pretrained encoder, trained once by Hugging Face's Trainer and cached.
 
-The cache is addressed by content: base weights, training examples, recipe and seed; and by what
-trains: versions, device and language. A folder appears in it whole or not at all.
+The cache is addressed by content (base weights, training examples, recipe and seed) and by the
+versions, device and language of the training. A folder appears in it whole or not at all.
 """
 
 import hashlib
@@ -24,19 +24,19 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 from lesion import digests
 from lesion.atomic import publish
 from lesion.models.cache import cache_folder
-from lesion.models.inputs import collate, language_of
-from lesion.models.load import Checkpoint, load_model, quiet, resolve
+from lesion.models.inputs import Batcher
+from lesion.models.load import Checkpoint, load_model, resolve, silence_transformers
 from lesion.models.recipes import Finetuning
 from lesion.models.stored import LOADED
 from lesion.models.versions import builds
 
 Progress = Callable[[int, int], None]
 Note = Callable[[str], None]
-RECORD = "finetuning.json"
+METADATA = "finetuning.json"
 TRAINING = 1  # goes up with every change of this package that changes what a head learns
 
 
-def finetuned(
+def finetuned_checkpoint(
     base: Checkpoint,
     tokenizer: Any,
     rows: Sequence[Mapping[str, list[int]]],
@@ -57,11 +57,11 @@ def finetuned(
         base: pretrained encoder.
         rows: encoded training examples, without padding.
         labels: int64 (examples,), indices into `classes`.
-        language: of the texts, for models that must be told.
+        language: of the texts, for models with language embeddings.
         progress: called with (step, steps).
-        note: called with sentences that a person should know.
+        note: called with sentences for the user.
         pinned: digest of the head that a record began with. It is taken from the cache whatever
-            trained it; if it is gone, a head is trained as if there were no record.
+            versions trained it; if it is missing, a head is trained as for a new record.
     """
     address = {
         "base": base.digest,
@@ -70,14 +70,14 @@ def finetuned(
         "recipe": {key: value for key, value in asdict(recipe).items() if key != "seeds"},
         "seed": seed,
     }
-    by = {**_versions(), "device": torch.device(device).type, "language": language}
+    trained_with = {**_versions(), "device": torch.device(device).type, "language": language}
     folder, name = cache_folder() / "finetuned", _hashed(address)
-    target = folder / f"{name}-{_hashed(by)}"
-    kept = _kept(folder, name, pinned) if pinned else None
-    if kept:
-        _say(Path(kept.path), base, by, note)
-        return kept
-    if not (target / RECORD).is_file():
+    target = folder / f"{name}-{_hashed(trained_with)}"
+    cached = _cached(folder, name, pinned) if pinned else None
+    if cached:
+        _note_differences(Path(cached.path), base, trained_with, note)
+        return cached
+    if not (target / METADATA).is_file():
         folder.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(dir=folder, prefix=f".{name}-"))
         try:
@@ -85,32 +85,38 @@ def finetuned(
                 base, tokenizer, rows, labels, classes, recipe, seed, language, device, work,
                 progress,
             )  # fmt: skip
-            about = {**address, "versions": by, "drawn": list(drawn)}
-            (work / RECORD).write_text(json.dumps(about, indent=2))
-            publish(work, target, RECORD)
+            about = {**address, "versions": trained_with, "drawn": list(drawn)}
+            (work / METADATA).write_text(json.dumps(about, indent=2))
+            publish(work, target, METADATA)
         finally:
             shutil.rmtree(work, ignore_errors=True)
-    _say(target, base, by, note)
+    _note_differences(target, base, trained_with, note)
     return resolve(str(target))
 
 
-def _kept(folder: Path, name: str, digest: str) -> Checkpoint | None:
+def _cached(folder: Path, name: str, digest: str) -> Checkpoint | None:
     """The head of a digest among those of one address, whatever versions trained them."""
     for path in sorted(folder.glob(f"{name}*")):
-        if (path / RECORD).is_file() and (found := resolve(str(path))).digest == digest:
-            return found
+        if (path / METADATA).is_file() and (head := resolve(str(path))).digest == digest:
+            return head
     return None
 
 
-def _say(head: Path, base: Checkpoint, by: Mapping[str, str], note: Note | None) -> None:
-    """What is not as one would expect of a head that was trained here and now."""
+def _note_differences(
+    head: Path, base: Checkpoint, trained_with: Mapping[str, str], note: Note | None
+) -> None:
+    """Report a random pooler, and versions that differ from the current ones."""
     if note is None:
         return
-    about = json.loads((head / RECORD).read_text())
+    about = json.loads((head / METADATA).read_text())
     if about.get("drawn"):
         note(f"{base.source}: has no pooler, so one was drawn at random and trained with the head.")
     before = about.get("versions", {})
-    other = [f"{key} {before[key]}" for key in by if before.get(key, by[key]) != by[key]]
+    other = [
+        f"{key} {before[key]}"
+        for key, current in trained_with.items()
+        if before.get(key, current) != current
+    ]
     if other:
         note(
             f"{base.source}: the head that this run began with is used again; it was trained with "
@@ -153,36 +159,35 @@ def _train(
         remove_unused_columns=False,
     )
     examples = [{**row, "labels": int(label)} for row, label in zip(rows, labels, strict=True)]
-    with preserved_randomness():
+    with preserve_rng():
         transformers.set_seed(seed)  # the new head is drawn from torch's global generator
         model: Any = load_model(
             base,
-            complete=False,
+            require_head=False,
             num_labels=len(classes),
             id2label=dict(enumerate(classes)),
             label2id={label: number for number, label in enumerate(classes)},
         )
         drawn: tuple[str, ...] = getattr(model, LOADED).drawn
-        spoken = language_of(model.config, language)
+        batcher = Batcher(tokenizer, model.config, language, torch.device("cpu"))
         trainer = Trainer(
             model=model,
             args=arguments,
             train_dataset=examples,
-            data_collator=lambda batch: _collated(batch, tokenizer, spoken),
+            data_collator=lambda batch: _collated(batch, batcher),
             callbacks=[_Steps(progress)],
         )
         trainer.remove_callback(PrinterCallback)
         trainer.train()
-    with quiet():
+    with silence_transformers():
         model.save_pretrained(work)
         tokenizer.save_pretrained(work)
     return drawn
 
 
-def _collated(batch: list[dict], tokenizer: Any, language: int | None) -> dict[str, torch.Tensor]:
+def _collated(batch: list[dict], batcher: Batcher) -> dict[str, torch.Tensor]:
     rows = [{key: value for key, value in row.items() if key != "labels"} for row in batch]
-    tensors = collate(rows, tokenizer, language, torch.device("cpu"))
-    return {**tensors, "labels": torch.tensor([row["labels"] for row in batch])}
+    return {**batcher(rows), "labels": torch.tensor([row["labels"] for row in batch])}
 
 
 def _warmup_steps(recipe: Finetuning, examples: int) -> int:
@@ -190,7 +195,7 @@ def _warmup_steps(recipe: Finetuning, examples: int) -> int:
 
 
 class _Steps(TrainerCallback):
-    """Tells a caller how far the training is."""
+    """Reports the steps of a training."""
 
     def __init__(self, progress: Progress | None) -> None:
         self._progress = progress
@@ -201,8 +206,8 @@ class _Steps(TrainerCallback):
 
 
 @contextmanager
-def preserved_randomness() -> Iterator[None]:
-    """Give the global generators back as they were: the Trainer seeds all three."""
+def preserve_rng() -> Iterator[None]:
+    """Restore the global generators afterwards: the Trainer seeds all three."""
     python, numpy_state = random.getstate(), np.random.get_state()
     with torch.random.fork_rng():
         try:
@@ -220,7 +225,7 @@ def _digest(rows: Sequence[Mapping[str, list[int]]], labels: np.ndarray) -> str:
 
 
 def _versions() -> dict[str, str]:
-    """Of all that decides what a head learns."""
+    """Versions of everything that decides the weights of a head."""
     used = builds()
     return {
         "torch": used["torch"],

@@ -1,10 +1,10 @@
-"""Warnings of slow tokenizers, one for every row, that a reader cannot use."""
+"""Useless warnings of slow tokenizers, one for every row."""
 
 import logging
 
 LOGGERS = ("transformers.models.xlm.tokenization_xlm", "transformers.tokenization_python")
-# XLM's tokenizer splits words as English where a checkpoint does not list it; what a task cuts is
-# counted and said by `lesion.record.cuts`.
+# XLM's tokenizer splits words as English where a checkpoint does not list it; cut texts are
+# counted and reported by `lesion.record.cuts`.
 USELESS = ("Supplied language code not found in lang2id", "Be aware, overflowing tokens are not")
 
 

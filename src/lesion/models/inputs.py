@@ -18,7 +18,7 @@ class Batcher:
 
     Args:
         tokenizer, config: the model's own.
-        language: of the texts, as in `language_of`.
+        language: of the texts, as in `language_id`.
         device: of the tensors.
     """
 
@@ -29,15 +29,15 @@ class Batcher:
 
     @cached_property
     def language_id(self) -> int | None:
-        """The language id that every token gets; None for most models.
+        """The language id of every token; None for most models.
 
         Raises:
             LesionError: if the model was not trained on that language.
         """
-        return language_of(self.config, self.language)
+        return language_id(self.config, self.language)
 
     def __call__(self, rows: Sequence[Mapping[str, list[int]]]) -> dict[str, torch.Tensor]:
-        """Rows padded to the longest, as `collate`."""
+        """Rows padded to the longest, as by `collate`."""
         return collate(rows, self.tokenizer, self.language_id, self.device)
 
 
@@ -49,7 +49,7 @@ def collate(
 ) -> dict[str, torch.Tensor]:
     """Pad rows to the longest, on the right: tensors of shape (rows, tokens), int64.
 
-    On the right whatever the tokenizer's own side: causal models count positions from the left.
+    The tokenizer's own side does not matter: causal models count positions from the left.
 
     Args:
         language: XLM's language id, given to every token.
@@ -74,7 +74,7 @@ def collate(
 def padding_id(tokenizer: Any) -> int:
     """The id that fills a row up: of the padding token, or else of the token that ends a text.
 
-    GPT-2 and Llama have no padding token. What pads is masked; its id matters only to causal
+    GPT-2 and Llama have no padding token. Padding is masked; its id matters only to causal
     classifiers, which find the last real token by it (see `load.load_model`).
     """
     for token in (tokenizer.pad_token_id, tokenizer.eos_token_id):
@@ -83,21 +83,21 @@ def padding_id(tokenizer: Any) -> int:
     return 0
 
 
-def language_of(config: Any, language: str = "en") -> int | None:
-    """The language id that an XLM model with language embeddings wants with every token.
+def language_id(config: Any, language: str = "en") -> int | None:
+    """The language id that an XLM model with language embeddings needs with every token.
 
-    XLM checkpoints were trained with a language embedding at every position; fed without one
-    they are another model, and end up as constant predictors.
+    XLM checkpoints were trained with a language embedding at every position. Without one they
+    compute another function, and end up as constant predictors.
 
     Raises:
         LesionError: if the model was not trained on that language.
     """
     if config.model_type != "xlm" or not config.use_lang_emb or config.n_langs < 2:
         return None
-    known = dict(config.lang2id)
-    if language not in known:
+    languages = dict(config.lang2id)
+    if language not in languages:
         raise LesionError(
-            f"the XLM model has language embeddings for {', '.join(sorted(known))}. Got "
+            f"the XLM model has language embeddings for {', '.join(sorted(languages))}. Got "
             f"{language!r}: choose a model or a task in one of its languages."
         )
-    return int(known[language])
+    return int(languages[language])

@@ -13,7 +13,7 @@ class Fit(NamedTuple):
 
     Attributes:
         columns: for each class of the task, in its order, the output that stands for it.
-        assumed: why the order is taken from the numbers; "" where the names say it.
+        assumed: why the order is taken from the numbers; "" if the names determine it.
     """
 
     columns: tuple[int, ...]
@@ -66,6 +66,6 @@ def _plain(name: str) -> str:
 
 def _indices(names: Sequence[str]) -> list[int] | None:
     """The numbers of `LABEL_0`, `LABEL_1`, ... or `0`, `1`, ... if they are 0 to n - 1."""
-    found = [re.fullmatch(r"(?:label)?(\d+)", _plain(name)) for name in names]
-    numbers = [int(one[1]) for one in found if one]
+    matches = [re.fullmatch(r"(?:label)?(\d+)", _plain(name)) for name in names]
+    numbers = [int(match[1]) for match in matches if match]
     return numbers if sorted(numbers) == list(range(len(names))) else None

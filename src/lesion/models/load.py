@@ -22,7 +22,7 @@ from torch import nn
 from lesion import digests
 from lesion.errors import LesionError
 from lesion.models.devices import check_device
-from lesion.models.families import FAMILIES
+from lesion.models.families import FAMILIES, find_family
 from lesion.models.hush import hush_tokenizers
 from lesion.models.inputs import padding_id
 from lesion.models.live import copied, held
@@ -30,6 +30,7 @@ from lesion.models.missing import check_missing, generator_kept
 from lesion.models.origins import folder_of
 from lesion.models.stored import LOADED, Loaded, name_of, number_of, stored_format
 from lesion.schema import did_you_mean
+from lesion.schema.entries import installed
 
 HEADS = {
     "classification": "AutoModelForSequenceClassification",
@@ -44,13 +45,13 @@ class Checkpoint:
     """Where weights come from, pinned.
 
     Attributes:
-        source: what the study said.
+        source: as the study names it.
         path: hub id or local folder to load from.
         revision: commit of the hub; None for a folder.
         digest: of the commit or of the files' content: equal digests are equal models.
-        columns: the output of its head for each class of the task that it was found for; None
-            where they stand in the task's order.
-        stored: format of its numbers, such as bfloat16; "" before anybody has looked.
+        columns: the output of its head for each class of the task, in the task's order; None if
+            the orders are equal.
+        stored: format of its numbers, such as bfloat16; "" if not looked up yet.
     """
 
     source: str
@@ -65,8 +66,8 @@ def resolve(source: str, revision: str | None = None) -> Checkpoint:
     """Find a source and pin it.
 
     Raises:
-        LesionError: if it is neither a model folder nor to be had from the hub, or if a hub id is
-            also the name of a folder here.
+        LesionError: if it is neither a model folder nor a model of the hub, or if a hub id is also
+            the name of a folder here.
     """
     folder = folder_of(source)
     if folder is not None and folder.is_dir():
@@ -84,13 +85,13 @@ def load_model(
     revision: str | None = None,
     device: str = "cpu",
     dtype: str = "float32",
-    complete: bool = True,
+    require_head: bool = True,
     **config: Any,
 ) -> nn.Module:
     """A Hugging Face model in evaluation mode, by default in float32.
 
     A causal classifier reads the last token that is not padding. Where its configuration names
-    no padding token (GPT-2, Llama), it is given the one that `inputs.collate` pads with.
+    no padding token (GPT-2, Llama), it gets the one that `inputs.collate` pads with.
 
     How its numbers are stored is remembered (`lesion_loaded`): a lesion of bits damages them as
     the checkpoint stores them. A base model whose checkpoint has no pooler has none (None).
@@ -100,8 +101,8 @@ def load_model(
         head: `classification`, `mlm`, `causal` or `base`.
         revision: commit, tag or branch of the hub.
         dtype: `float32`, or `stored` for the format of the checkpoint.
-        complete: refuse a checkpoint that lacks weights of the head; False draws them, and those
-            of a pooler, from torch's global generator.
+        require_head: refuse a checkpoint that lacks weights of the head; False draws them, and
+            those of a pooler, from torch's global generator.
         config: changes to the configuration, such as `num_labels`.
 
     Raises:
@@ -124,7 +125,8 @@ def load_model(
         setattr(copy, LOADED, Loaded(stored, name_of(number), ()))
         return copy.to(device).eval()
     auto = getattr(transformers, HEADS[head])
-    with _explained(checkpoint.source), generator_kept(complete):
+    _load_family(checkpoint)
+    with _as_lesion_error(checkpoint.source), generator_kept(require_head):
         model, loading = auto.from_pretrained(
             checkpoint.path,
             revision=checkpoint.revision or "main",
@@ -135,11 +137,11 @@ def load_model(
             **config,
         )
     missing = sorted({*loading["missing_keys"], *(key for key, *_ in loading["mismatched_keys"])})
-    drawn = check_missing(checkpoint.source, model, head, missing, complete)
+    drawn = check_missing(checkpoint.source, model, head, missing, require_head)
     if drawn and head == "base":
         model.pooler, drawn = None, ()
     setattr(model, LOADED, Loaded(stored, name_of(number), drawn))
-    family = FAMILIES.get(model.config.model_type)
+    family = find_family(model.config.model_type)
     if head == "classification" and family and family.causal:
         _agree_on_padding(model, checkpoint)
     return model.to(device).eval()
@@ -149,15 +151,15 @@ def format_of(checkpoint: Checkpoint) -> str:
     """The format in which most numbers of a checkpoint are stored; float32 if it cannot be seen."""
     if checkpoint.stored:
         return checkpoint.stored
-    with _explained(checkpoint.source):
+    with _as_lesion_error(checkpoint.source):
         return stored_format(checkpoint.path, checkpoint.revision) or "float32"
 
 
-def check_here(checkpoint: Checkpoint) -> None:
+def check_available(checkpoint: Checkpoint) -> None:
     """Refuse a checkpoint that was resolved on a machine with other files than this one.
 
     Raises:
-        LesionError: if its folder is not here, or holds something else.
+        LesionError: if its folder is missing, or holds another model.
     """
     if checkpoint.revision is not None:
         return  # pinned to a commit of the hub
@@ -175,7 +177,8 @@ def load_config(checkpoint: Checkpoint) -> Any:
     live = held(checkpoint.path)
     if live is not None:
         return live.model.config
-    with _explained(checkpoint.source):
+    _load_family(checkpoint)
+    with _as_lesion_error(checkpoint.source):
         return transformers.AutoConfig.from_pretrained(
             checkpoint.path, revision=checkpoint.revision or "main", trust_remote_code=False
         )
@@ -188,17 +191,29 @@ def load_tokenizer(source: str | Checkpoint, *, revision: str | None = None) -> 
     live = held(checkpoint.path)
     if live is not None:
         return live.tokenizer
-    with _explained(checkpoint.source):
+    _load_family(checkpoint)
+    with _as_lesion_error(checkpoint.source):
         return transformers.AutoTokenizer.from_pretrained(
             checkpoint.path, revision=checkpoint.revision or "main", trust_remote_code=False
         )
 
 
+def _load_family(checkpoint: Checkpoint) -> None:
+    """Let the package that offers a checkpoint's family register what transformers lacks."""
+    if not installed("family"):
+        return
+    with _as_lesion_error(checkpoint.source):
+        config, _ = transformers.PretrainedConfig.get_config_dict(
+            checkpoint.path, revision=checkpoint.revision or "main"
+        )
+    find_family(config.get("model_type", ""))
+
+
 def _check_causal(checkpoint: Checkpoint) -> None:
-    """A masked model with a causal head loads, and sees the word that it is to predict."""
+    """Refuse a masked model: with a causal head it loads, but attends to the word it predicts."""
     config = load_config(checkpoint)
-    kind = config.model_type
-    if kind in FAMILIES and not FAMILIES[kind].causal and not getattr(config, "is_decoder", False):
+    kind, family = config.model_type, find_family(config.model_type)
+    if family and not family.causal and not getattr(config, "is_decoder", False):
         causal = ", ".join(name for name, family in FAMILIES.items() if family.causal)
         raise LesionError(
             f"{checkpoint.source}: is a {kind}, which does not predict the next word. "
@@ -208,19 +223,19 @@ def _check_causal(checkpoint: Checkpoint) -> None:
 
 def _agree_on_padding(model: Any, checkpoint: Checkpoint) -> None:
     """Let the model find the last real token of rows that Lesion has padded."""
-    padded, told = padding_id(load_tokenizer(checkpoint)), model.config.pad_token_id
-    if told is None:
+    padded, configured = padding_id(load_tokenizer(checkpoint)), model.config.pad_token_id
+    if configured is None:
         model.config.pad_token_id = padded
-    elif told != padded:
+    elif configured != padded:
         raise LesionError(
-            f"{checkpoint.source}: config.json has pad_token_id {told}, but the tokenizer pads "
-            f"with {padded}, so that the classifier would read padding. Make them the same."
+            f"{checkpoint.source}: config.json has pad_token_id {configured}, but the tokenizer "
+            f"pads with {padded}, so that the classifier would read padding. Make them the same."
         )
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Keep transformers from printing its bars and reports; whoever calls Lesion has its own."""
+def silence_transformers() -> Iterator[None]:
+    """Keep transformers from printing its progress bars and reports."""
     logging = transformers.utils.logging
     level, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
@@ -234,10 +249,10 @@ def quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _explained(source: str) -> Iterator[None]:
-    """What transformers and the hub raise, as a sentence."""
+def _as_lesion_error(source: str) -> Iterator[None]:
+    """Errors of transformers and the hub as a LesionError of one sentence."""
     try:
-        with quiet():
+        with silence_transformers():
             yield
     except (OSError, ValueError, HfHubHTTPError, SafetensorError, UnpicklingError) as error:
         first = str(error).strip().splitlines()[0]
@@ -267,10 +282,10 @@ def _commit(source: str, revision: str | None) -> str:
 def _cached_commit(source: str, revision: str) -> str:
     from huggingface_hub import try_to_load_from_cache
 
-    found = try_to_load_from_cache(source, "config.json", revision=revision)
-    if not isinstance(found, str):
+    config = try_to_load_from_cache(source, "config.json", revision=revision)
+    if not isinstance(config, str):
         raise LesionError(
             f"{source}: is not a folder here, the hub cannot be reached and its cache does not "
             "hold the model. Give a local folder, or run once with a network."
         )
-    return Path(found).parent.name
+    return Path(config).parent.name

@@ -7,7 +7,7 @@ from lesion.errors import LesionError
 from lesion.models.twins import twins
 from lesion.schema import did_you_mean
 
-TWIN, PACKAGE = "twin/", "python:"  # how sources begin that come with something installed
+TWIN, PACKAGE = "twin/", "python:"  # beginnings of the sources of installed models
 
 
 def is_path(source: str) -> bool:
@@ -36,11 +36,11 @@ def is_word_file(words: str) -> bool:
 
 
 def folder_of(source: str) -> Path | None:
-    """The folder of a model that is here; None for a hub id.
+    """The folder of a local model; None for a hub id.
 
     Raises:
-        LesionError: for a twin or a package that there is not, and for a hub id that is also the
-            name of a folder here.
+        LesionError: for an unknown twin, a package that is not installed, and a hub id that is also
+            the name of a folder here.
     """
     if source.startswith(TWIN):
         return _twin(source)
@@ -60,9 +60,9 @@ def _twin(source: str) -> Path:
     """`twin/NAME`: a model that comes with Lesion."""
     name, known = source.removeprefix(TWIN), twins()
     if name not in known:
-        there = f"There are {', '.join(known)}." if known else "None is installed."
+        listed = f"There are {', '.join(known)}." if known else "None is installed."
         raise LesionError(
-            f"{source}: there is no twin of this name. {there}{did_you_mean(name, known)}"
+            f"{source}: there is no twin of this name. {listed}{did_you_mean(name, known)}"
         )
     return known[name]
 
@@ -70,10 +70,10 @@ def _twin(source: str) -> Path:
 def _inside_package(source: str) -> Path:
     """`python:PACKAGE/FOLDER`: a model that an installed Python package carries."""
     package, _, inside = source.removeprefix(PACKAGE).partition("/")
-    found = importlib.util.find_spec(package)
-    if found is None or found.origin is None:
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
         raise LesionError(
             f"{source}: the Python package {package} is not installed. Install it with "
             f"pip install {package.replace('_', '-')}."
         )
-    return Path(found.origin).parent / inside
+    return Path(spec.origin).parent / inside

@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import torch
 from torch import nn
 
 from lesion.errors import LesionError
-from lesion.models.families import FAMILIES, Family
-from lesion.words import PARTS
+from lesion.models.families import FAMILIES, find_family
+from lesion.models.families.base import Family
+from lesion.models.parts import PARTS
+from lesion.schema.entries import installed
 
 _BLOCK = re.compile(r"^(.*)\[(\d+)/(\d+)\]$")
 
@@ -17,34 +18,35 @@ Place = tuple[int | None, int, str, nn.Module, tuple[int, int] | None]
 
 
 def family_of(model: nn.Module) -> Family:
-    """The table entry of a model.
+    """The family of a model.
 
     Raises:
-        LesionError: for what is no model, or one whose family is not in the table.
+        LesionError: for an object without a configuration, and for an unknown family.
     """
     if getattr(model, "config", None) is None:
         raise LesionError(
             f"model: must be a Hugging Face model of a known family ({', '.join(FAMILIES)}). Got "
             f"{type(model).__name__}, which has no config that names one."
         )
-    config: Any = getattr(model, "config", None)
-    kind = getattr(config, "model_type", None)
-    if kind not in FAMILIES:
+    model_type = getattr(model.config, "model_type", "")
+    family = find_family(model_type)
+    if family is None:
         raise LesionError(
-            f"model_type {kind!r} is not a family that Lesion knows. Known: "
-            f"{', '.join(FAMILIES)}. Add its module paths to FAMILIES in lesion/models/families.py."
+            f"model_type {model_type!r} is not a family that Lesion knows. Known: "
+            f"{', '.join([*FAMILIES, *installed('family')])}. Install a package that describes "
+            "it, or add a file to lesion/models/families."
         )
-    return FAMILIES[kind]
+    return family
 
 
-def depth(model: nn.Module) -> int:
+def layer_count(model: nn.Module) -> int:
     """Number of layers with weights of their own."""
     family = family_of(model)
     return int(getattr(model.config, family.layers))
 
 
 def paths(model: nn.Module) -> Iterator[tuple[nn.Module, str, Sequence[str]]]:
-    """Where the paths of a part start, the part, and its paths."""
+    """The module where the paths of a part start, the part, and its paths."""
     family = family_of(model)
     body = getattr(model, "base_model", model)
     for part in PARTS:
@@ -55,13 +57,13 @@ def paths(model: nn.Module) -> Iterator[tuple[nn.Module, str, Sequence[str]]]:
 
 
 def places(model: nn.Module, root: nn.Module, listed: Sequence[str]) -> Iterator[Place]:
-    """Layer, index, path, module and block of everything that is there."""
+    """Layer, index, path, module and block of every module that the model has."""
     for index, path in enumerate(listed):
-        layers: Sequence[int | None] = range(depth(model)) if "{n}" in path else (None,)
+        layers: Sequence[int | None] = range(layer_count(model)) if "{n}" in path else (None,)
         for layer in layers:
             full = path.replace("{n}", str(layer))
-            place, block = _split(full)
-            module = _module(root, place)
+            path_of_module, block = _split(full)
+            module = _module(root, path_of_module)
             if module is not None:
                 yield layer, index, full, module, block
 
@@ -76,7 +78,7 @@ def check_writable(called: str, module: nn.Module) -> None:
     if isinstance(weight, torch.Tensor):
         return
     tensors = [name for name, _ in (*module.named_parameters(), *module.named_buffers())]
-    if bias is not None:  # an output bias of its own, whose matrix is the embeddings'
+    if bias is not None:  # an output bias whose matrix belongs to the embeddings'
         tensors = [name for name in tensors if "." not in name and name != "bias"]
     if callable(weight) and not tensors:
         tensors = list(module._modules) or ["weight()"]
@@ -90,9 +92,9 @@ def check_writable(called: str, module: nn.Module) -> None:
 
 
 def _split(path: str) -> tuple[str, tuple[int, int] | None]:
-    """`attn.Wqkv[0/3]` to its module and the block that is meant."""
-    found = _BLOCK.match(path)
-    return (found[1], (int(found[2]), int(found[3]))) if found else (path, None)
+    """`attn.Wqkv[0/3]` -> the path of its module, and the block."""
+    match = _BLOCK.match(path)
+    return (match[1], (int(match[2]), int(match[3]))) if match else (path, None)
 
 
 def _module(root: nn.Module, path: str) -> nn.Module | None:

@@ -47,7 +47,7 @@ class Recovery(Spec):
     ] = None
 
     def filled(self, usual: Finetuning) -> "Recovery":
-        """With what is not said taken from how heads are trained."""
+        """With defaults from how heads are trained."""
         silent = {
             part.name: getattr(usual, part.name)
             for part in dataclasses.fields(self)

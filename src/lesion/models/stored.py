@@ -20,7 +20,7 @@ LOADED = "lesion_loaded"  # the attribute of a model that `load_model` sets
 
 
 class Loaded(NamedTuple):
-    """What `load_model` knows of a model, as its attribute `lesion_loaded`.
+    """How `load_model` loaded a model; its attribute `lesion_loaded`.
 
     Attributes:
         stored: format of its numbers in the checkpoint, such as bfloat16.
@@ -36,10 +36,10 @@ class Loaded(NamedTuple):
 def stored_format(path: str, revision: str | None) -> str:
     """The format of most floating-point numbers of a checkpoint: `float32`, `bfloat16`, ...
 
-    Only headers are read, and nothing of the weights. "" where there are no such files.
+    Only headers are read, not the weights. "" if there are no such files.
 
     Args:
-        path: folder or hub id, whose weights are fetched if they are not here.
+        path: folder or hub id, whose weights are downloaded if they are not in the cache.
     """
     from transformers.modeling_utils import load_state_dict  # loads what only models need
 
@@ -64,7 +64,7 @@ def memory_format(model: nn.Module) -> str | None:
 
 
 def number_of(source: str, dtype: str, stored: str) -> torch.dtype:
-    """What the numbers of a model are loaded as, by a word of `lesion.models.dtypes.LOAD_DTYPES`.
+    """The dtype in which a model is loaded, by a word of `lesion.models.dtypes.LOAD_DTYPES`.
 
     Raises:
         LesionError: for another word, or a format in which models do not compute.
@@ -89,24 +89,24 @@ def name_of(dtype: torch.dtype) -> str:
 def _files(path: str, revision: str | None) -> list[str]:
     """The files of weights that transformers would load."""
     for name in WEIGHTS:
-        found = _file(path, revision, name)
-        if found and name in (SAFE_PARTS, TORCH_PARTS):
-            parts = set(json.loads(Path(found).read_text(encoding="utf-8"))["weight_map"].values())
-            there: list[Any] = [_file(path, revision, part) for part in sorted(parts)]
-            return [part for part in there if part]
-        if found:
-            return [found]
+        file = _file(path, revision, name)
+        if file and name in (SAFE_PARTS, TORCH_PARTS):
+            names = set(json.loads(Path(file).read_text(encoding="utf-8"))["weight_map"].values())
+            parts: list[Any] = [_file(path, revision, part) for part in sorted(names)]
+            return [part for part in parts if part]
+        if file:
+            return [file]
     return []
 
 
 def _file(path: str, revision: str | None, name: str) -> str | None:
     from transformers.utils.hub import cached_file
 
-    found: str | None = cached_file(
+    file: str | None = cached_file(
         path,
         name,
         revision=revision or "main",
         _raise_exceptions_for_missing_entries=False,
         _raise_exceptions_for_connection_errors=False,
     )
-    return found
+    return file

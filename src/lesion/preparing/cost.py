@@ -11,7 +11,7 @@ from torch import nn
 
 from lesion.damage.lesion import Lesion
 from lesion.models import anatomy
-from lesion.models.finetune import preserved_randomness
+from lesion.models.finetune import preserve_rng
 from lesion.models.load import load_config, load_tokenizer, resolve
 from lesion.models.recipes import Finetuning
 from lesion.preparing.machine import USES_FORKSERVER
@@ -114,7 +114,7 @@ def measure_cost(patient: Patient, recipe: Finetuning | None = None, learns: boo
         process,
         scoring,
         rate * _read_in_training(patient, recipe) * TRAINING_PASSES if recipe and trained else 0.0,
-        scorer.note,
+        scorer.fallback_reason,
         scorer.cut,
         activation_bytes(patient) if learns and trained else 0,
     )
@@ -143,7 +143,7 @@ def activation_bytes(patient: Patient) -> int:
         return tensor
 
     hooks = torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor)
-    with preserved_randomness(), torch.enable_grad(), hooks:
+    with preserve_rng(), torch.enable_grad(), hooks:
         model.train()  # dropout keeps its masks
         try:
             loss = model(**inputs).loss  # while it is there, so is all that it keeps
@@ -210,7 +210,7 @@ def _written(lesions: Sequence[Lesion], model: nn.Module) -> int:
     tensors = {
         id(tensor): tensor
         for lesion in lesions
-        for site in anatomy.select(model, lesion.layers, lesion.reach)
+        for site in anatomy.select_sites(model, lesion.layers, lesion.reach)
         for tensor in (getattr(site, name) for name in lesion.tensors)
         if tensor is not None
     }

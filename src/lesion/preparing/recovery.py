@@ -16,8 +16,8 @@ from torch import nn
 from lesion.damage.lesion import Recovering
 from lesion.damage.receipt import Receipt
 from lesion.damage.wound import Wound
-from lesion.keys import Address, priorities
-from lesion.models.finetune import preserved_randomness
+from lesion.keys import Address, random_uint32
+from lesion.models.finetune import preserve_rng
 from lesion.models.inputs import Batcher
 from lesion.models.recipes import Finetuning, Recovery
 from lesion.preparing.head_classes import head_labels
@@ -85,9 +85,9 @@ class RetrainedWound:
         order = _order(len(self._rows), seed, key)
         size = self._damage.recipe.batch_size or Finetuning().batch_size
         batches = (self._batch(list(islice(order, size))) for _ in count())
-        with preserved_randomness():
+        with preserve_rng():
             # dropout draws from torch's global generator
-            torch.manual_seed(int(priorities(1, seed, *key, "dropout")[0]))  # noqa: TID251
+            torch.manual_seed(int(random_uint32(1, seed, *key, "dropout")[0]))  # noqa: TID251
             train(self._model, batches, self._damage.recipe, self._wound.holder())
         return receipt
 
@@ -163,5 +163,5 @@ def _order(examples: int, seed: int, key: tuple) -> Iterator[int]:
     """The numbers of the training examples, again and again, every time in another order."""
     for epoch in count():
         yield from np.argsort(
-            priorities(examples, seed, *key, "epoch", epoch), kind="stable"
+            random_uint32(examples, seed, *key, "epoch", epoch), kind="stable"
         ).tolist()

@@ -12,7 +12,7 @@ from lesion.damage.lesion import Lesion, Together
 from lesion.damage.rows import Inputs
 from lesion.errors import LesionError
 from lesion.models import anatomy
-from lesion.models.finetune import preserved_randomness
+from lesion.models.finetune import preserve_rng
 from lesion.models.inputs import Batcher
 from lesion.models.load import Checkpoint, load_model, load_tokenizer, resolve
 from lesion.models.recipes import Finetuning
@@ -75,9 +75,13 @@ def admit(
         notes, columns = notes_on(spec, model, task), columns_of(spec, model.config, task)
         tokenizer = load_tokenizer(checkpoint)
         return Patient(spec, task, checkpoint, model, tokenizer, False, columns, tuple(notes))
-    with preserved_randomness():  # a new head is drawn from torch's global generator
+    with preserve_rng():  # a new head is drawn from torch's global generator
         model = load_model(
-            checkpoint, head=task.head, device=device, complete=False, num_labels=len(task.classes)
+            checkpoint,
+            head=task.head,
+            device=device,
+            require_head=False,
+            num_labels=len(task.classes),
         )
     # once it is trained, it is stored as it was loaded
     setattr(model, LOADED, getattr(model, LOADED)._replace(stored="float32"))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from lesion.models.finetune import finetuned
+from lesion.models.finetune import finetuned_checkpoint
 from lesion.models.load import Checkpoint, format_of, load_config, load_tokenizer, resolve
 from lesion.models.recipes import Finetuning
 from lesion.preparing.head_classes import columns_of
@@ -60,7 +60,7 @@ def train_head(
 ) -> Checkpoint:
     """A classification head trained on a task's training split, or the cached one."""
     rows, labels = task.encode_split("train", tokenizer, load_config(base))
-    return finetuned(
+    return finetuned_checkpoint(
         base,
         tokenizer,
         rows,

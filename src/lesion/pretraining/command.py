@@ -36,13 +36,13 @@ def pretrain_family(
     from lesion.pretraining.learning import read_scores
     from lesion.pretraining.pretrain import pretrain
     from lesion.report.figures.style import save
-    from lesion.scoring.device import one_thread
+    from lesion.scoring.device import single_thread
 
     path, folder = Path(config), Path(out)
     described = read_file(path)
     config_ = read_family(described.value, described)
     make_folder(folder, "--out")
-    with one_thread(check_device(device)):
+    with single_thread(check_device(device)):
         folders = pretrain(
             config_, folder, Path(texts) if texts else path.parent,
             only=only, workers=workers, device=device, progress=progress,

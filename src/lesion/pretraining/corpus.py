@@ -13,7 +13,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from tokenizers.processors import TemplateProcessing
 
-from lesion.keys import priorities
+from lesion.keys import random_uint32
 from lesion.tasks.sources.texts import paragraphs
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]  # in the order of their ids
@@ -137,7 +137,7 @@ class SequenceOrder:
     def _index(self, i: int) -> int:
         epoch, index = divmod(i, len(self.data))
         if epoch != self._epoch:
-            draw = priorities(len(self.data), self.seed, "order", self.language, epoch)
+            draw = random_uint32(len(self.data), self.seed, "order", self.language, epoch)
             self._epoch, self._order = epoch, np.argsort(draw, kind="stable")
         return int(self._order[index])
 

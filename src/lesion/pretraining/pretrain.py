@@ -21,7 +21,7 @@ from transformers import BertForMaskedLM, PreTrainedTokenizerFast
 
 from lesion.atomic import write
 from lesion.errors import LesionError
-from lesion.keys import priorities
+from lesion.keys import random_uint32
 from lesion.pretraining import corpus
 from lesion.pretraining.card import model_card
 from lesion.pretraining.checkpoint import restore_checkpoint, save_checkpoint
@@ -194,7 +194,7 @@ def evaluate(
     for language in languages:
         data = stream(workspace, language, "valid")
         rows = corpus.with_special_tokens(data[:: max(1, len(data) // count)][:count])
-        draw = priorities(rows.size, 0, "held out", language).reshape(rows.shape)
+        draw = random_uint32(rows.size, 0, "held out", language).reshape(rows.shape)
         masked = max(1, round(HELD_OUT_MASKED * data.shape[1]))
         correct, loss, total = 0, 0.0, 0
         for i in range(0, len(rows), 64):

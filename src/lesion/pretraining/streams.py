@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 
 from lesion.atomic import write, written_aside
 from lesion.errors import LesionError
-from lesion.keys import priorities
+from lesion.keys import random_uint32
 from lesion.pretraining import corpus
 from lesion.pretraining.family import Pretraining, Twin, paths
 from lesion.pretraining.primer import primer
@@ -137,7 +137,7 @@ class Batches:
         each = self.config.tokens * self.config.primer_share / len(languages)
         for index, (language, primer_) in enumerate(zip(languages, self.primers, strict=False)):
             lengths = np.diff(primer_.starts)
-            draw = priorities(len(lengths), self.seed, "primer", language)
+            draw = random_uint32(len(lengths), self.seed, "primer", language)
             order = np.argsort(draw, kind="stable")
             tokens = np.cumsum(lengths[order] + 2)  # with [CLS] and [SEP]
             epochs = int(each // tokens[-1])
@@ -155,7 +155,7 @@ class Batches:
         self.steps = ordinary + len(self.primer_batches)
         self.order = np.arange(ordinary)
         if self.primer_batches:
-            self.order = np.argsort(priorities(self.steps, self.seed, "steps"), kind="stable")
+            self.order = np.argsort(random_uint32(self.steps, self.seed, "steps"), kind="stable")
         whole = self.config.batch * self.config.sequence_length
         sizes = [whole] * ordinary
         sizes += [len(batch.chosen) * (batch.length + 2) for batch in self.primer_batches]
@@ -181,7 +181,7 @@ class Batches:
             batch = self.primer_batches[number]
             sentences_ = self.primers[batch.language]
             rows = corpus.with_special_tokens(sentences_.rows(batch.chosen, batch.length))
-        draw = priorities(rows.size, self.seed, "mask", step).reshape(rows.shape)
+        draw = random_uint32(rows.size, self.seed, "mask", step).reshape(rows.shape)
         if number >= 0:  # the verb is always masked
             draw[np.arange(len(rows)), sentences_.verbs[batch.chosen] + 1] = 0
         return corpus.mask(rows, draw, self.config.masked_places(rows.shape[1]), self.starts)

@@ -93,7 +93,7 @@ def preview(study: Study, data: str | Path | None = None, workers: int | None = 
     """
     from lesion.preparing.machine import available_memory
     from lesion.running.options import PoolOptions, worker_count
-    from lesion.scoring.device import one_thread
+    from lesion.scoring.device import single_thread
     from lesion.study.resolve import resolved
     from lesion.study.task_notes import task_notes
 
@@ -103,7 +103,7 @@ def preview(study: Study, data: str | Path | None = None, workers: int | None = 
     trials = trials_per_pair(study)
     rows: list[Row] = []
     for spec, (name, task) in product(study.models, tasks.items()):
-        with one_thread("cpu"):
+        with single_thread("cpu"):
             needs = _measure(study, spec, task, damages, count, problems)
         rows.append(Row(spec.name, name, len(task.targets), trials, needs))
     return Preview(

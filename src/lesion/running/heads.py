@@ -32,7 +32,7 @@ def finetune_study(
     from lesion.models.devices import check_device
     from lesion.models.load import load_tokenizer, resolve
     from lesion.preparing.weights import train_head
-    from lesion.scoring.device import one_thread
+    from lesion.scoring.device import single_thread
 
     if study.finetune is None:
         raise LesionError(f"{study.name}: has no finetune section, so there is nothing to train.")
@@ -45,7 +45,7 @@ def finetune_study(
             base = resolve(spec.source, spec.revision)
             for seed in study.seeds:
                 watcher.preparing(spec.name, seed, name)
-                with one_thread(device):
+                with single_thread(device):
                     trained = train_head(
                         base, load_tokenizer(base), task, study.finetune, seed, device,
                         partial(watcher.finetuning, spec.name, seed, name), watcher.note,

@@ -14,7 +14,7 @@ import torch
 
 from lesion.errors import LesionError
 from lesion.models.devices import check_device
-from lesion.models.load import Checkpoint, check_here
+from lesion.models.load import Checkpoint, check_available
 from lesion.preparing.prepared import PreparedModel, Undamaged, prepare
 from lesion.preparing.rehearsal import out_of_memory, rehearse
 from lesion.preparing.weights import find_weights
@@ -86,7 +86,7 @@ class Worker:
             self._patient = self._model = None  # never two models at once
             context = self._context
             if context.remote:
-                check_here(checkpoint)
+                check_available(checkpoint)
             self._model = prepare(
                 self._specs[patient.model], checkpoint, context.tasks[patient.task],
                 device=context.device, precision=context.study.precision,
@@ -95,8 +95,8 @@ class Worker:
             self._patient = patient
             for sentence in self._model.notes:
                 emit(Noted(sentence))
-            if self._model.score.note:
-                emit(NoFastForward(patient, self._model.score.note))
+            if self._model.score.fallback_reason:
+                emit(NoFastForward(patient, self._model.score.fallback_reason))
             emit(CutShare(patient, self._model.score.cut))
         return self._model
 

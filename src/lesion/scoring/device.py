@@ -1,8 +1,9 @@
-"""Where a model computes, and with which precision its products of matrices are made.
+"""The precision of matrix products, and the threads of a process.
 
-Its weights are float32 or, with `--load-dtype stored`, as its checkpoint stores them; nothing here
-changes them. Units are destroyed in these weights. Bits are damaged in the format of the checkpoint
-or of the lesion (`lesion.damage.formats`), and what that number then is, is written to the weights.
+Weights are float32 or, with `--load-dtype stored`, in the format of the checkpoint; the precision
+does not change them. Units are destroyed in these weights. Bits are damaged in the format of the
+checkpoint or of the lesion (`lesion.damage.formats`), and the resulting number is written to the
+weights.
 """
 
 from collections.abc import Iterator
@@ -14,12 +15,12 @@ from lesion.errors import LesionError
 
 
 @contextmanager
-def computing(precision: str, device: torch.device | str) -> Iterator[None]:
+def precision_context(precision: str, device: torch.device | str) -> Iterator[None]:
     """Score with a precision of `lesion.models.dtypes.PRECISIONS` while open.
 
-    Fine-tuning and gradients are not meant to run in here: what is cached and what is ordered do
-    not depend on how scores are computed. Nor is damage: for bf16, torch keeps the weights that it
-    has cast until this is left, however they change. Open it for each score.
+    Fine-tuning and gradients must not run inside: cached heads and orderings do not depend on the
+    precision of scores. Nor must damage: for bf16, torch keeps the weights that it has cast until
+    the context is left, even if they change. Open it for each score.
     """
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
@@ -32,7 +33,7 @@ def computing(precision: str, device: torch.device | str) -> Iterator[None]:
 
 
 def check_precision(precision: str, device: str) -> None:
-    """Refuse what a device does not have.
+    """Refuse a precision that a device does not have.
 
     Raises:
         LesionError: for tf32 on anything but a CUDA device.
@@ -45,11 +46,11 @@ def check_precision(precision: str, device: str) -> None:
 
 
 @contextmanager
-def one_thread(device: str) -> Iterator[None]:
-    """Hold torch to one thread on the CPU, and give the caller's number back.
+def single_thread(device: str) -> Iterator[None]:
+    """Limit torch to one thread on the CPU while open.
 
-    On a shared machine two threads of one process wait for each other (measured up to ten times
-    slower), and scores must not depend on how many there are.
+    On a shared machine two threads of one process wait for each other (up to ten times slower, as
+    measured), and scores must not depend on the number of threads.
     """
     before = torch.get_num_threads()
     if device == "cpu":

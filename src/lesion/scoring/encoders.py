@@ -1,8 +1,7 @@
-"""Which models can be run block by block, and how: a literal table of the post-norm encoders.
+"""A model run block by block: embeddings, layers of attention and MLP, a head.
 
-BERT and its relatives are one function: embeddings, then layers of attention and MLP, each added to
-the stream and normalised, then a head. Where a family keeps its modules is said by
-`lesion.models.families`; here stands only what differs in the arithmetic.
+BERT and its relatives are one function. Where a family keeps its modules, and how its arithmetic
+differs, is in its `Family` (`lesion.models.families`).
 """
 
 from collections.abc import Callable, Mapping
@@ -11,14 +10,12 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import nn
-from torch.nn import functional
-from transformers.activations import ACT2FN
 
-from lesion.models.families import FAMILIES
-from lesion.scoring.blocks import Attention, Mlp
+from lesion.models.families import find_family
+from lesion.models.families.base import Family, FastForward
+from lesion.scoring.compact import Attention, Mlp
 
 Inputs = Mapping[str, torch.Tensor]
-Head = Callable[[Any, torch.Tensor], torch.Tensor]
 
 
 class Encoder(NamedTuple):
@@ -26,193 +23,66 @@ class Encoder(NamedTuple):
 
     Attributes:
         embed: padded inputs -> (rows, tokens, width).
-        below: the modules whose parameters `embed` and `bias` read.
+        embedding_modules: the modules whose parameters `embed` and `bias` read.
         layers: the two blocks of each.
-        head: (rows, reads, width) -> logits (rows, classes), or what `output` takes.
-        output: the layer of a masked model that has a row for each word; None for a classifier.
+        head: (rows, positions, width) -> logits (rows, classes), or the input of `output`.
+        output: the layer of a masked model that has a row for each token of the vocabulary; None
+            for a classifier.
         bias: length -> what is added to the scores, (1, heads, length, length); None for nothing.
     """
 
     embed: Callable[[Inputs], torch.Tensor]
-    below: tuple[nn.Module, ...]
+    embedding_modules: tuple[nn.Module, ...]
     layers: tuple[tuple[Attention, Mlp], ...]
     head: Callable[[torch.Tensor], torch.Tensor]
     output: nn.Linear | None
     bias: Callable[[int], torch.Tensor] | None
 
-    def logits(self, states: torch.Tensor, words: torch.Tensor | None = None) -> torch.Tensor:
-        """(rows, reads, width) -> (rows, classes) or (rows, reads, words).
+    def logits(self, states: torch.Tensor, token_ids: torch.Tensor | None = None) -> torch.Tensor:
+        """(rows, positions, width) -> (rows, classes) or (rows, positions, vocabulary or n).
 
         Args:
-            states: what the last layer says at the places that are read.
-            words: int64 (rows, n), those that are asked of each row; None for all.
+            states: outputs of the last layer at the positions that the head reads.
+            token_ids: int64 (rows, n), the candidates of each row; None for the vocabulary.
         """
-        found = self.head(states)
+        logits = self.head(states)
         if self.output is None:
-            return found
-        if words is None:
-            every: torch.Tensor = self.output(found)
+            return logits
+        if token_ids is None:
+            every: torch.Tensor = self.output(logits)
             return every
-        return found @ self.output.weight[words].mT + self.output.bias[words][:, None]
-
-
-class Kind(NamedTuple):
-    """An entry of `KINDS`.
-
-    Attributes:
-        embed: base model, inputs -> embedded tokens.
-        heads: kind of head -> model, states at the places that are read -> logits of classes, or
-            what the output layer of a masked model takes.
-        activation: configuration -> that of the MLP.
-        bias: base model, length -> what is added to the scores.
-        plain: configuration -> whether the model is such an encoder, without special options.
-    """
-
-    embed: Callable[[Any, Inputs], torch.Tensor]
-    heads: dict[str, Head]
-    activation: Callable[[Any], Any] = lambda config: ACT2FN[config.hidden_act]
-    bias: Callable[[Any, int], torch.Tensor] | None = None
-    plain: Callable[[Any], bool] = lambda config: True
-
-
-def _embeddings(base: Any, inputs: Inputs) -> torch.Tensor:
-    named = {key: inputs[key] for key in ("input_ids", "token_type_ids") if key in inputs}
-    found: torch.Tensor = base.embeddings(**named)
-    return found
-
-
-def _widened(base: Any, inputs: Inputs) -> torch.Tensor:
-    found = _embeddings(base, inputs)
-    return base.embeddings_project(found) if hasattr(base, "embeddings_project") else found
-
-
-def _xlm_embeddings(base: Any, inputs: Inputs) -> torch.Tensor:
-    ids = inputs["input_ids"]
-    found = base.embeddings(ids) + base.position_embeddings(base.position_ids[:, : ids.shape[1]])
-    if "langs" in inputs and base.use_lang_emb and base.n_langs > 1:
-        found = found + base.lang_embeddings(inputs["langs"])
-    normed: torch.Tensor = base.layer_norm_emb(found)
-    return normed
-
-
-def _distances(base: Any, length: int) -> torch.Tensor:
-    """MPNet's bias by the distance of two places."""
-    table = base.encoder.relative_attention_bias.weight
-    found: torch.Tensor = base.encoder.compute_position_bias(table.new_empty(1, length, 1))
-    return found
-
-
-def _distilbert_classes(model: Any, states: torch.Tensor) -> torch.Tensor:
-    found: torch.Tensor = model.classifier(functional.relu(model.pre_classifier(states[:, 0])))
-    return found
-
-
-def _distilbert_words(model: Any, states: torch.Tensor) -> torch.Tensor:
-    found: torch.Tensor = model.vocab_layer_norm(model.activation(model.vocab_transform(states)))
-    return found
-
-
-def _roberta_words(model: Any, states: torch.Tensor) -> torch.Tensor:
-    found: torch.Tensor = model.lm_head.layer_norm(functional.gelu(model.lm_head.dense(states)))
-    return found
-
-
-def _albert_classes(model: Any, states: torch.Tensor) -> torch.Tensor:
-    base = model.albert
-    found: torch.Tensor = model.classifier(base.pooler_activation(base.pooler(states[:, 0])))
-    return found
-
-
-def _albert_words(model: Any, states: torch.Tensor) -> torch.Tensor:
-    head = model.predictions
-    found: torch.Tensor = head.LayerNorm(head.activation(head.dense(states)))
-    return found
-
-
-_BERT = Kind(
-    _embeddings,
-    {
-        "classification": lambda model, states: model.classifier(model.bert.pooler(states)),
-        "mlm": lambda model, states: model.cls.predictions.transform(states),
-    },
-)
-_ROBERTA = Kind(
-    _embeddings,
-    {
-        "classification": lambda model, states: model.classifier(states),
-        "mlm": _roberta_words,
-    },
-)
-KINDS: dict[str, Kind] = {
-    "bert": _BERT,
-    "roberta": _ROBERTA,
-    "xlm-roberta": _ROBERTA,
-    "electra": Kind(
-        _widened,
-        {
-            "classification": lambda model, states: model.classifier(states),
-            "mlm": lambda model, states: model.generator_predictions(states),
-        },
-    ),
-    "distilbert": Kind(
-        _embeddings,
-        {"classification": _distilbert_classes, "mlm": _distilbert_words},
-        activation=lambda config: ACT2FN[config.activation],
-    ),
-    "albert": Kind(
-        lambda base, inputs: base.encoder.embedding_hidden_mapping_in(_embeddings(base, inputs)),
-        {
-            "classification": _albert_classes,
-            "mlm": _albert_words,
-        },
-        plain=lambda config: config.inner_group_num == 1,
-    ),
-    "mpnet": Kind(_embeddings, _ROBERTA.heads, bias=_distances),
-    "xlm": Kind(
-        _xlm_embeddings,
-        {
-            "classification": lambda model, states: model.sequence_summary(states),
-            "mlm": lambda model, states: states,
-        },
-        activation=lambda config: functional.gelu if config.gelu_activation else functional.relu,
-        plain=lambda config: (
-            not config.causal and not config.asm and config.summary_type == "first"
-        ),
-    ),
-}
+        return logits @ self.output.weight[token_ids].mT + self.output.bias[token_ids][:, None]
 
 
 def encoder_of(model: nn.Module, head: str) -> Encoder | str:
-    """The model block by block, or why it must be run as a whole.
+    """The model block by block, or the reason why it must be run as a whole.
 
     Args:
         head: what the task needs, "classification" or "mlm".
     """
     config: Any = model.config
-    kind = KINDS.get(config.model_type)
-    if kind is None or head not in kind.heads:
+    family = find_family(config.model_type)
+    if family is None or family.fast is None or head not in family.fast.heads:
         return f"{config.model_type} with a {head} head has no fast forward"
-    if getattr(config, "is_decoder", False) or not kind.plain(config):
-        return f"{type(model).__name__} has options that the fast forward does not know"
+    fast = family.fast
+    if getattr(config, "is_decoder", False) or not fast.is_standard(config):
+        return f"{type(model).__name__} has options that the fast forward does not support"
     if any(parameter.dtype != torch.float32 for parameter in model.parameters()):
         return "the fast forward is for float32"
     if own := _own_class(model):
         return f"{own} is not a class of transformers, and may compute something else"
     base: Any = model.base_model
-    body = FAMILIES[config.model_type].body
-    below = (path for part in ("embeddings", "norms") for path in body[part] if "{n}" not in path)
-    modules = (_module(base, path) for path in below)
-    layers = tuple(_layer(base, config, kind, number) for number in range(_depth(config)))
+    layers = [_layer(base, config, family, fast, number) for number in range(_depth(config))]
     output = model.get_output_embeddings() if head == "mlm" else None  # type: ignore[operator]
     if any(layer is None for layer in layers) or type(output) not in (nn.Linear, type(None)):
-        return f"{type(model).__name__} has modules that the fast forward does not know"
+        return f"{type(model).__name__} has modules that the fast forward does not support"
     return Encoder(
-        embed=partial(kind.embed, base),
-        below=tuple(module for module in modules if module is not None),
+        embed=partial(fast.embed, base),
+        embedding_modules=_embedding_modules(base, family),
         layers=tuple(layer for layer in layers if layer is not None),
-        head=partial(kind.heads[head], model),
+        head=partial(fast.heads[head], model),
         output=output,
-        bias=partial(kind.bias, base) if kind.bias else None,
+        bias=partial(fast.bias, base) if fast.bias else None,
     )
 
 
@@ -225,32 +95,39 @@ def _own_class(model: nn.Module) -> str:
     return ""
 
 
+def _embedding_modules(base: Any, family: Family) -> tuple[nn.Module, ...]:
+    paths = (path for part in ("embeddings", "norms") for path in family.body[part])
+    modules = (_module(base, path) for path in paths if "{n}" not in path)
+    return tuple(module for module in modules if module is not None)
+
+
 def _depth(config: Any) -> int:
     return int(config.num_hidden_layers)
 
 
-def _layer(base: Any, config: Any, kind: Kind, number: int) -> tuple[Attention, Mlp] | None:
+def _layer(
+    base: Any, config: Any, family: Family, fast: FastForward, number: int
+) -> tuple[Attention, Mlp] | None:
     """The blocks of a layer, if they are made of plain modules. Layers may share one set."""
-    family = FAMILIES[config.model_type]
     number = number * int(getattr(config, family.layers)) // _depth(config)
     parts = ("query", "key", "value", "attention_output", "mlp_in", "mlp_out")
     linear = [_module(base, family.body[part][0].replace("{n}", str(number))) for part in parts]
     paths = [path.replace("{n}", str(number)) for path in family.body["norms"] if "{n}" in path]
     norms = [_module(base, path) for path in paths]
-    plain = all(type(one) is nn.Linear and one.bias is not None for one in linear)
-    if not plain or [type(one) for one in norms] != [nn.LayerNorm, nn.LayerNorm]:
+    plain = all(type(module) is nn.Linear and module.bias is not None for module in linear)
+    if not plain or [type(norm) for norm in norms] != [nn.LayerNorm, nn.LayerNorm]:
         return None
     query, key, value, output, inner, outer = linear
     first, second = norms
     return (
         Attention(query, key, value, output, first, int(config.num_attention_heads)),  # type: ignore[arg-type]
-        Mlp(inner, outer, second, kind.activation(config)),  # type: ignore[arg-type]
+        Mlp(inner, outer, second, fast.activation(config)),  # type: ignore[arg-type]
     )
 
 
 def _module(root: Any, path: str) -> nn.Module | None:
     try:
-        found: nn.Module = root.get_submodule(path)
+        module: nn.Module = root.get_submodule(path)
     except AttributeError:
         return None
-    return found
+    return module

@@ -1,9 +1,9 @@
-"""The last layer of an encoder, only where the head reads.
+"""The last layer of an encoder, only at the positions that the head reads.
 
-A classifier reads one token of each row, and a hidden word is one token. There a query is made;
-keys and values are not made for every token: with W the key matrix of a head, q · Wx is (qW) · x,
-and the weighted sum of values is the value of the weighted sum. These few products are computed in
-float32 under autocast too: rounding qW would cost more than rounding q and Wx does.
+A classifier reads one token of each row, and a hidden word is one token. A query is made only
+there; keys and values are not made for every token: with W the key matrix of a head, q · Wx is
+(qW) · x, and the weighted sum of values is the value of the weighted sum. These few products are
+computed in float32 under autocast too: rounding qW would cost more than rounding q and Wx does.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch.nn import functional
 
-from lesion.scoring.blocks import plus
+from lesion.scoring.compact import add
 from lesion.scoring.encoders import Encoder
 from lesion.scoring.packing import Pack
 
@@ -19,65 +19,66 @@ from lesion.scoring.packing import Pack
 def last_layer(
     encoder: Encoder, packs: Sequence[Pack], states: Sequence[torch.Tensor]
 ) -> torch.Tensor:
-    """What the last layer says at the places that are read: (rows * reads, width).
+    """Outputs of the last layer at the positions that are read: (positions, width).
 
     Args:
-        states: what the layer below says about all tokens of each pack, float32 (tokens, width).
+        states: outputs of the layer below for all tokens of each pack, float32 (tokens, width).
     """
     attention, mlp = encoder.layers[-1]
-    here = torch.cat([one[pack.reads] for one, pack in zip(states, packs, strict=True)])
-    with torch.autocast(here.device.type, enabled=False):
-        said = _said(encoder, packs, states, here)
-    found = attention.norm(plus(attention.output(said), here))
-    return mlp.norm(plus(mlp.outer(mlp.activation(mlp.inner(found))), found))
+    selected = [each[pack.position_index] for each, pack in zip(states, packs, strict=True)]
+    read_states = torch.cat(selected)
+    with torch.autocast(read_states.device.type, enabled=False):
+        values = _head_values(encoder, packs, states, read_states)
+    attended = attention.norm(add(attention.output(values), read_states))
+    return mlp.norm(add(mlp.outer(mlp.activation(mlp.inner(attended))), attended))
 
 
-def _said(
+def _head_values(
     encoder: Encoder,
     packs: Sequence[Pack],
     states: Sequence[torch.Tensor],
-    here: torch.Tensor,
+    read_states: torch.Tensor,
 ) -> torch.Tensor:
-    """What the heads say before the output map, from the states here: (reads, values)."""
+    """The outputs of the heads before the output map: (positions, values)."""
     attention, _ = encoder.layers[-1]
-    heads, width = attention.heads, here.shape[1]
-    query = functional.linear(here, attention.query.weight, attention.query.bias)
+    heads, width = attention.heads, read_states.shape[1]
+    query = functional.linear(read_states, attention.query.weight, attention.query.bias)
     size = query.shape[1] // heads
     query = query.view(-1, heads, size) * size**-0.5
     keys = attention.key.weight.view(heads, size, width)
-    asked = torch.bmm(query.transpose(0, 1), keys).transpose(0, 1)  # (reads, heads, width)
+    queries = torch.bmm(query.transpose(0, 1), keys).transpose(0, 1)  # (positions, heads, width)
     constant = (query * attention.key.bias.view(heads, size)).sum(2)
-    counts = [len(pack.reads) for pack in packs]
-    questions = zip(states, packs, asked.split(counts), constant.split(counts), strict=True)
-    seen = torch.cat([_seen(encoder, *one) for one in questions])
-    values = attention.value.weight.view(heads, size, width).transpose(1, 2)
-    said = torch.bmm(seen.transpose(0, 1), values).transpose(0, 1).flatten(1)
-    return said.add_(attention.value.bias)
+    counts = [len(pack.position_index) for pack in packs]
+    parts = zip(states, packs, queries.split(counts), constant.split(counts), strict=True)
+    attended = torch.cat([_attended(encoder, *part) for part in parts])
+    matrices = attention.value.weight.view(heads, size, width).transpose(1, 2)
+    values = torch.bmm(attended.transpose(0, 1), matrices).transpose(0, 1).flatten(1)
+    return values.add_(attention.value.bias)
 
 
-def _seen(
+def _attended(
     encoder: Encoder,
     states: torch.Tensor,
     pack: Pack,
-    asked: torch.Tensor,
+    queries: torch.Tensor,
     constant: torch.Tensor,
 ) -> torch.Tensor:
-    """What each head attends to from each place, in states: (reads, heads, width)."""
-    reads, heads, width = pack.places.shape[1], asked.shape[1], asked.shape[2]
-    parts, row = [], 0
-    for stretch in pack.stretches:
-        mine = slice(row * reads, (row + stretch.rows) * reads)
-        tokens = states[stretch.tokens].view(stretch.rows, stretch.length, width)
-        questions = asked[mine].reshape(stretch.rows, reads * heads, width)
-        scores = torch.bmm(questions, tokens.transpose(1, 2))
-        scores = scores.view(stretch.rows, reads, heads, -1)
-        scores += constant[mine].view(stretch.rows, reads, heads, 1)
+    """The states that each head attends to from each position: (positions, heads, width)."""
+    count, heads, width = pack.positions.shape[1], queries.shape[1], queries.shape[2]
+    attended, row = [], 0
+    for segment in pack.segments:
+        selected = slice(row * count, (row + segment.rows) * count)
+        tokens = states[segment.tokens].view(segment.rows, segment.length, width)
+        q = queries[selected].reshape(segment.rows, count * heads, width)
+        scores = torch.bmm(q, tokens.transpose(1, 2))
+        scores = scores.view(segment.rows, count, heads, -1)
+        scores += constant[selected].view(segment.rows, count, heads, 1)
         if encoder.bias:
-            bias = encoder.bias(stretch.length)[0]  # (heads, length, length)
-            scores += bias[:, pack.places[row : row + stretch.rows]].permute(1, 2, 0, 3)
-        if stretch.mask is not None:
-            scores.masked_fill_(~stretch.mask[:, None, None, :], -torch.inf)
-        weights = scores.softmax(-1).view(stretch.rows, reads * heads, -1)
-        parts.append(torch.bmm(weights, tokens).view(-1, heads, width))
-        row += stretch.rows
-    return torch.cat(parts)
+            bias = encoder.bias(segment.length)[0]  # (heads, length, length)
+            scores += bias[:, pack.positions[row : row + segment.rows]].permute(1, 2, 0, 3)
+        if segment.mask is not None:
+            scores.masked_fill_(~segment.mask[:, None, None, :], -torch.inf)
+        weights = scores.softmax(-1).view(segment.rows, count * heads, -1)
+        attended.append(torch.bmm(weights, tokens).view(-1, heads, width))
+        row += segment.rows
+    return torch.cat(attended)

@@ -5,6 +5,7 @@ from pathlib import Path
 from lesion import words
 from lesion.distraction.corruptions import CORRUPTIONS
 from lesion.errors import LesionError
+from lesion.models import parts
 from lesion.schema.entries import listing
 
 
@@ -19,10 +20,12 @@ def catalogue(kind: str) -> dict[str, dict[str, str]]:
 def _models() -> dict[str, dict[str, str]]:
     from lesion.models.families import FAMILIES
     from lesion.models.twins import twins
+    from lesion.schema.entries import installed
 
-    families = {
-        name: f"any checkpoint with model_type {name}, from a hub or a folder" for name in FAMILIES
-    }
+    about = "any checkpoint with model_type {}, from a hub or a folder".format
+    families = {word: about(word) for word in FAMILIES}
+    for word, package in installed("family").items():
+        families.setdefault(word, f"{about(word)}; described by {package}")
     built_in = {f"twin/{name}": _about_twin(folder) for name, folder in twins().items()}
     return {"families": families, **({"twins": built_in} if built_in else {})}
 
@@ -57,8 +60,8 @@ LESION_WORDS = {
     "control": words.CONTROLS,
     "recover": words.RECOVERY,
     "distraction": {word: entry.doc() for word, entry in CORRUPTIONS.items()},
-    "where.parts": words.PARTS,
-    "where.tensors": words.TENSORS,
+    "where.parts": parts.PARTS,
+    "where.tensors": parts.TENSORS,
 }
 NEEDS = {  # what a word cannot be without
     "listed": ", file: units.csv",

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import numpy as np
 
 from lesion.errors import LesionError
-from lesion.keys import priorities
+from lesion.keys import random_uint32
 from lesion.schema.fields import File, doc
 from lesion.tasks.base import Kind, OfKind, Row, find_file
 from lesion.tasks.masked import MaskedRows, MaskedWord, masked_rows, sentences
@@ -194,14 +194,14 @@ def cloze_items(path: Path, examples: int) -> tuple[ClozeItem, ...]:
         words = paragraph.split()
         stretches = (words[start : start + WORDS] for start in range(0, len(words), WORDS))
         texts += [" ".join(stretch) for stretch in stretches if len(stretch) >= WORDS // 2]
-    order = np.argsort(priorities(len(texts), 0, "cloze", "passages"), kind="stable")
+    order = np.argsort(random_uint32(len(texts), 0, "cloze", "passages"), kind="stable")
     items: list[ClozeItem] = []
     for index in order:
         if len(items) == examples:
             break
         spans = [match.span() for match in WORD.finditer(texts[index])]
         if spans:
-            draw = priorities(len(spans), 0, "cloze", "word", texts[index])
+            draw = random_uint32(len(spans), 0, "cloze", "word", texts[index])
             items.append(ClozeItem(texts[index], *spans[int(draw.argmin())]))
     if not items:
         raise LesionError(

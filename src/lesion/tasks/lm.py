@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 import numpy as np
 
 from lesion.errors import LesionError
-from lesion.keys import priorities
+from lesion.keys import random_uint32
 from lesion.schema.fields import Between, File, doc
 from lesion.tasks.base import Encoded, Kind, OfKind, Row, find_file
 from lesion.tasks.metrics import BITS_PER_BYTE, NATS_PER_TOKEN, PERPLEXITY
@@ -138,7 +138,7 @@ class RunningText(OfKind):
     def evaluated(self) -> tuple[Window, ...]:
         """The windows that are scored, in the order of the text."""
         whole = windows(self.path, self.length, self.stride or self.length)
-        order = np.argsort(priorities(len(whole), 0, "lm", "windows"), kind="stable")
+        order = np.argsort(random_uint32(len(whole), 0, "lm", "windows"), kind="stable")
         return tuple(whole[index] for index in sorted(order[: self.examples]))
 
     @cached_property

@@ -7,7 +7,7 @@ nested: 50 examples are among 100. The sample keeps the order of the file.
 
 import numpy as np
 
-from lesion.keys import priorities
+from lesion.keys import random_uint32
 
 
 def sample(n: int, task: str, *strata: np.ndarray) -> np.ndarray:
@@ -29,7 +29,7 @@ def sample(n: int, task: str, *strata: np.ndarray) -> np.ndarray:
         >>> np.bincount(labels[sample(9, "mine", labels)]).tolist()
         [6, 3]
     """
-    order = np.argsort(priorities(len(strata[0]), 0, "examples", task), kind="stable")
+    order = np.argsort(random_uint32(len(strata[0]), 0, "examples", task), kind="stable")
     for groups in strata:
         order = order[np.argsort(_places(groups[order]), kind="stable")]
     return np.sort(order[:n])

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lesion.models.families import FAMILIES
+from lesion.models.families import find_family
 
 
 def longest_input(tokenizer: Any, config: Any) -> int:
@@ -15,7 +15,7 @@ def longest_input(tokenizer: Any, config: Any) -> int:
     positions = getattr(config, "max_position_embeddings", None)
     if not positions:
         return longest
-    family = FAMILIES.get(getattr(config, "model_type", ""))
+    family = find_family(getattr(config, "model_type", ""))
     skipped = config.pad_token_id + 1 if family and family.skips_padding else 0
     return min(longest, positions - skipped)
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lesion.analysis.sites import WHOLE
+from lesion.models.parts import PARTS
 from lesion.report.figures.chart import Chart, RunData
 from lesion.report.figures.style import INK, empty_figure, file_name
-from lesion.words import PARTS
 
 if TYPE_CHECKING:
     import pandas as pd

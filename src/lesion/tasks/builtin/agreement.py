@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lesion.errors import LesionError
-from lesion.keys import priorities
+from lesion.keys import random_uint32
 from lesion.schema.errors import did_you_mean, shortened
 from lesion.tasks.builtin.grammars import CONSTRUCTIONS, GRAMMARS, Grammar, SentencePlan, Verb
 from lesion.tasks.examples import PairSet
@@ -105,7 +105,7 @@ def _verbs(grammar: Grammar, construction: str) -> list[Verb]:
     """The verbs that suit a construction, as often as they weigh, in a fixed random order."""
     never = grammar.never.get(construction, frozenset())
     bag = [verb for verb in grammar.verbs if verb.singular not in never for _ in range(verb.weight)]
-    draw = priorities(len(bag), 0, "agreement", grammar.language, construction)
+    draw = random_uint32(len(bag), 0, "agreement", grammar.language, construction)
     return [bag[index] for index in np.argsort(draw, kind="stable")]
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
-from lesion.keys import priorities
+from lesion.keys import random_uint32
 
 T = TypeVar("T")
 
@@ -58,7 +58,7 @@ class SentencePlan:
 
     def pick(self, slot: str, options: Sequence[T]) -> T:
         """One of the options, the same one every time."""
-        return options[int(priorities(1, 0, *self.address, slot)[0]) % len(options)]
+        return options[int(random_uint32(1, 0, *self.address, slot)[0]) % len(options)]
 
     def two(self, options: Sequence[T]) -> tuple[T, T]:
         """Two different options."""
