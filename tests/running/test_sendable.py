@@ -1,5 +1,6 @@
 """What worker processes cannot receive is found before one is started."""
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -98,4 +99,50 @@ def test_a_class_of_a_script_is_told_from_one_of_a_module(tmp_path):
     assert ran.stdout == (
         "MyEffect is defined in the program that runs the study, where worker processes cannot "
         "find it\n"
+    ), ran.stderr
+
+
+LIVE = """
+import dataclasses
+import sys
+
+import lesion
+from lesion.tasks.load import load_task
+from lesion.tasks.spec import TaskSpec
+
+plain = load_task(TaskSpec("agreement-en", examples=12))
+
+
+class Mine(type(plain)):
+    pass
+
+
+fields = [field.name for field in dataclasses.fields(plain) if field.init]
+study = {
+    "name": "s", "models": ["twin/en-0"], "lesions": [{}], "doses": [0, 1], "draws": 1,
+    "tasks": [Mine(**{name: getattr(plain, name) for name in fields})],
+}
+out, *workers = sys.argv[1:]
+try:
+    run = lesion.run(study, out, progress=True, workers=int(workers[0]) if workers else None)
+    print(run.progress())
+except lesion.LesionError as error:
+    print(error)
+"""
+
+
+@pytest.mark.slow
+def test_a_task_of_a_script_runs_in_its_process_or_is_refused_with_the_remedy(tmp_path):
+    (tmp_path / "script.py").write_text(LIVE)
+    reason = (
+        "Mine is defined in the program that runs the study, where worker processes cannot find it"
+    )
+    command = [sys.executable, str(tmp_path / "script.py"), str(tmp_path / "run")]
+    environment = os.environ | {"LESION_WORKERS": "2"}
+    ran = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
+    assert ran.stdout == "(2, 2)\n", ran.stderr
+    assert f"This run uses one process: {reason}." in ran.stderr
+    ran = subprocess.run([*command, "2"], capture_output=True, text=True, timeout=300)
+    assert ran.stdout == (
+        f"--workers: {reason}: put it in a module of its own, or --workers 1.\n"
     ), ran.stderr
