@@ -164,7 +164,8 @@ def test_a_folder_without_models_cannot_stand_in(tmp_path):
     with pytest.raises(LesionError) as caught:
         on_models(figure("A"), str(tmp_path))
     assert str(caught.value) == (
-        f"--models: {tmp_path} holds no model folder (with a config.json) and is none."
+        f"--models: {tmp_path} is not a model folder, and none of its subfolders is. A model "
+        "folder has a config.json."
     )
 
 

@@ -8,7 +8,8 @@ import torch
 
 from lesion.damage.lesion import Lesion
 from lesion.models.load import load_model
-from lesion.running.check import plan
+from lesion.report.preview import preview_lines
+from lesion.running.check import preview
 from lesion.study.damages import build
 from lesion.study.files import find_study
 from lesion.study.variants import on_models, quick
@@ -83,16 +84,17 @@ def test_daras_takes_their_grids_and_draws():
 
 
 def test_daras_passes_check(data, gpt2):
-    found = plan(on_models(find_study(DARAS), str(gpt2)), data)
+    found = preview(on_models(find_study(DARAS), str(gpt2)), data)
     trials = 1 + 8 * 10 + 9 + 10 * 10
-    assert [(row[0], row[1], row[4]) for row in found.rows] == [
-        (model, task, str(trials))
-        for model in ("GPT-2", "bilingual GPT-2")
-        for task in ("imdb", "mrpc")
+    assert [(row.model, row.task, row.trials) for row in found.rows] == [
+        (model, task, trials) for model in ("GPT-2", "bilingual GPT-2") for task in ("imdb", "mrpc")
     ]
     assert found.problems == ()
-    why = "GPT-2 on imdb is scored by its own forward: gpt2 with a causal head has no fast forward."
-    assert why in found.lines
+    why = (
+        "GPT-2 on imdb is scored by the Hugging Face forward pass: gpt2 with a causal head has no "
+        "fast forward."
+    )
+    assert why in preview_lines(found)
 
 
 def test_prasanna_ranks_all_weights_and_biases_of_the_six_matrices_together():

@@ -17,10 +17,10 @@ from lesion.damage.lesion import Lesion, Together
 from lesion.errors import LesionError
 from lesion.models import anatomy
 from lesion.models.load import load_model
+from lesion.models.parts import PARTS, SIX_MATRICES
 from lesion.study.damages import build
 from lesion.study.files import parse
 from lesion.study.specs import LesionSpec
-from lesion.models.parts import PARTS, SIX_MATRICES
 from tests.families import state
 
 DOSES = (0.0, 0.01, 0.1, 0.25, 0.5, 0.9, 1.0)

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 PARAMETERS = ("strength", "bit", "format", "bits", "file")
 """Keys of entries that every record holds, null where they are not given."""
 
+if TYPE_CHECKING:
+    from lesion.preparing.prepared import PreparedModel
+
 
 class _Openable:
     """What can be opened on a model; `_lesions` are opened together."""
@@ -80,6 +83,11 @@ class _Openable:
         from lesion.damage.opening import opened
 
         return opened(self._lesions, model, draw, examples, originals)
+
+    def open_on(self, prepared: PreparedModel, draw: int) -> AbstractContextManager[Wound]:
+        """As `opened`, on a model that a study has prepared."""
+        examples = prepared.calibration_examples(self.needs)
+        return self.opened(prepared.model, draw, examples, prepared.originals)
 
     def applied(
         self, model: nn.Module, dose: float, draw: int = 0, examples: Sequence[Inputs] = ()
@@ -271,6 +279,10 @@ class WithRecovery:
     lesion: Lesion | Together
     recipe: Recovery
     seed: int = 0
+
+    def open_on(self, prepared: PreparedModel, draw: int) -> AbstractContextManager[Any]:
+        """Open the lesion; every dose is followed by training."""
+        return prepared.open_with_training(self, draw)
 
     @property
     def random(self) -> bool:

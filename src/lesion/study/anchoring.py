@@ -64,24 +64,24 @@ def _kind(source: str) -> tuple[str, str]:
     return ("a package's model", "it") if source.startswith(PACKAGE) else ("a hub id", "the hub")
 
 
-def _found(text: str | None, folder: Path) -> str | None:
+def _absolute(text: str | None, folder: Path) -> str | None:
     path = folder / Path(text).expanduser() if text else folder
     return str(path) if text and path.exists() else text
 
 
 def _task(task: TaskSpec, folder: Path) -> TaskSpec:
-    return task.with_keys(**{key: _found(path, folder) for key, path in task.files.items()})
+    return task.with_keys(**{key: _absolute(path, folder) for key, path in task.files.items()})
 
 
 def _model(model: ModelSpec, folder: Path) -> ModelSpec:
     if not is_path(model.source):
         return model
-    return dataclasses.replace(model, source=str(_found(model.source, folder)))
+    return dataclasses.replace(model, source=str(_absolute(model.source, folder)))
 
 
 def _lesion(lesion: LesionSpec, folder: Path) -> LesionSpec:
     parts = [
-        part.with_paths({key: str(_found(path, folder)) for key, path in part.paths.items()})
+        part.with_paths({key: str(_absolute(path, folder)) for key, path in part.paths.items()})
         for part in lesion.parts
     ]
     several = isinstance(lesion.damage, Together)
