@@ -15,7 +15,7 @@ import torch
 import transformers
 
 from lesion.models.families import FAMILIES
-from lesion.models.load import silence_transformers
+from lesion.models.hush import silence_transformers
 from tests.conftest import SENTENCES, _write_xlm_bpe
 
 SIZE = {

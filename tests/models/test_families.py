@@ -14,6 +14,7 @@ from transformers import AutoTokenizer
 from lesion.errors import LesionError
 from lesion.models import anatomy, load
 from lesion.models.families import FAMILIES
+from lesion.models.hush import silence_transformers
 from lesion.models.inputs import collate
 from lesion.models.parts import PARTS, SIX_MATRICES
 from lesion.scoring.scorer import Scorer
@@ -158,7 +159,7 @@ def test_every_number_of_every_parameter_belongs_to_exactly_one_site(name, head,
 def test_scores_equal_the_plain_forward_of_single_examples(name, batch_tokens, folders):
     tokenizer = AutoTokenizer.from_pretrained(folders(name))
     auto = transformers.AutoModelForSequenceClassification
-    with load.silence_transformers():
+    with silence_transformers():
         plain = auto.from_pretrained(folders(name)).eval()
     expected = []
     for first, second in zip(*TEXTS, strict=True):

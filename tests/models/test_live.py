@@ -61,6 +61,13 @@ def test_a_live_model_is_saved_once_and_scored_like_its_folder(workers, tmp_path
     assert all(torch.equal(before[name], one) for name, one in model["model"].state_dict().items())
 
 
+def test_saving_a_live_model_prints_nothing(tiny_bert, capfd):
+    model = given(tiny_bert)
+    capfd.readouterr()
+    assert live.save_live(model["model"], model["tokenizer"]).is_dir()
+    assert capfd.readouterr() == ("", "")
+
+
 def test_a_run_is_not_resumed_with_other_weights(tmp_path, tiny_bert):
     value = study(tmp_path, tiny_bert, given(tiny_bert))
     with pytest.raises(KeyboardInterrupt):

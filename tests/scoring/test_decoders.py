@@ -7,6 +7,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 import lesion
 from lesion.models import load
+from lesion.models.hush import silence_transformers
 from lesion.study.files import parse_study
 from lesion.study.trials import Trial
 from tests import families, labs
@@ -54,7 +55,7 @@ def test_a_fine_tuned_decoder_is_damaged_and_scored_as_by_hand(name, tmp_path, m
     tokenizer = AutoTokenizer.from_pretrained(folder)
     pairs = [line.split("\t")[:2] for line in data.read_text().splitlines()[1:]]
     for units in ("", *UNITS):
-        with load.silence_transformers():
+        with silence_transformers():
             plain = AutoModelForSequenceClassification.from_pretrained(folder).eval()
         destroy_by_hand(plain, name, units) if units else None
         with torch.inference_mode():

@@ -10,6 +10,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from lesion.analysis import scores
 from lesion.errors import LesionError
 from lesion.models import load
+from lesion.models.hush import silence_transformers
 from lesion.scoring.scorer import Scorer
 from lesion.tasks.lm import RunningText, unigram_nats, windows
 from lesion.tasks.load import load_task
@@ -42,7 +43,7 @@ def folder(request, tmp_path_factory) -> Path:
 def hugging_face(folder: Path, text: str, context: str) -> tuple[float, int]:
     """Loss and tokens of a text after its context, by the model's own forward with labels."""
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    with load.silence_transformers():
+    with silence_transformers():
         model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     first = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
     known = len(tokenizer(context, add_special_tokens=False)["input_ids"])

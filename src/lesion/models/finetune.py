@@ -24,8 +24,9 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 from lesion import digests
 from lesion.atomic import publish
 from lesion.models.cache import cache_folder
+from lesion.models.hush import silence_transformers
 from lesion.models.inputs import Batcher
-from lesion.models.load import Checkpoint, load_model, resolve, silence_transformers
+from lesion.models.load import Checkpoint, load_model, resolve
 from lesion.models.recipes import Finetuning
 from lesion.models.stored import LOADED
 from lesion.models.versions import builds

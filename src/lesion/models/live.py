@@ -22,6 +22,7 @@ from lesion import digests
 from lesion.atomic import publish
 from lesion.errors import LesionError
 from lesion.models.cache import cache_folder
+from lesion.models.hush import silence_transformers
 
 MARKER = "held-in-memory.txt"  # in the folder of a model that cannot be loaded from it
 AUTO = (
@@ -68,7 +69,8 @@ def save_live(model: Any, tokenizer: Any) -> Path:
         if not (target / "config.json").is_file():
             if not _loadable(model):
                 (work / MARKER).write_text(f"{_name(model)} is no class of transformers.\n")
-            model.save_pretrained(work)
+            with silence_transformers():
+                model.save_pretrained(work)
             publish(work, target, "config.json")
     finally:
         shutil.rmtree(work, ignore_errors=True)

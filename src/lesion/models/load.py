@@ -23,7 +23,7 @@ from lesion import digests
 from lesion.errors import LesionError
 from lesion.models.devices import check_device
 from lesion.models.families import FAMILIES, find_family
-from lesion.models.hush import hush_tokenizers
+from lesion.models.hush import hush_tokenizers, silence_transformers
 from lesion.models.inputs import padding_id
 from lesion.models.live import copied, held
 from lesion.models.missing import check_missing, generator_kept
@@ -231,21 +231,6 @@ def _agree_on_padding(model: Any, checkpoint: Checkpoint) -> None:
             f"{checkpoint.source}: config.json has pad_token_id {configured}, but the tokenizer "
             f"pads with {padded}, so that the classifier would read padding. Make them the same."
         )
-
-
-@contextmanager
-def silence_transformers() -> Iterator[None]:
-    """Keep transformers from printing its progress bars and reports."""
-    logging = transformers.utils.logging
-    level, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bar:
-            logging.enable_progress_bar()
 
 
 @contextmanager
