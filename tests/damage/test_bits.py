@@ -142,7 +142,7 @@ def test_draws_take_other_bits(model):
 @pytest.mark.parametrize(
     ("choices", "message"),
     [
-        ({"order": "magnitude"}, "order: bits take random. Got magnitude."),
+        ({"order": "magnitude"}, "order: units bits are ordered by random only. Got magnitude."),
         ({"effect": "noise"}, "effect: bits take zero, one, flip. Got noise."),
         ({"bit": 3}, "units bits does not go with bit: say which bits with bits."),
         ({"units": "weights", "bits": "sign"}, "bits: belongs to units bits. Got units weights."),
