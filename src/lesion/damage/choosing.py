@@ -123,7 +123,9 @@ def _conflicts(made: Mapping[str, Any], dose_is: str) -> list[str]:
         wrong.append(f"effect: {word_of(units)} take {able}. Got {word_of(effect)}.")
     if units.orders and order.word not in units.orders:
         able = ", ".join(units.orders)
-        wrong.append(f"order: units {word_of(units)} are ordered by {able} only. Got {word_of(order)}.")
+        wrong.append(
+            f"order: units {word_of(units)} are ordered by {able} only. Got {word_of(order)}."
+        )
     if dose_is == "strength" and order.word != "random":
         wrong.append("order: a strength hits every unit, so it has no order; leave it at random.")
     return wrong
