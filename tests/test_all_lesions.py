@@ -51,7 +51,7 @@ def test_the_most_important_first_is_worse_than_chance_and_the_smallest_first_be
     study = replace(
         study,
         lesions=tuple(one for one in study.lesions if one.name in names),
-        tasks=(replace(study.tasks[0], examples=200),),
+        tasks=(study.tasks[0].with_keys(examples=200),),
         doses=(0.1, 0.2),
         draws=2,
     )

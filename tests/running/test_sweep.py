@@ -136,7 +136,7 @@ def test_a_run_that_began_with_the_first_examples_goes_on_with_them(
         (tmp_path / "minimal.tsv").write_text("".join(f"a {n}\tb {n}\n" for n in range(24)))
         task = TaskSpec("pairs", "pairs", file=str(tmp_path / "minimal.tsv"), examples=8)
     else:
-        task = replace(small.tasks[0], examples=8)
+        task = small.tasks[0].with_keys(examples=8)
     (spec,) = parse_study({**labs.study(tiny_bert, tmp_path), "tasks": [to_mapping(task)]}).tasks
     before, now = load_task(spec), load_task(spec)
     record = Record.open(tmp_path / "run", small)
@@ -148,9 +148,9 @@ def test_a_run_that_began_with_the_first_examples_goes_on_with_them(
         was = before.digest
     assert was != now.digest
     found = record.as_begun({"pairs": now})["pairs"]
-    assert found.digest == was and (found.labels == before.targets).all()
+    assert found.digest == was and (found.targets == before.targets).all()
     record.add_task(found)
-    other = load_task(replace(spec, examples=7))
+    other = load_task(spec.with_keys(examples=7))
     with pytest.raises(LesionError) as caught:
         record.add_task(record.as_begun({"pairs": other})["pairs"])
     assert str(caught.value) == (
@@ -162,7 +162,7 @@ def test_a_run_that_began_with_the_first_examples_goes_on_with_them(
 def test_rows_that_were_left_out_are_noted_in_a_run_and_in_check(small, tmp_path):
     text = (tmp_path / "pairs.tsv").read_text()
     (tmp_path / "pairs.tsv").write_text(text + "the cat sat .\t\tyes\n")
-    study = replace(small, tasks=(replace(small.tasks[0], missing="drop"),))
+    study = replace(small, tasks=(small.tasks[0].with_keys(missing="drop"),))
     watcher = labs.Watcher()
     lesion.run(study, tmp_path / "run", watcher=watcher)
     note = (

@@ -11,7 +11,7 @@ from lesion.errors import LesionError
 from lesion.results import Run
 from lesion.study.files import parse_study
 from lesion.tasks.kinds import TASK_KINDS
-from lesion.tasks.metrics import ACCURACY, METRICS, Metric
+from lesion.tasks.metrics import ACCURACY, MCC, METRICS, Metric
 from tests import labs
 
 
@@ -136,6 +136,10 @@ def test_draws_added_as_needed_are_not_judged_by_a_metric_made_in_python(tmp_pat
 
 def test_a_metric_given_as_an_object_of_lesion_is_the_metric_of_that_word(tmp_path, tiny_bert):
     value = labs.study(tiny_bert, labs.write_pairs(tmp_path / "pairs.tsv"))
-    run = lesion.run({**value, "compare": {"metric": ACCURACY}}, tmp_path / "run", workers=1)
-    assert run.record.study.compare.metric in (None, "accuracy")
-    assert run.analyses[0].metric == "accuracy"
+    value |= {"compare": {"metric": MCC}, "figures": {"metrics": [ACCURACY]}}
+    run = lesion.run(value, tmp_path / "run", workers=1)
+    study = Run(tmp_path / "run").study
+    assert (study.compare.metric, study.figures.metrics) == ("mcc", ("accuracy",))
+    assert list(run.analyses[0].curves) == [
+        "mcc", "accuracy", "balanced_accuracy", "f1", "cross_entropy",
+    ]  # fmt: skip

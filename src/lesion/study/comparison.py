@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from lesion.schema import Between, OneOf, Spec, WordOr, doc
-from lesion.tasks.metrics import METRICS, Metric, word_of
+from lesion.tasks.metrics import METRICS, Metric, in_words, word_of
 from lesion.words import BESIDE
 
 
@@ -45,6 +45,10 @@ class Compare(Spec):
         tuple[Annotated[str, OneOf(BESIDE)], ...], doc("what tables compare beside area")
     ] = ()
 
+    def __post_init__(self) -> None:
+        if self.metric is not None:
+            object.__setattr__(self, "metric", in_words(self.metric))
+
 
 @dataclass(frozen=True)
 class Figures(Spec):
@@ -56,6 +60,7 @@ class Figures(Spec):
     ] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "metrics", tuple(map(in_words, self.metrics)))
         words = [word_of(metric) for metric in self.metrics]
         if len(set(words)) < len(words):
             raise ValueError(f"metrics must be different. Got {', '.join(words)}.")

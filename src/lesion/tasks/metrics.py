@@ -109,6 +109,13 @@ class Metric:
         return self.word
 
 
+def in_words(metric: str | Metric) -> str | Metric:
+    """A metric of this package by its word; a user's own stays an object."""
+    if isinstance(metric, Metric) and METRICS.get(metric.word) is metric:
+        return metric.word
+    return metric
+
+
 def word_of(metric: str | Metric) -> str:
     """The name of a metric, which may be given as an object."""
     return metric.word if isinstance(metric, Metric) else metric
