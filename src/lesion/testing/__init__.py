@@ -6,7 +6,7 @@
         check_corruption(Shout())
 
 A suite is driven by what the entry declares. It returns a result for every check and, by default,
-raises `ChecksFailed` for those that failed. `expected_failed_checks={name: reason}` names checks
+raises `ContractError` for those that failed. `expected_failed_checks={name: reason}` names checks
 that fail for a known reason; one that passes then counts as failed.
 """
 
@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import Any
 
 _PUBLIC = {
-    "ChecksFailed": "results",
+    "ContractError": "results",
     "Result": "results",
     "check_corruption": "corruptions",
     "check_effect": "effects",

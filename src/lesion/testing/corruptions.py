@@ -15,7 +15,7 @@ from lesion.distraction.edits import MASK, Edit, render
 from lesion.keys import random_uint32
 from lesion.tasks.examples import Split
 from lesion.testing.entries import entry_checks, made
-from lesion.testing.results import Options, Result, Skipped, require, run_checks
+from lesion.testing.results import Options, Result, SkippedError, require, run_checks
 from lesion.testing.surroundings import (
     described,
     description,
@@ -49,7 +49,7 @@ def check_corruption(
         options: see `lesion.testing.results.Options`.
 
     Raises:
-        ChecksFailed: if a check failed.
+        ContractError: if a check failed.
     """
     suite = _Suite(made(corruption), tuple(texts), language)
     checks = {
@@ -116,8 +116,8 @@ class _Suite:
                 require(_is_within(kept, after), f"Dose {dose} of {text!r} changes other words.")
         states = [self.at(dose) for dose in DOSES]
         for milder, harder in itertools.pairwise(states):
-            for text, before, after in zip(self.texts, milder, harder, strict=True):
-                require(before == text or after != text, f"A larger dose heals {text!r}.")
+            for text, less, more in zip(self.texts, milder, harder, strict=True):
+                require(less == text or more != text, f"A larger dose heals {text!r}.")
 
     def the_way_does_not_matter(self) -> None:
         require(self.at(0.9, 0.1, 0.3) == self.at(0.3), "Other doses before change the texts.")
@@ -142,7 +142,7 @@ class _Suite:
 
     def another_process_makes_the_same(self) -> None:
         if "\ue000" in "".join(self.texts):
-            raise Skipped("the texts hold masked words already")
+            raise SkippedError("the texts hold masked words already")
         code = (
             "from lesion.testing.corruptions import _texts_at\n"
             "from lesion.testing.surroundings import described\n"

@@ -13,13 +13,14 @@ from typing import Any
 from lesion.errors import LesionError
 from lesion.schema.entries import Entry
 from lesion.schema.reading import Parameter
-from lesion.testing.results import Check, Skipped, require
+from lesion.testing.results import Check, SkippedError, require
 from lesion.testing.surroundings import loads_no_torch
 
 
 def made(entry: Any) -> Any:
     """An object of an entry: a class is made with the parameters of its `example`."""
-    return entry(**entry.example) if isinstance(entry, type) else entry
+    cls: Any = entry if isinstance(entry, type) else None
+    return cls(**cls.example) if cls else entry
 
 
 def entry_checks(entry: Any, base: type[Entry]) -> dict[str, Check]:
@@ -84,7 +85,7 @@ def _beyond(part: Parameter) -> Iterator[Any]:
 
 def _can_be_sent(entry: Any) -> None:
     if type(entry).__module__ == "__main__" or "<" in type(entry).__qualname__:
-        raise Skipped("its class is defined in a script or a function, which workers cannot import")
+        raise SkippedError("workers cannot import its class")
     copy = pickle.loads(pickle.dumps(entry))  # noqa: S301 -- made here
     require(copy == entry, "It differs from its copy.")
     require(hash(copy) == hash(entry), "Its hash differs from that of its copy.")

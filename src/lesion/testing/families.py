@@ -19,10 +19,11 @@ from lesion.models.families.base import Family
 from lesion.models.inputs import Batcher
 from lesion.models.load import load_model, load_tokenizer
 from lesion.models.parts import PARTS, SIX_MATRICES
+from lesion.models.places import layer_count
 from lesion.scoring.scorer import Scorer
 from lesion.tasks.tokens import longest_input
 from lesion.testing.reading import TEXTS, Reading
-from lesion.testing.results import Options, Result, Skipped, require, run_checks
+from lesion.testing.results import Options, Result, SkippedError, require, run_checks
 from lesion.testing.surroundings import loads_no_torch
 
 CPU = torch.device("cpu")
@@ -49,7 +50,7 @@ def check_family(
         options: see `lesion.testing.results.Options`.
 
     Raises:
-        ChecksFailed: if a check failed.
+        ContractError: if a check failed.
     """
     suite = _Suite(family, {head: str(path) for head, path in folders.items()}, texts, language)
     each = suite.with_every_head
@@ -76,10 +77,10 @@ def check_family(
 def _module_of(family: Family) -> str:
     """The module in which its functions are defined."""
     fast = family.fast
-    functions = [family.register, *([fast.embed, *fast.heads.values()] if fast else [])]
+    functions: list[Any] = [family.register, *([fast.embed, *fast.heads.values()] if fast else [])]
     modules = [function.__module__ for function in functions if inspect.isfunction(function)]
     if not modules:
-        raise Skipped("no function of the family names a module: give it as module=")
+        raise SkippedError("no function of the family names a module: give it as module=")
     return str(modules[-1])
 
 
@@ -149,7 +150,7 @@ class _Suite:
 
     def layers_have_six_matrices(self, head: str) -> None:
         model = self.model(head)
-        for layer in range(anatomy.layer_count(model)):
+        for layer in range(layer_count(model)):
             for part in SIX_MATRICES:
                 sites = anatomy.select_sites(model, (layer,) if layer else "all", (part,))
                 at = {site.layer for site in sites}
@@ -178,7 +179,7 @@ class _Suite:
         endless = SimpleNamespace(model_max_length=10**30)
         limit = longest_input(endless, model.config)
         if limit > 4096:
-            raise Skipped(f"its longest input, {limit}, is too long for a check")
+            raise SkippedError(f"its longest input, {limit}, is too long for a check")
         ids = self.inputs(head, model)["input_ids"][0, :1].tolist() * limit
         batch = Batcher(self.tokenizer(head), model.config, self.language, CPU)
         given = batch([{"input_ids": ids}])
@@ -205,7 +206,7 @@ class _Suite:
         require(value.heads and output.heads, "value and attention_output have no heads.")
         size = value.weight.shape[value.axis] // value.heads
         if value.heads < 2:
-            raise Skipped("give a model of several heads")
+            raise SkippedError("give a model of several heads")
         value.weight.narrow(value.axis, size, size).zero_()
         if value.bias is not None:
             value.bias.narrow(0, size, size).zero_()

@@ -15,7 +15,7 @@ from lesion.tasks.base import Kind
 from lesion.tasks.kinds import TASK_KINDS, kind_of
 from lesion.tasks.metrics import OUTPUTS, Metric
 from lesion.tasks.statistics import Array
-from lesion.testing.results import Options, Result, Skipped, require, run_checks
+from lesion.testing.results import Check, Options, Result, SkippedError, require, run_checks
 from lesion.testing.surroundings import loads_no_torch, untouched_generators
 
 EXAMPLES, CELLS, REPLICATES = 60, 3, 6
@@ -43,11 +43,11 @@ def check_metric(
         options: see `lesion.testing.results.Options`.
 
     Raises:
-        ChecksFailed: if a check failed.
+        ContractError: if a check failed.
     """
     word = kind or _kind_with(metric)
     suite = _Suite(metric, word, *_sample(word, outputs, targets), constants)
-    checks = {
+    checks: dict[str, Check] = {
         "it has a word, a line and a label": suite.is_described,
         "its kind has the statistic that it reads": suite.statistic_is_there,
         "scores are within its limits": suite.scores_are_within_limits,
@@ -77,7 +77,7 @@ def _loads_no_torch(metric: Metric) -> None:
     functions += [part for function in functions for part in getattr(function, "args", ())]
     modules = [f.__module__ for f in functions if inspect.isfunction(f) or inspect.ismethod(f)]
     if not modules:
-        raise Skipped("no function of the metric names a module")
+        raise SkippedError("no function of the metric names a module")
     for module in dict.fromkeys(modules):
         loads_no_torch(module)
 
@@ -191,7 +191,7 @@ class _Suite:
         broken[:, : len(self.targets) // 2, own] = np.nan
         intact, values = self.score(self.outputs), self.score(broken)
         if self.metric.statistic == OUTPUTS or np.isnan(values).any():
-            raise Skipped("its own function decides what an output that is not finite counts")
+            raise SkippedError("its own function decides what an output that is not finite counts")
         worse = values <= intact.max() if self.metric.higher_is_better else values >= intact.min()
         require(worse.all(), f"Half of the outputs NaN: {values} instead of {intact}.")
 
@@ -208,7 +208,7 @@ def _constants(kind: type[Kind], outputs: Array, targets: Array) -> Array:
     if kind.baseline_columns:
         return outputs[..., kind.baseline_columns][:1]
     if kind.word not in _ANSWERS:
-        raise Skipped(f"hand in constants: those of kind {kind.word} are not known")
+        raise SkippedError(f"hand in constants: those of kind {kind.word} are not known")
     return np.stack(_ANSWERS[kind.word](outputs, targets))
 
 
@@ -234,4 +234,3 @@ def _words(outputs: Array, targets: Array) -> list[Array]:
 
 
 _ANSWERS: dict[str, Constants] = {"classify": _classes, "pairs": _pairs, "cloze": _words}
-

@@ -20,7 +20,9 @@ TEXTS = (
 class Reading:
     """The logits of texts: of classes for pairs of texts, or of all words at two positions."""
 
-    name, kind, metrics, classes, digest = "reading", "", (), ("0", "1"), ""
+    name, kind, metrics, digest = "reading", "", (), ""
+    classes: tuple[str, ...] = ("0", "1")
+    offers: frozenset[str] = frozenset()
 
     def __init__(self, head: str, texts: tuple[tuple[str, str], ...], language: str) -> None:
         self.head, self.texts, self.language = head, texts, language
@@ -38,10 +40,16 @@ class Reading:
         names = ["input_ids"]
         if "token_type_ids" in made and has_token_types(config):
             names.append("token_type_ids")
-        rows = [dict(zip(names, row, strict=True)) for row in zip(*map(made.get, names), strict=True)]
+        rows = [
+            dict(zip(names, row, strict=True)) for row in zip(*map(made.get, names), strict=True)
+        ]
         if self.head != "classification":
             rows = [{**row, "positions": [number % 2, 2]} for number, row in enumerate(rows)]
         return Encoded(rows)
+
+    def with_texts(self, texts: tuple[tuple[str, ...], ...]) -> Reading:
+        """The task on other texts."""
+        return Reading(self.head, tuple(zip(*texts, strict=True)), self.language)
 
     def reduce(self, logits: Any, rows: list[Row]) -> Any:
         """All logits, in a line for each row."""

@@ -18,7 +18,7 @@ class Options(TypedDict, total=False):
         checks: names of the checks that are run. Default: all.
         expected_failed_checks: name -> the reason why this check fails. A check that passes
             although a failure is expected counts as failed.
-        raise_on_failure: whether a failed check raises `ChecksFailed`. Default: True.
+        raise_on_failure: whether a failed check raises `ContractError`. Default: True.
     """
 
     checks: Sequence[str]
@@ -43,11 +43,11 @@ class Result:
     error: Exception | None = None
 
 
-class Skipped(Exception):
+class SkippedError(Exception):
     """Raised by a check that does not apply; its message is the reason."""
 
 
-class ChecksFailed(AssertionError):
+class ContractError(AssertionError):
     """Raised for the failed checks of a suite; `results` has all of them."""
 
     def __init__(self, subject: str, results: Sequence[Result]) -> None:
@@ -81,7 +81,7 @@ def run_checks(
 
     Raises:
         ValueError: for a name that is no check of the suite.
-        ChecksFailed: if a check failed unexpectedly, or passed where a failure is expected.
+        ContractError: if a check failed unexpectedly, or passed where a failure is expected.
     """
     expected = expected_failed_checks or {}
     unknown = [name for name in (*checks, *expected) if name not in available]
@@ -93,14 +93,14 @@ def run_checks(
         if not checks or name in checks
     ]
     if raise_on_failure and any(result.outcome == FAILED for result in results):
-        raise ChecksFailed(subject, results)
+        raise ContractError(subject, results)
     return results
 
 
 def _result(name: str, check: Check, reason: str | None) -> Result:
     try:
         check()
-    except Skipped as skipped:
+    except SkippedError as skipped:
         return Result(name, SKIPPED, str(skipped), skipped)
     except Exception as error:
         message = str(error) or type(error).__name__

@@ -10,12 +10,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lesion.schema.reading import to_mapping
-from lesion.testing.results import Skipped, require
+from lesion.testing.results import SkippedError, require
 
 
 @contextmanager
@@ -46,7 +47,7 @@ def in_another_process(code: str, *arguments: Any) -> str:
         arguments: values that JSON can hold.
     """
     begin = "import json, sys; arguments = json.loads(sys.argv[1])\n"
-    paths = os.pathsep.join(path or os.getcwd() for path in sys.path)
+    paths = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
     done = subprocess.run(
         [sys.executable, "-c", begin + code, json.dumps(arguments)],
         env={**os.environ, "PYTHONPATH": paths, "PYTHONHASHSEED": "5", "PYTHONUTF8": "1"},
@@ -62,7 +63,7 @@ def in_another_process(code: str, *arguments: Any) -> str:
 def loads_no_torch(module: str) -> None:
     """Fail if torch is loaded once a module is."""
     if module == "__main__":
-        raise Skipped("it is defined in a script")
+        raise SkippedError("it is defined in a script")
     require(not _loads_torch(module), f"Loading {module} loads torch. Import it in functions.")
 
 
@@ -76,11 +77,11 @@ def description(entry: Any) -> list[Any]:
     """Module, name and parameters of an entry, for another process.
 
     Raises:
-        Skipped: if another process cannot import its class.
+        SkippedError: if another process cannot import its class.
     """
     cls = type(entry)
     if cls.__module__ == "__main__" or "<" in cls.__qualname__:
-        raise Skipped("another process cannot import its class")
+        raise SkippedError("another process cannot import its class")
     parameters = {part.name: to_mapping(getattr(entry, part.name))
                   for part in cls.parameters().values()}  # fmt: skip
     return [cls.__module__, cls.__qualname__, parameters]

@@ -18,7 +18,7 @@ from lesion.tasks.kinds import kind_of
 from lesion.tasks.metrics import OUTPUTS, Metric
 from lesion.tasks.tokens import longest_input
 from lesion.testing.entries import entry_checks
-from lesion.testing.results import Options, Result, Skipped, require, run_checks
+from lesion.testing.results import Options, Result, SkippedError, require, run_checks
 from lesion.testing.surroundings import untouched_generators
 
 OFFERS = frozenset({"labels", "training", "examples", "texts"})
@@ -42,7 +42,7 @@ def check_task(
         options: see `lesion.testing.results.Options`.
 
     Raises:
-        ChecksFailed: if a check failed.
+        ContractError: if a check failed.
     """
     suite = _Suite(task, str(model), other)
     parameters: Any = suite.kind(**suite.kind.example) if _is_plain(suite.kind) else suite.kind()
@@ -79,7 +79,7 @@ class _Suite:
 
     def model(self) -> Any:
         if not self.source:
-            raise Skipped(f"give a model with head {self.task.head}")
+            raise SkippedError(f"give a model with head {self.task.head}")
         if self._model is None:
             self._model = load_model(self.source, head=self.task.head)
         return self._model
@@ -116,12 +116,13 @@ class _Suite:
 
         keys = {key: value for key, value in self.kind.example.items() if _is_plain(self.kind)}
         spec = TaskSpec("mine", self.kind.word, **keys)
-        again = TaskSpec(**{**spec.to_mapping()})
+        again = TaskSpec(**spec.to_mapping())
         require(again == spec, f"Its keys {to_mapping(spec.parameters)} are read otherwise.")
 
     def targets_and_classes(self) -> None:
         targets = self.task.targets
-        require(targets.dtype == np.int64 and targets.ndim == 1, "Targets are not int64 (examples,).")
+        flat = targets.dtype == np.int64 and targets.ndim == 1
+        require(flat, "Targets are not int64 (examples,).")
         require(len(targets), "There is no example.")
         count = len(self.task.classes)
         within = not count or (targets.min() >= 0 and targets.max() < count)
@@ -135,7 +136,7 @@ class _Suite:
             renamed: Any = dataclasses.replace(self.task, name="another")  # type: ignore[type-var]
             require(renamed.digest == digest, "The digest follows the name.")
         if self.other is None:
-            raise Skipped("give the task on other examples as other=")
+            raise SkippedError("give the task on other examples as other=")
         require(self.other.digest != digest, "Other examples have the same digest.")
 
     def rows_are_readable(self) -> None:
@@ -150,7 +151,8 @@ class _Suite:
             require(0 < length <= limit, f"A row has {length} tokens, the model reads {limit}.")
             inside = all(0 <= token < model.config.vocab_size for token in row["input_ids"])
             require(inside, "A token is not in the vocabulary.")
-            require(all(0 <= n < length for n in row.get("positions", [])), "A position is outside.")
+            outside = [number for number in row.get("positions", []) if not 0 <= number < length]
+            require(not outside, f"A row of {length} tokens has the positions {outside}.")
         again = self.task.encode(tokenizer, model.config)
         require(again.rows == encoded.rows, "It is encoded another way every time.")
         require(0 <= encoded.cut <= 1, f"The share of cut rows is {encoded.cut}.")
@@ -184,7 +186,8 @@ class _Suite:
         if "texts" not in self.task.offers:
             return
         texts = tuple(tuple(column) for column in self.task.texts.values())
-        require(all(len(column) == len(self.task.targets) for column in texts), "Texts are missing.")
+        counts = {len(column) for column in texts}
+        require(counts == {len(self.task.targets)}, "Texts are missing.")
         same = self.task.with_texts(texts)
         require(same.digest == self.task.digest, "The same texts have another digest.")
         changed = self.task.with_texts(tuple(tuple(f"{text} so" for text in column)
