@@ -21,9 +21,9 @@ import numpy as np
 import torch
 
 from lesion.damage.lesion import Lesion
+from lesion.models.dtypes import PRECISIONS
 from lesion.scoring.device import precision_context, single_thread
 from lesion.scoring.scorer import Scorer
-from lesion.words import PRECISIONS
 
 DOSES = tuple(n / 20 for n in range(1, 21))
 WEIGHTS = (0.25, 0.5, 0.75)

@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from lesion.damage.orderings import Ranking
+from lesion.damage.orderings import SortedOrdering
 from lesion.keys import random_uint32
 
 UNITS = 768 * 3072  # a feed-forward matrix of BERT-base
@@ -28,11 +28,11 @@ def seconds(work: Callable[[], object]) -> float:
 def main() -> None:
     """Compare, and check that all give the same ordering."""
     stable = np.argsort(KEYS(), kind="stable")
-    assert np.array_equal(Ranking(UNITS, KEYS).units, stable)
-    assert np.array_equal(Ranking(UNITS, KEYS).between(0, FIRST), stable[:FIRST])
+    assert np.array_equal(SortedOrdering(UNITS, KEYS).units(), stable)
+    assert np.array_equal(SortedOrdering(UNITS, KEYS).units(0, FIRST), stable[:FIRST])
     ways = (
-        lambda: Ranking(UNITS, KEYS).between(0, FIRST),
-        lambda: Ranking(UNITS, KEYS).units,
+        lambda: SortedOrdering(UNITS, KEYS).units(0, FIRST),
+        lambda: SortedOrdering(UNITS, KEYS).units(),
         lambda: np.argsort(KEYS(), kind="stable"),
     )
     times = np.array([[seconds(way) for way in ways] for _ in range(ROUNDS)])

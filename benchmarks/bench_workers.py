@@ -26,12 +26,12 @@ os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
 
 import lesion
 from lesion.record.record import Record
-from lesion.running.watcher import Quiet
+from lesion.running.watcher import NullWatcher
 
 WORDS = [f"word{number}" for number in range(40)]
 
 
-class Stopwatch(Quiet):
+class Stopwatch(NullWatcher):
     """When trials were finished."""
 
     def __init__(self) -> None:

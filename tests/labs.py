@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from lesion.running.watcher import Quiet
+from lesion.running.watcher import NullWatcher
 
 WORDS = ("cat", "dog", "sailor", "book", "bird", "town", "house", "friend")
 
@@ -114,7 +114,7 @@ def without(model: Path, folder: Path, *prefixes: str) -> Path:
     return folder
 
 
-class Watcher(Quiet):
+class Watcher(NullWatcher):
     """Remembers what it was told, and may do something after so many trials."""
 
     def __init__(self, after: int = -1, act=lambda: None) -> None:
@@ -133,10 +133,10 @@ class Watcher(Quiet):
             self.act()
 
 
-def crash_after(trials: int) -> Quiet:
+def crash_after(trials: int) -> NullWatcher:
     """A watcher that interrupts a run when so many trials are in its record."""
 
-    class Crash(Quiet):
+    class Crash(NullWatcher):
         left = trials
 
         def measured(self, measured: object) -> None:

@@ -7,9 +7,14 @@ import pytest
 
 import lesion
 from lesion import words
-from lesion.distraction.corruptions import CORRUPTIONS
+from lesion.damage.choosing import DOSE_IS
+from lesion.damage.effects import EFFECTS
+from lesion.damage.lesion import Lesion
+from lesion.damage.orders import ORDERS
+from lesion.damage.units import UNITS
 from lesion.models.finetune import cache_folder
 from lesion.study.files import find_study
+from lesion.study.text_damage import TextDamage
 from lesion.study.variants import on_models, quick
 from tests import labs
 
@@ -17,12 +22,14 @@ STUDY = "mrpc-all-lesions"
 
 
 def test_every_unit_order_effect_and_distraction_is_in_it():
-    lesions = find_study(STUDY).lesions
-    assert {one.units for one in lesions} == set(words.UNITS)
-    assert {one.order for one in lesions} == set(words.ORDERS) - {"listed"}  # needs a file
-    assert {one.effect for one in lesions} == set(words.EFFECTS)
-    assert {one.distraction for one in lesions} - {None} == set(CORRUPTIONS)
-    assert {one.dose_is for one in lesions} == set(words.DOSE_IS)
+    parts = [part for spec in find_study(STUDY).lesions for part in spec.parts]
+    lesions = [part for part in parts if isinstance(part, Lesion)]
+    assert {part.units.word for part in lesions} == set(UNITS)
+    assert {part.order.word for part in lesions} == set(ORDERS) - {"listed"}  # needs a file
+    assert {part.effect.word for part in lesions} == set(EFFECTS)
+    assert {part.dose_is for part in lesions} == set(DOSE_IS)
+    texts = [part for part in parts if isinstance(part, TextDamage)]
+    assert {part.distraction for part in texts} == set(words.DISTRACTIONS)
 
 
 @pytest.mark.slow
@@ -51,7 +58,7 @@ def test_the_most_important_first_is_worse_than_chance_and_the_smallest_first_be
     study = replace(
         study,
         lesions=tuple(one for one in study.lesions if one.name in names),
-        tasks=(study.tasks[0].with_keys(examples=200),),
+        tasks=(replace(study.tasks[0], examples=200),),
         doses=(0.1, 0.2),
         draws=2,
     )

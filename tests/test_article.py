@@ -4,10 +4,9 @@ from collections import Counter
 
 import pytest
 
+from lesion.damage.lesion import Lesion
 from lesion.errors import LesionError
-from lesion.models.parts import Where
 from lesion.study.files import find_study, shipped_studies
-from lesion.study.specs import LesionSpec
 from lesion.study.variants import on_models, quick
 from tests import labs
 
@@ -35,8 +34,8 @@ def test_every_figure_has_its_task_layers_and_models(letter):
     assert [one.name for one in study.tasks] == [task]
     assert len(study.models) == models
     for lesion in study.lesions:
-        for part in lesion.together or (lesion,):
-            assert part.where.layers == layers
+        for part in lesion.lesions:
+            assert part.layers == layers
 
 
 @pytest.mark.parametrize("letter", FIGURES)
@@ -68,30 +67,31 @@ def test_every_study_on_wnli_says_beforehand_what_its_71_examples_can_bear(name)
 @pytest.mark.parametrize("letter", "ABCDEFG")
 def test_iterative_pruning_is_weights_at_random_with_biases_by_magnitude(letter):
     (lesion,) = figure(letter).lesions
-    weights, biases = lesion.together
+    weights, biases = lesion.lesions
     layers = EXPECTED[letter][1]
-    assert weights == LesionSpec(where=Where(layers, tensors=("weight",)))
-    assert biases == LesionSpec(order="magnitude", where=Where(layers, tensors=("bias",)))
+    assert weights == Lesion(layers=layers, tensors="weight", name="random weights")
+    pruned = Lesion(order="magnitude", layers=layers, tensors="bias", name="magnitude weights")
+    assert biases == pruned
 
 
 @pytest.mark.parametrize("letter", "HIJK")
 def test_global_pruning_is_one_ranking_over_query_key_and_value_weights(letter):
     (lesion,) = figure(letter).lesions
-    assert (lesion.units, lesion.order, lesion.scope) == ("weights", "magnitude", "model")
-    assert lesion.where.parts == ("query", "key", "value")
-    assert lesion.where.tensors == ("weight",)
+    parts = ("query", "key", "value")
+    layers = EXPECTED[letter][1]
+    assert lesion.damage == Lesion(
+        "weights", "magnitude", "model", layers=layers, parts=parts, tensors="weight"
+    )
     assert not lesion.random
 
 
 @pytest.mark.parametrize("name", [*"LMNOP", "O-coarse", "future-draws", "conclusion"])
 def test_neuron_deletion_comes_in_three_readings(name):
     readings = [one for one in figure(name).lesions if one.name.startswith("neuron deletion")]
-    for lesion in readings:
-        assert (lesion.units, lesion.order, lesion.scope) == ("neurons", "random", "model")
-    assert {one.name: one.where for one in readings} == {
-        "neuron deletion": Where(),
-        "neuron deletion (weights only)": Where(tensors=("weight",)),
-        "neuron deletion (MLP)": Where(parts=("mlp_in",)),
+    assert {one.name: one.damage for one in readings} == {
+        "neuron deletion": Lesion("neurons", "random", "model"),
+        "neuron deletion (weights only)": Lesion("neurons", "random", "model", tensors="weight"),
+        "neuron deletion (MLP)": Lesion("neurons", "random", "model", parts="mlp_in"),
     }
 
 
@@ -113,8 +113,9 @@ def test_neuron_deletion_takes_the_grid_and_the_samples_of_the_article(name):
 def test_distraction_inserts_english_words_into_the_test_set():
     study = figure("Q")
     for lesion in study.lesions:
-        assert (lesion.distraction, lesion.words, lesion.count) == ("insert", "en", None)
-    assert [lesion.per for lesion in study.lesions] == ["words", "characters"]
+        damage = lesion.damage
+        assert (damage.distraction, damage.words, damage.count) == ("insert", "en", None)
+    assert [lesion.damage.per for lesion in study.lesions] == ["words", "characters"]
     assert study.tasks[0].split == "test" and study.draws == 25
     assert study.doses[-1] == 0.3 and len(study.doses) == 16
 
@@ -163,7 +164,8 @@ def test_a_folder_without_models_cannot_stand_in(tmp_path):
     with pytest.raises(LesionError) as caught:
         on_models(figure("A"), str(tmp_path))
     assert str(caught.value) == (
-        f"--models: {tmp_path} holds no model folder (with a config.json) and is none."
+        f"--models: {tmp_path} is not a model folder, and none of its subfolders is. A model "
+        "folder has a config.json."
     )
 
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import pytest
 
 from lesion import cli, schema
-from lesion.cli import What
+from lesion.cli import TableName
 from lesion.errors import LesionError
 from lesion.pretraining.family import Pretraining
 from lesion.record.record import Record
@@ -178,7 +178,7 @@ def test_a_table_that_is_not_there_is_refused_with_those_that_are(finished):
         "table: must be one of trials, curves, summary, examples, sites, verdicts, diagnoses, "
         "scores. Got 'site'. Did you mean 'sites'?"
     )
-    assert tuple(What) == TABLES
+    assert tuple(TableName) == TABLES
 
 
 def test_check_says_what_would_run(study):

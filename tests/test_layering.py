@@ -82,6 +82,33 @@ def test_loading_analysis_report_and_tasks_does_not_load_torch():
     assert (done.stdout.strip(), done.stderr) == ("False", "")
 
 
+ENTRIES = [f"lesion.damage.{name}" for name in ("units", "orders", "scopes", "effects", "lesion")]
+
+
+@pytest.mark.parametrize("module", [*ENTRIES, "lesion.study.files", "lesion.study.json_schema"])
+def test_files_of_entries_and_studies_do_not_load_torch(module):
+    for loaded in closure(module):
+        found = outer_imports(TREES[loaded], lazily=False)
+        assert "torch" not in found, f"{module} loads torch through {loaded}"
+
+
+def test_a_study_is_read_and_described_without_torch():
+    code = (
+        f"import sys, {', '.join(ENTRIES)}\n"
+        "from lesion.study.files import find_study, shipped_studies\n"
+        "from lesion.study.json_schema import study_schema\n"
+        "from lesion.study.catalogue import catalogue\n"
+        "studies = [find_study(name) for name in shipped_studies()]\n"
+        "study_schema(), catalogue('lesions')\n"
+        "print(len(studies) > 20, 'torch' in sys.modules)"
+    )
+    environment = os.environ | {"PYTHONPATH": str(PACKAGE.parent)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout.strip(), done.stderr) == ("True False", "")
+
+
 def test_only_one_file_reads_and_writes_yaml():
     readers = {module for module, tree in TREES.items() if "yaml" in outer_imports(tree)}
     assert readers <= {"lesion.schema.yaml_files"}

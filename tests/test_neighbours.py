@@ -6,12 +6,14 @@ from dataclasses import replace
 import pytest
 import torch
 
+from lesion.damage.lesion import Lesion
 from lesion.models.load import load_model
-from lesion.models.parts import SIX_MATRICES, Where
-from lesion.running.check import plan
+from lesion.report.preview import preview_lines
+from lesion.running.check import preview
 from lesion.study.damages import build
 from lesion.study.files import find_study
 from lesion.study.variants import on_models, quick
+from lesion.words import SIX_MATRICES
 from tests import families, labs
 
 DARAS, PRASANNA = "neighbours/daras-2022", "neighbours/prasanna-2020"
@@ -71,9 +73,8 @@ def test_daras_takes_their_grids_and_draws():
     study = find_study(DARAS)
     deletion, magnitude, noise = study.lesions
     assert deletion.doses == (0, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07, 0.08)
-    assert (deletion.order, deletion.scope, deletion.effect) == ("random", "site", "zero")
-    assert deletion.where == noise.where == Where(parts=ATTENTION)
-    assert (noise.effect, noise.dose_is) == ("noise", "strength")
+    assert deletion.damage == Lesion(parts=ATTENTION)
+    assert noise.damage == Lesion(effect="noise", dose_is="strength", parts=ATTENTION)
     assert not magnitude.random and study.draws == 10
     assert [(task.name, task.kind) for task in study.tasks] == [
         ("imdb", "lm"),
@@ -83,23 +84,24 @@ def test_daras_takes_their_grids_and_draws():
 
 
 def test_daras_passes_check(data, gpt2):
-    found = plan(on_models(find_study(DARAS), str(gpt2)), data)
+    found = preview(on_models(find_study(DARAS), str(gpt2)), data)
     trials = 1 + 8 * 10 + 9 + 10 * 10
-    assert [(row[0], row[1], row[4]) for row in found.rows] == [
-        (model, task, str(trials))
-        for model in ("GPT-2", "bilingual GPT-2")
-        for task in ("imdb", "mrpc")
+    assert [(row.model, row.task, row.trials) for row in found.rows] == [
+        (model, task, trials) for model in ("GPT-2", "bilingual GPT-2") for task in ("imdb", "mrpc")
     ]
     assert found.problems == ()
-    why = "GPT-2 on imdb is scored by its own forward: gpt2 with a causal head has no fast forward."
-    assert why in found.lines
+    why = (
+        "GPT-2 on imdb is scored by the Hugging Face forward pass: gpt2 with a causal head has no "
+        "fast forward."
+    )
+    assert why in preview_lines(found)
 
 
 def test_prasanna_ranks_all_weights_and_biases_of_the_six_matrices_together():
     study = find_study(PRASANNA)
     for lesion, order in zip(study.lesions, ("magnitude", "random"), strict=True):
-        assert (lesion.units, lesion.order, lesion.scope) == ("weights", order, "model")
-        assert lesion.where == Where(), f"all layers, of {SIX_MATRICES}, weights and biases"
+        assert lesion.damage == Lesion("weights", order, "model")
+        assert lesion.damage.selected_parts == SIX_MATRICES
     assert len(study.finetune.seeds) == study.draws == 5
 
 

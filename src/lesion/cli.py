@@ -2,10 +2,7 @@
 
 import io
 import json
-import shlex
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,13 +13,15 @@ from rich.console import Console
 from lesion import __version__
 from lesion.errors import LesionError
 from lesion.options import (
+    DEFAULT_DTYPE,
+    DEFAULT_ENGINE,
     AsJson,
     Data,
     Device,
     Engine,
     Format,
-    Kind,
     Limit,
+    ListKind,
     LoadDtype,
     Models,
     Out,
@@ -30,10 +29,10 @@ from lesion.options import (
     Quick,
     RunFolder,
     StudyName,
-    What,
+    TableName,
     Workers,
 )
-from lesion.printing import print_answer, print_names, print_plan
+from lesion.printing import print_names, print_preview, print_results, print_unfinished
 
 if TYPE_CHECKING:
     from lesion.results import Run
@@ -46,9 +45,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-out = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
-err = Console(stderr=True, highlight=False)
-aside = Console(stderr=True, highlight=False)  # what goes on meanwhile; silent with --quiet
+stdout = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+stderr = Console(stderr=True, highlight=False)
+aside = Console(stderr=True, highlight=False)  # progress and notes; silent with --quiet
 
 
 def _hush(quiet: bool) -> bool:
@@ -56,14 +55,14 @@ def _hush(quiet: bool) -> bool:
     return quiet
 
 
-def _version(asked: bool) -> None:
-    if asked:
-        out.print(f"lesion {__version__}")
+def _version(requested: bool) -> None:
+    if requested:
+        stdout.print(f"lesion {__version__}")
         raise typer.Exit
 
 
 Quiet = Annotated[
-    bool, typer.Option("--quiet", help="Print errors and the answer alone.", callback=_hush)
+    bool, typer.Option("--quiet", help="Print only errors and results.", callback=_hush)
 ]
 
 
@@ -97,24 +96,26 @@ def run(
     limit: Limit = None,
     models: Models = None,
     device: Device = "cpu",
-    precision: Annotated[Precision | None, typer.Option(help="How models compute.")] = None,
+    precision: Annotated[Precision | None, typer.Option(help="Precision of computing.")] = None,
     load_dtype: Annotated[
-        LoadDtype, typer.Option(help="What weights are cast to; stored: nothing.")
-    ] = LoadDtype.float32,
+        LoadDtype, typer.Option(help="Format of the loaded weights; stored: the checkpoint's.")
+    ] = DEFAULT_DTYPE,
     workers: Workers = None,
-    engine: Annotated[Engine, typer.Option(help="This machine, or a Ray cluster.")] = Engine.local,
-    address: Annotated[str | None, typer.Option(help="Of a Ray cluster.")] = None,
+    engine: Annotated[
+        Engine, typer.Option(help="Where workers run: this machine or a Ray cluster.")
+    ] = DEFAULT_ENGINE,
+    address: Annotated[str | None, typer.Option(help="Address of a Ray cluster.")] = None,
     resources: Annotated[
-        str, typer.Option(help="Of a cluster, for each worker: cpu=1,memory=8e9.")
+        str, typer.Option(help="Resources of each worker on a cluster: cpu=1,memory=8e9.")
     ] = "",
     quiet: Quiet = False,
 ) -> None:
     """Run a study. Run it again to resume."""
-    found = _study(study, quick, models, limit)
+    chosen = _study(study, quick, models, limit)
     if precision:
-        found = replace(found, precision=precision.value)
+        chosen = replace(chosen, precision=precision.value)
     _run(
-        found, out or Path("runs") / found.name, data=data, device=device, workers=workers,
+        chosen, out or Path("runs") / chosen.name, data=data, device=device, workers=workers,
         engine=engine.value, address=address, resources=resources, load_dtype=load_dtype.value,
     )  # fmt: skip
 
@@ -130,42 +131,44 @@ def check(
 ) -> None:
     """Validate and try a study: what it would run, how long, in how much memory.
 
-    Exit code 2 if anything of it cannot run.
+    The exit code is 2 if any part of it cannot run.
     """
-    from lesion.running.check import plan
+    from lesion.running.check import preview
 
-    report = plan(_study(study, quick, models, limit), data, workers)
-    print_plan(out, report)
+    report = preview(_study(study, quick, models, limit), data, workers)
+    print_preview(stdout, report)
     for problem in report.problems:
-        err.print(f"lesion: {problem}", style="red", markup=False, soft_wrap=True)
+        stderr.print(f"lesion: {problem}", style="red", markup=False, soft_wrap=True)
     if report.problems:
         raise typer.Exit(2)
 
 
 @app.command()
 def status(run: RunFolder) -> None:
-    """How far a run is."""
+    """Show how far a run is."""
+    from lesion.progress import resume_command
     from lesion.results import Run
 
-    found = Run(run)
-    done, total = found.progress()
-    out.print(f"{found.study.name}: {done} of {total} trials are done.")
-    if done < total:
-        again = _again(run, {"load_dtype": found.load_dtype})
-        out.print(f"Resume with: {again}", markup=False, soft_wrap=True)
+    with Run(run) as opened:
+        done, total = opened.progress()
+        stdout.print(f"{opened.study.name}: {done} of {total} trials are done.")
+        if done < total:
+            command = resume_command(run, {"load_dtype": opened.load_dtype})
+            stdout.print(f"Resume with: {command}", markup=False, soft_wrap=True)
 
 
 @app.command()
 def show(run: RunFolder, as_json: AsJson = False) -> None:
-    """Curves, summary and verdicts of a run."""
+    """Show curves, summary and verdicts of a run."""
     from lesion.results import Run
 
-    found = Run(run)
-    _warn(found)
-    if as_json:
-        sys.stdout.write(json.dumps(found.as_json(), indent=2, allow_nan=False) + "\n")
-    else:
-        print_answer(out, found)
+    with Run(run) as opened:
+        _warn(opened)
+        if as_json:
+            sys.stdout.write(json.dumps(opened.as_json(), indent=2, allow_nan=False) + "\n")
+        else:
+            print_unfinished(stdout, opened)
+            print_results(stdout, opened)
 
 
 @app.command()
@@ -179,28 +182,31 @@ def report(
     """Write the figures and `curves.csv` of a run again."""
     from lesion.results import Run
 
-    found = Run(run)
-    _warn(found)
-    for path in found.write_report(metric or ()):
-        out.print(str(path), markup=False)
+    with Run(run) as opened:
+        _warn(opened)
+        for path in opened.write_report(metric or ()):
+            stdout.print(str(path), markup=False)
 
 
 @app.command()
 def export(
     run: RunFolder,
-    what: Annotated[What, typer.Option(help="Which table.")] = What.curves,
-    as_: Annotated[Format, typer.Option("--format", help="The file's form.")] = Format.csv,
+    what: Annotated[TableName, typer.Option(help="Which table.")] = TableName.curves,
+    as_: Annotated[Format, typer.Option("--format", help="Format of the file.")] = Format.csv,
     to: Annotated[Path | None, typer.Option(help="File [default: standard output].")] = None,
     data: Data = None,
 ) -> None:
-    """A table of a run as CSV, Parquet or JSON."""
+    """Write a table of a run as CSV, Parquet or JSON."""
     from lesion.analysis.frames import as_json, flat
     from lesion.outputs import writing
     from lesion.results import Run
 
     if as_ is Format.parquet and to is None:
         raise LesionError("--format parquet needs a file: add --to FILE.")
-    frame = Run(run).table(what.value, data=data, note=lambda line: err.print(line, markup=False))
+    with Run(run) as opened:
+        frame = opened.table(
+            what.value, data=data, note=lambda line: stderr.print(line, markup=False)
+        )
     if as_ is Format.parquet and to is not None:
         with writing(to, "--to"):
             flat(frame).to_parquet(to, index=False)
@@ -223,14 +229,14 @@ def finetune(
     quiet: Quiet = False,
 ) -> None:
     """Train the heads of a study's models, and keep them as ordinary model folders."""
-    from lesion.progress import Meter
+    from lesion.progress import Meter, interruptible
     from lesion.running.heads import finetune_study
     from lesion.study.files import find_study
 
-    again = f"lesion finetune {study} --to {to}" + (f" --data {data}" if data else "")
-    with _interruptible(again), Meter(aside, 0) as meter:
+    command = f"lesion finetune {study} --to {to}" + (f" --data {data}" if data else "")
+    with interruptible(stderr, command), Meter(aside) as meter:
         for path in finetune_study(find_study(study), to, data, device, meter):
-            out.print(str(path), markup=False)
+            stdout.print(str(path), markup=False)
 
 
 @app.command()
@@ -243,29 +249,29 @@ def pretrain(
     device: Device = "cpu",
     quiet: Quiet = False,
 ) -> None:
-    """Train a family of masked language models from text; again to resume."""
+    """Train a family of masked language models from text. Run it again to resume."""
     from lesion.pretraining.command import pretrain_family
-    from lesion.progress import Reading
+    from lesion.progress import PretrainingMeter, interruptible
 
-    again = f"lesion pretrain {config} --out {out_}" + (f" --texts {texts}" if texts else "")
-    with _interruptible(again):
+    command = f"lesion pretrain {config} --out {out_}" + (f" --texts {texts}" if texts else "")
+    with interruptible(stderr, command):
         for path in pretrain_family(
-            config, out_, texts, only or (), workers, device, Reading(aside)
+            config, out_, texts, only or (), workers, device, PretrainingMeter(aside)
         ):
-            out.print(str(path), markup=False)
+            stdout.print(str(path), markup=False)
 
 
 @app.command("list")
-def list_(kind: Kind) -> None:
+def list_(kind: ListKind) -> None:
     """List models, tasks, lesions or studies."""
     from lesion.study.catalogue import catalogue
 
-    print_names(out, catalogue(kind.value))
+    print_names(stdout, catalogue(kind.value))
 
 
 @app.command()
 def schema() -> None:
-    """The JSON schema of a study, for editors."""
+    """Print the JSON schema of a study, for editors."""
     from lesion.study.json_schema import study_schema
 
     sys.stdout.write(json.dumps(study_schema(), indent=2) + "\n")
@@ -277,14 +283,14 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         app(arguments)
     except LesionError as error:
-        err.print(f"lesion: {error}", style="red", markup=False, soft_wrap=True)
+        stderr.print(f"lesion: {error}", style="red", markup=False, soft_wrap=True)
         sys.exit(2)
 
 
 def _print_anything() -> None:
-    """Where the locale lacks a letter, print a question mark instead of failing after the work.
+    """Print a question mark for a letter that the locale lacks, instead of failing after the work.
 
-    Only a terminal is held to its encoding: files and pipes get UTF-8.
+    Only a terminal keeps its encoding: files and pipes get UTF-8.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -302,58 +308,32 @@ def _study(name: str, quick: bool, models: str | None, limit: int | None) -> "St
     from lesion.study import variants
     from lesion.study.files import find_study
 
-    found = find_study(name)
-    found = variants.quick(found) if quick else found
-    found = variants.limited(found, limit) if limit else found
-    return variants.on_models(found, models) if models else found
+    study = find_study(name)
+    study = variants.quick(study) if quick else study
+    study = variants.limited(study, limit) if limit else study
+    return variants.on_models(study, models) if models else study
 
 
 def _run(study: "Study", folder: Path, **options: Any) -> None:
     """Run a study with the options of `run`, by their names."""
     from lesion import api
-    from lesion.progress import Meter
+    from lesion.progress import Meter, interruptible, resume_command
     from lesion.record.record import FILE
-    from lesion.running.backends import read_resources
+    from lesion.running.options import parse_resources
 
     for note in study.notes():
         aside.print(note, markup=False)
-    missing = api.missing_trials(study, folder)
-    again = _again(folder, options)
-    options["resources"] = read_resources(options.get("resources", ""))
-    meter = Meter(aside, missing, api.intact_line(study, folder))
-    with _interruptible(again, folder / FILE), meter:
-        found = api.run(study, folder, watcher=meter, **options)
-    print_answer(out, found)
-    for path in found.write_report():
-        aside.print(f"wrote {path}", markup=False)
+    command = resume_command(folder, options)
+    options["resources"] = parse_resources(options.get("resources", ""))
+    with interruptible(stderr, command, folder / FILE), Meter(aside) as meter:
+        run = api.run(study, folder, watcher=meter, **options)
+    with run:
+        print_results(stdout, run)
+        for path in run.write_report():
+            aside.print(f"wrote {path}", markup=False)
 
 
-def _again(folder: Path, options: dict[str, Any]) -> str:
-    """The command that resumes a run, with the options that are not at their defaults."""
-    silent = ("cpu", "local", "float32", "", None)
-    said = {name.replace("_", "-"): of for name, of in options.items() if of not in silent}
-    typed = [part for name, value in said.items() for part in (f"--{name}", str(value))]
-    return shlex.join(["lesion", "run", str(folder / "study.yaml"), "--out", str(folder), *typed])
-
-
-def _warn(found: "Run") -> None:
-    """Of sources that have changed since they were scored."""
-    for line in found.changes():
-        err.print(f"Warning: {line}", markup=False, soft_wrap=True)
-
-
-@contextmanager
-def _interruptible(again: str, begun: Path | None = None) -> Iterator[None]:
-    """Ctrl-C ends a command with how to go on; `begun` is there once there is something to keep."""
-    from lesion.progress import Stop
-
-    try:
-        with Stop.on_ctrl_c():
-            yield
-    except KeyboardInterrupt:
-        if begun is not None and not begun.is_file():
-            err.print("\nStopped before the first trial. Give the same command again.")
-            sys.exit(130)
-        err.print("\nStopped. Everything finished is kept. Resume with:", markup=False)
-        err.print(f"  {again}", markup=False, soft_wrap=True)
-        sys.exit(130)
+def _warn(run: "Run") -> None:
+    """Print which sources have changed since they were scored."""
+    for line in run.changes():
+        stderr.print(f"Warning: {line}", markup=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""The content of files and of model folders in 32 hexadecimal digits; BLAKE2b throughout."""
+"""Digests of texts, files and model folders: BLAKE2b in 32 hexadecimal digits."""
 
 import hashlib
 from pathlib import Path
@@ -7,6 +7,11 @@ from lesion.errors import LesionError
 
 WEIGHTS = (".safetensors", ".bin")
 OF_MODEL = (*WEIGHTS, ".json", ".txt", ".model")  # what of a model's folder decides a score
+
+
+def of_text(text: str) -> str:
+    """Of a text in UTF-8."""
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def of_file(path: Path) -> str:
@@ -37,5 +42,5 @@ def of_model(folder: Path) -> str:
 
 def files_of_model(folder: Path) -> list[Path]:
     """The files that a model's digest covers, in the order of their names."""
-    found = (path for path in folder.iterdir() if path.suffix in OF_MODEL and path.is_file())
-    return sorted(found, key=lambda path: path.name)
+    files = (path for path in folder.iterdir() if path.suffix in OF_MODEL and path.is_file())
+    return sorted(files, key=lambda path: path.name)

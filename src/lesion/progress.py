@@ -1,55 +1,90 @@
-"""How far a long run is: a bar on a terminal, plain lines elsewhere."""
+"""Progress of long runs: a bar on a terminal, plain lines elsewhere."""
 
 import importlib.util
+import shlex
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from lesion.report.numbers import duration
-from lesion.study.trials import INTACT
 
 if TYPE_CHECKING:
-    from lesion.pretraining.pretrain import Progress as Progress_
-    from lesion.study.trials import Measured
+    from lesion.pretraining.pretrain import Progress as PretrainingProgress
+    from lesion.study.trials import TrialResult
 
 PLAIN_SECONDS = 10.0
 
 
 class Stop:
-    """Ctrl-C that cannot get lost: a library may swallow the exception, the flag stays."""
+    """Ctrl-C with a flag: it stays where a library swallows the exception."""
 
-    asked = False
+    requested = False
 
     @classmethod
     @contextmanager
     def on_ctrl_c(cls) -> Iterator[None]:
         """While open, an interrupt is raised at once and again with every report of progress."""
 
-        def ask(signum: int, frame: object) -> None:
-            cls.asked = True
+        def request(signum: int, frame: object) -> None:
+            cls.requested = True
             raise KeyboardInterrupt
 
         if threading.current_thread() is not threading.main_thread():
             yield  # signals belong to the main thread
             return
-        before = signal.signal(signal.SIGINT, ask)
+        before = signal.signal(signal.SIGINT, request)
         try:
             yield
         finally:
             signal.signal(signal.SIGINT, before)
-            cls.asked = False
+            cls.requested = False
 
     @classmethod
     def check(cls) -> None:
-        """Raise the interrupt if one was asked for."""
-        if cls.asked:
+        """Raise the interrupt if one was requested."""
+        if cls.requested:
             raise KeyboardInterrupt
+
+
+@contextmanager
+def interruptible(stderr: Console, command: str, begun: Path | None = None) -> Iterator[None]:
+    """Ctrl-C prints how to resume, and ends with exit code 130.
+
+    Args:
+        command: resumes what was stopped.
+        begun: a file that exists once something is kept; None if something always is.
+    """
+    try:
+        with Stop.on_ctrl_c():
+            yield
+    except KeyboardInterrupt:
+        if begun is not None and not begun.is_file():
+            stderr.print("\nStopped before the first trial. Give the same command again.")
+            sys.exit(130)
+        stderr.print("\nStopped. Everything finished is kept. Resume with:", markup=False)
+        stderr.print(f"  {command}", markup=False, soft_wrap=True)
+        sys.exit(130)
+
+
+def resume_command(folder: Path, options: dict[str, Any]) -> str:
+    """The command that resumes a run, with the options that are not at their defaults."""
+    start = ["lesion", "run", str(folder / "study.yaml"), "--out", str(folder)]
+    return shlex.join([*start, *_options_text(options)])
+
+
+def _options_text(options: dict[str, Any]) -> list[str]:
+    defaults = ("cpu", "local", "float32", "", None)
+    given = {name: value for name, value in options.items() if value not in defaults}
+    pairs = [(f"--{name.replace('_', '-')}", str(value)) for name, value in given.items()]
+    return [text for pair in pairs for text in pair]
 
 
 class Meter:
@@ -57,18 +92,11 @@ class Meter:
 
     Args:
         console: where to write.
-        total: trials that are missing.
-        on_intact: called with the measurement of every undamaged model, returns a line or "".
     """
 
-    def __init__(
-        self,
-        console: Console,
-        total: int,
-        on_intact: "Callable[[Measured], str]" = lambda measured: "",
-    ) -> None:
-        self._console, self._total, self._on_intact = console, total, on_intact
-        self._done, self._said, self._start = 0, 0.0, 0.0
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._done, self._total, self._last_shown, self._start = 0, 0, 0.0, 0.0
         self._bar: Progress | None = None
         if console.is_terminal or _in_notebook(console):
             self._bar = Progress(
@@ -80,50 +108,56 @@ class Meter:
     def __enter__(self) -> "Meter":
         if self._bar:
             self._bar.start()
-            self._row = self._bar.add_task("", total=self._total, state="")
+            self._row = self._bar.add_task("", total=None, state="")
         return self
 
     def __exit__(self, *error: object) -> None:
         if self._bar:
             self._bar.stop()
 
+    def begin(self, trials: int) -> None:
+        """So many trials are run next."""
+        self._total += trials
+        if self._bar and self._row is not None:
+            self._bar.update(self._row, total=self._total)
+
     def preparing(self, model: str, seed: int, task: str) -> None:
         """A model is about to be loaded or fine-tuned."""
-        self._now(f"{model} (seed {seed}) on {task}: preparing", important=True)
+        self._show(f"{model} (seed {seed}) on {task}: preparing", important=True)
 
     def finetuning(self, model: str, seed: int, task: str, step: int, steps: int) -> None:
         """A step of fine-tuning is done; several models may be trained at once."""
         Stop.check()
         where = f"{model} (seed {seed}) on {task}"
-        self._now(f"{where}: fine-tuning, step {step} of {steps}", important=step == steps)
+        self._show(f"{where}: fine-tuning, step {step} of {steps}", important=step == steps)
 
-    def measured(self, measured: "Measured") -> None:
+    def measured(self, measured: "TrialResult") -> None:
         """A trial is in the record."""
         Stop.check()
         self._start = self._start or time.monotonic() - measured.seconds
         self._done += 1
         trial = measured.trial
-        if trial.lesion == INTACT:
-            line = self._on_intact(measured)
-            if line:
-                self._console.print(line, highlight=False, markup=False)
         rate = self._done / max(time.monotonic() - self._start, 1e-9)
         state = f"{self._done}/{self._total} trials, {rate:.2g}/s"
         if self._bar and self._row is not None:
             self._bar.update(self._row, completed=self._done, state=state)
-        left = (self._total - self._done) / rate
+        left = max(self._total - self._done, 0) / rate
         what = f"{trial.model} {trial.task} {trial.lesion or 'intact'}"
-        self._now(what, f"{state}, {duration(left)} left", important=self._done == self._total)
+        self._show(what, f"{state}, {duration(left)} left", important=self._done == self._total)
+
+    def intact(self, sentence: Callable[[], str]) -> None:
+        """A model was scored without damage."""
+        self._console.print(sentence(), highlight=False, markup=False)
 
     def note(self, sentence: str) -> None:
-        """Something that a person should know."""
+        """A fact that the user should know."""
         self._console.print(sentence, highlight=False, markup=False, soft_wrap=True)
 
-    def _now(self, what: str, state: str = "", important: bool = False) -> None:
+    def _show(self, what: str, state: str = "", important: bool = False) -> None:
         if self._bar and self._row is not None:
             self._bar.update(self._row, description=what)
-        elif important or time.monotonic() - self._said > PLAIN_SECONDS:
-            self._said = time.monotonic()
+        elif important or time.monotonic() - self._last_shown > PLAIN_SECONDS:
+            self._last_shown = time.monotonic()
             line = f"{what}: {state}" if state else what
             self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
@@ -134,7 +168,7 @@ def error_console() -> Console:
 
 
 def wanted(progress: bool | None, console: Console) -> bool:
-    """Whether progress is shown: in terminals and notebooks, unless somebody decided."""
+    """Whether progress is shown; by default in terminals and notebooks."""
     return (console.is_terminal or console.is_jupyter) if progress is None else progress
 
 
@@ -143,18 +177,18 @@ def _in_notebook(console: Console) -> bool:
     return console.is_jupyter and importlib.util.find_spec("ipywidgets") is not None
 
 
-class Reading:
-    """A watcher of pretraining: a plain line now and then."""
+class PretrainingMeter:
+    """A watcher of pretraining that prints a line every few seconds."""
 
     def __init__(self, console: Console) -> None:
-        self._console, self._said = console, 0.0
+        self._console, self._last_shown = console, 0.0
 
-    def __call__(self, progress: "Progress_") -> None:
+    def __call__(self, progress: "PretrainingProgress") -> None:
         """One report of one twin."""
         Stop.check()
         finished = progress.tokens >= progress.of
-        if finished or time.monotonic() - self._said > PLAIN_SECONDS:
-            self._said = time.monotonic()
+        if finished or time.monotonic() - self._last_shown > PLAIN_SECONDS:
+            self._last_shown = time.monotonic()
             left = (progress.of - progress.tokens) / max(progress.tokens_per_second, 1e-9)
             self._console.print(
                 f"{progress.twin}: {progress.tokens / 1e6:.2f} of {progress.of / 1e6:.2f} million "

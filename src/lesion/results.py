@@ -1,4 +1,4 @@
-"""A run that was made: its curves, verdicts and tables, analysed when first asked."""
+"""A run: its curves, verdicts and tables, analysed when first used."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -12,7 +12,7 @@ from lesion.outputs import writing
 from lesion.record import cuts
 from lesion.record.record import Record
 from lesion.running import rounds
-from lesion.schema import did_you_mean, to_mapping
+from lesion.schema import did_you_mean
 from lesion.study.study import Study
 from lesion.study.trials import Trial
 from lesion.tasks.metrics import word_of
@@ -31,12 +31,18 @@ TABLES = (
 
 
 class Run:
-    """A run's folder and what can be said of it; analysed when first asked.
+    """The folder of a run and its results, which are analysed when first used.
+
+    It is a context manager that closes the record at the end.
+
 
     Args:
-        folder: of the run.
-        study: the run's, where it compares or shows metrics that were made in Python; these are
-            not in the record.
+        folder: holds `record.sqlite` and `study.yaml`.
+        study: the run's, if it compares or shows metrics that were made in Python; these are not
+            in the record.
+
+    Raises:
+        LesionError: if the folder is not a run.
     """
 
     def __init__(self, folder: str | Path, study: Study | None = None) -> None:
@@ -45,6 +51,16 @@ class Run:
         self.study = self.record.study
         if study is not None:
             self.study = replace(self.study, compare=study.compare, figures=study.figures)
+
+    def close(self) -> None:
+        """Close the record; what was analysed before can still be used."""
+        self.record.close()
+
+    def __enter__(self) -> "Run":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
     @cached_property
     def analyses(self) -> "list[Analysis]":
@@ -55,7 +71,7 @@ class Run:
 
     @cached_property
     def verdicts(self) -> "list[Verdict]":
-        """Every comparison that the study asks for."""
+        """Every comparison of the study."""
         from lesion.analysis.compare import verdicts
 
         compare = self.study.compare
@@ -103,7 +119,7 @@ class Run:
 
     @property
     def load_dtype(self) -> str:
-        """What its weights were loaded as: a run is resumed with the same."""
+        """What the weights were loaded as; a run is resumed with the same."""
         from lesion.record.weights import loaded_stored
 
         names, rows = self.record.rows("models")
@@ -112,15 +128,11 @@ class Run:
 
     def progress(self) -> tuple[int, int]:
         """Finished trials, and trials of the study (those that are known to be needed)."""
-        done = self.record.done()
-        if rounds.adaptive(self.study):
-            return len(done), len(done) + len(rounds.missing(self.study, self.record))
-        wanted = set(self.study.trials())
-        return len(wanted & done), len(wanted)
+        return rounds.progress(self.study, self.record)
 
     def table(
         self,
-        what: str,
+        name: str,
         *,
         data: str | Path | None = None,
         note: Callable[[str], None] = lambda sentence: None,
@@ -128,13 +140,13 @@ class Run:
         """One of `TABLES` as a frame.
 
         Args:
-            what: `examples` has texts where the source of a task is at hand and holds what was
+            name: `examples` has texts where the source of a task is at hand and holds what was
                 scored.
             data: of `examples`, folder with data in GLUE's own layout.
             note: called with a sentence for each task whose texts are left out.
 
         Raises:
-            LesionError: if it is none of them.
+            LesionError: for a name that is not in `TABLES`.
         """
         from lesion.analysis import frames
         from lesion.analysis.sites import site_frame
@@ -150,12 +162,12 @@ class Run:
             "diagnoses": lambda: frames.diagnosis_frame(self.analyses),
             "scores": lambda: frames.score_frame(self.record),
         }
-        if what not in makers:
+        if name not in makers:
             raise LesionError(
-                f"table: must be one of {', '.join(TABLES)}. Got {what!r}."
-                f"{did_you_mean(what, TABLES)}"
+                f"table: must be one of {', '.join(TABLES)}. Got {name!r}."
+                f"{did_you_mean(name, TABLES)}"
             )
-        return makers[what]()
+        return makers[name]()
 
     def _trials(self) -> "pd.DataFrame":
         """With a column `versions`: of the libraries that made a trial; "" where not known."""
@@ -170,15 +182,19 @@ class Run:
         from lesion.analysis.summary import curve_rows, jsonable, summary_row
 
         return jsonable({
-            "study": to_mapping(self.study),
+            "study": self.study.document,
             "fingerprint": self.record.meta("fingerprint"),
             "progress": dict(zip(("done", "total"), self.progress(), strict=True)),
-            "curves": [row for one in self.analyses for row in curve_rows(one)],
-            "summary": [summary_row(one) for one in self.analyses],
-            "diagnoses": [d._asdict() for one in self.analyses for d in one.diagnoses],
+            "curves": [row for analysis in self.analyses for row in curve_rows(analysis)],
+            "summary": [summary_row(analysis) for analysis in self.analyses],
+            "diagnoses": [
+                diagnosis._asdict()
+                for analysis in self.analyses
+                for diagnosis in analysis.diagnoses
+            ],
             "verdicts": [verdict._asdict() for verdict in self.verdicts],
-            "meta": [one._asdict() for one in self.meta],
-            "dissociations": [one._asdict() for one in self.dissociations],
+            "meta": [meta._asdict() for meta in self.meta],
+            "dissociations": [interaction._asdict() for interaction in self.dissociations],
             "cut": cuts.rows(self.cuts),
         })  # type: ignore[return-value]  # fmt: skip
 
@@ -200,7 +216,7 @@ class Run:
         if curves.empty:
             return []
         table = self.folder / "curves.csv"
-        axes = {lesion.name: f"dose: {lesion.dose_means}" for lesion in self.study.lesions}
+        axes = {lesion.name: f"dose: {lesion.dose_label}" for lesion in self.study.lesions}
         figures, of_study = self.folder / "figures", map(word_of, self.study.figures.metrics)
         shown = metrics or tuple(of_study)
         maps = site_maps(self.record)
@@ -210,7 +226,7 @@ class Run:
             return [table, *write_figures(data, figures)]
 
     def _check_metrics(self, metrics: Sequence[str]) -> None:
-        known = dict.fromkeys(name for one in self.analyses for name in one.curves)
+        known = dict.fromkeys(name for analysis in self.analyses for name in analysis.curves)
         for name in metrics if known else ():
             if name not in known:
                 raise LesionError(

@@ -5,24 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from lesion import schema
-from lesion.schema.lists import as_list
-from lesion.words import BITS
 
 MAX_DOSES = 1001
-
-
-def bits(value: Any) -> Any:
-    """`sign`, `exponent`, `mantissa`, 30, [30, 23] -> a word or a tuple of numbers."""
-    value = as_list(value)
-    numbers = (value,) if isinstance(value, int) else value
-    if isinstance(numbers, list | tuple) and numbers and all(map(_is_index, numbers)):
-        return tuple(sorted(set(numbers)))
-    if value is None or (isinstance(value, str) and value in BITS):
-        return value
-    raise ValueError(
-        f"must be {', '.join(BITS)}, a number or a list of numbers (0 is the lowest bit). "
-        f"Got {schema.shortened(value)}.{schema.did_you_mean(value, BITS)}"
-    )
 
 
 def doses(value: Any) -> Any:
@@ -52,26 +36,10 @@ def doses(value: Any) -> Any:
     )
 
 
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_index(value: Any) -> bool:
-    return _is_whole(value) and value >= 0
-
-
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-BITS_SHAPE = {
-    "anyOf": [
-        {"enum": list(BITS)},
-        {"type": "integer", "minimum": 0, "maximum": 31},
-        {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 31}, "minItems": 1},
-        {"type": "null"},
-    ]
-}
 _STEPS = {
     "type": "object",
     "properties": {key: {"type": "number"} for key in ("from", "to", "step")},

@@ -8,7 +8,7 @@ from lesion.analysis.sites import WHOLE, evenly, site_frame, site_maps
 from lesion.damage.receipt import Place, Receipt
 from lesion.record.record import Record
 from lesion.study.files import parse_study
-from lesion.study.trials import INTACT, Measured, Trial
+from lesion.study.trials import INTACT, Trial, TrialResult
 
 OUTPUTS = np.zeros((3, 2), np.float32)
 SITES = ((0, "query", 0, "weight", 100), (0, "query", 0, "bias", 10), (0, "key", 0, "weight", 100),
@@ -35,13 +35,13 @@ def record(tmp_path):
 def add(record, lesion, dose, counts, model="b", seed=0, draw=0, sites=SITES):
     places = tuple(Place(*site, count) for site, count in zip(sites, counts, strict=True))
     receipt = Receipt(sum(counts), sum(counts), 330, 4, "beef", places)
-    record.add(Measured(Trial(model, seed, "mrpc", lesion, dose, draw), receipt, OUTPUTS, 1.0))
+    record.add(TrialResult(Trial(model, seed, "mrpc", lesion, dose, draw), receipt, OUTPUTS, 1.0))
 
 
 def test_there_is_a_row_for_each_trial_and_place_with_its_fraction(record):
     add(record, "pruning", 0.5, (80, 4, 20, 60, 1))
     add(record, "pruning", 0.1, (30, 1, 0, 2, 0), seed=1)
-    record.add(Measured(Trial("b", 0, "mrpc", INTACT, 0.0, 0), None, OUTPUTS, 1.0))
+    record.add(TrialResult(Trial("b", 0, "mrpc", INTACT, 0.0, 0), None, OUTPUTS, 1.0))
     found = site_frame(record)
     assert [*found] == [
         "model", "seed", "task", "lesion", "dose", "draw", "layer", "part", "index", "tensor",
@@ -84,7 +84,7 @@ def test_the_same_fraction_of_every_site_up_to_rounding_is_no_map(record):
 
 def test_what_goes_at_random_and_what_copies_another_lesion_has_no_map(record):
     for lesion in record.study.lesions:
-        if not lesion.distraction:
+        if "texts" not in lesion.needs:
             add(record, lesion.name, 0.5, (90, 1, 20, 60, 1))
     assert [found.lesion for found in site_maps(record)] == ["pruning", "stroke"]
     assert len(record.study.lesions) == 7, "with controls and recoveries"

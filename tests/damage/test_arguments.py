@@ -105,7 +105,7 @@ def test_the_last_layer_by_its_negative_number_is_the_last_of_a_study(bert):
         "name": "s", "models": ["twin/en-0"], "tasks": ["agreement-en"], "doses": [0, 1],
         "lesions": [{"where": {"layers": -1, "parts": "query", "tensors": "weight"}}],
     }  # fmt: skip
-    where = parse_study(value).lesions[0].where
+    where = parse_study(value).lesions[0].damage
     assert (where.layers, where.parts, where.tensors) == ((-1,), ("query",), ("weight",))
     before = {name: tensor.clone() for name, tensor in bert.state_dict().items()}
     cut = lesion.Lesion(layers=where.layers, parts=where.parts, tensors=where.tensors)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import lesion as package
-from lesion.choices import places
+from lesion.damage.formats import bit_positions
 from lesion.damage.lesion import Lesion
 from lesion.errors import LesionError
 from lesion.models.load import load_model
@@ -41,7 +41,7 @@ def test_a_dose_flips_exactly_that_fraction_of_all_bits_and_more_with_more(model
             receipt = wound.deepen(dose)
             changed = before ^ raw(tensor)
             total = before.size * WIDTHS[dtype]
-            assert receipt.units == total
+            assert receipt.total == total
             assert np.bitwise_count(changed).sum() == receipt.destroyed == round(dose * total)
             assert (changed & previous == previous).all(), "nested"
             previous = changed
@@ -62,11 +62,11 @@ def test_only_the_chosen_bits_are_units(model, dtype, bits):
         "exponent": list(range(fraction, width - 1)),
         "mantissa": list(range(fraction)),
     }.get(bits, bits)
-    assert list(places(name, bits)) == list(expected)
+    assert list(bit_positions(name, bits)) == list(expected)
     mask = sum(1 << place for place in expected)
     with Lesion(bits=bits, **MLP).applied(model, 1.0) as receipt:
         assert (before ^ raw(tensor) == mask).all()
-    assert receipt.units == before.size * len(expected)
+    assert receipt.total == before.size * len(expected)
 
 
 @pytest.mark.parametrize(("effect", "stuck"), [("zero", 0), ("one", 1)])
@@ -90,9 +90,9 @@ def test_bits_of_another_format_go_through_that_format_and_leave_other_numbers_a
         receipt = wound.deepen(0.03)
         found = tensor.detach().clone()
     hit = found != intact
-    assert receipt.units == intact.numel() * 7
+    assert receipt.total == intact.numel() * 7
     changed = stored[hit.numpy()] ^ raw(found.to(torch.bfloat16))[hit.numpy()]
-    assert np.bitwise_count(changed).sum() == receipt.destroyed == round(0.03 * receipt.units)
+    assert np.bitwise_count(changed).sum() == receipt.destroyed == round(0.03 * receipt.total)
     assert torch.equal(found[hit], found[hit].to(torch.bfloat16).float())
 
 
@@ -142,16 +142,15 @@ def test_draws_take_other_bits(model):
 @pytest.mark.parametrize(
     ("choices", "message"),
     [
-        ({"order": "magnitude"},
-         "order: bits have no order but random; say which with bits (sign, exponent, mantissa, "
-         "numbers)."),
-        ({"effect": "noise"}, "effect: bits take flip, zero, one. Got noise."),
-        ({"bit": 3}, "bit: is for other units; of units bits, say which with bits."),
+        ({"order": "magnitude"}, "order: bits take random. Got magnitude."),
+        ({"effect": "noise"}, "effect: bits take zero, one, flip. Got noise."),
+        ({"bit": 3}, "units bits does not go with bit: say which bits with bits."),
         ({"units": "weights", "bits": "sign"}, "bits: belongs to units bits. Got units weights."),
         ({"bits": (3, 32)}, "bits: float32 has the bits 0-31. Got [32]."),
         ({"bits": "exponent", "format": "int8"},
          "bits: int8 has no exponent. Give numbers from 0-7."),
-        ({"size_matched": True}, "size_matched: bits are drawn at random already."),
+        ({"size_matched": True},
+         "units bits does not go with size_matched: bits are drawn at random already."),
     ],
 )  # fmt: skip
 def test_what_makes_no_sense_for_bits_is_refused_with_the_reason(choices, message):
@@ -169,7 +168,8 @@ def test_a_study_says_bits_in_words_or_numbers_and_did_you_mean():
         "(0 is the lowest bit). Got 'exponnt'. Did you mean 'exponent'?"
     )
     made = parse_study(labs.study("a", "b", lesions=[{"units": "bits", "bits": [30, 23]}]))
-    assert (made.lesions[0].bits, made.lesions[0].effect) == ((23, 30), "flip")
+    damage = made.lesions[0].damage
+    assert (damage.units.bits, damage.effect.word) == ((23, 30), "flip")
     assert made.lesions[0].name == "random bits 23,30"
 
 

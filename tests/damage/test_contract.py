@@ -12,24 +12,23 @@ from torch import nn
 
 from lesion.damage.effects import EFFECTS
 from lesion.damage.lesion import Lesion
-from lesion.damage.mean_ablation import UNMEASURED
-from lesion.damage.orders import ORDERS, SCOPES
+from lesion.damage.open_lesion import OpenLesion
+from lesion.damage.orders import ORDERS
+from lesion.damage.scopes import SCOPES
 from lesion.damage.units import UNITS
-from lesion.damage.wound import Cut, Wound
+from lesion.damage.wound import Wound
 from lesion.errors import LesionError
 from lesion.keys import random_uint32
 from lesion.models.load import load_model
-from lesion.words import BIT_EFFECTS
 from tests import families
 
-STRENGTH = {"quantise": 3.0, "scale": 0.5}
 DOSES = (0.0, 0.02, 0.3, 0.75, 1.0)
 REFUSED = {("layers", "shuffle")} | {
-    ("bits", effect) for effect in EFFECTS if effect not in BIT_EFFECTS
+    ("bits", word) for word, effect in EFFECTS.items() if effect.on_bits is None
 }
 KINDS = [(u, e) for u, e in itertools.product(UNITS, EFFECTS) if (u, e) not in REFUSED]
 PLAIN_ORDERS = [  # the others have tests of their own: they need a file, or examples
-    name for name, order in ORDERS.items() if name != "listed" and not order.measure
+    name for name, order in ORDERS.items() if name != "listed" and not order.gradients
 ]
 WITHOUT_BIAS = tuple(  # nothing there could hold a mean
     word for word, family in families.FAMILIES.items() if not family.biases
@@ -73,16 +72,16 @@ def orders_of(units: str) -> list[str]:
 def skip_what_cannot_be(model: nn.Module, units: str, effect: str) -> None:
     """The mean of an activation stands in a bias; that its absence is refused is tested below."""
     kind = model.config.model_type
-    if effect == "mean" and units not in UNMEASURED and kind in WITHOUT_BIAS:
+    if effect == "mean" and UNITS[units].mean_needs_examples and kind in WITHOUT_BIAS:
         pytest.skip(f"{kind} has no bias in every {units}")
 
 
 def lesions(units: str, effect: str) -> Iterator[Lesion]:
     for order, scope in itertools.product(orders_of(units), SCOPES):
-        yield Lesion(units, order, scope, effect, strength=STRENGTH.get(effect), name="contract")
+        yield Lesion(units, order, scope, effect, **EFFECTS[effect].example, name="contract")
 
 
-def stays(cut: Cut, number: int, intact: dict, lesion: Lesion, draw: int) -> bool:
+def stays(cut: OpenLesion, number: int, intact: dict, lesion: Lesion, draw: int) -> bool:
     """Whether the destroyed units of a population are ones that their effect cannot change.
 
     A unit whose place in the permutation of a shuffle is its own; the largest weight of a channel,
@@ -90,37 +89,37 @@ def stays(cut: Cut, number: int, intact: dict, lesion: Lesion, draw: int) -> boo
     one type of token). Nothing else is let pass.
     """
     one = cut.populations[number]
-    dead = cut._rankings[number].between(0, cut.gone[number]).astype(np.int64)
-    if (lesion.units, lesion.effect) == ("weights", "quantise"):
-        sizes = intact[id(one.spans[0].tensor)].abs()
-        others = [axis for axis in range(sizes.dim()) if axis != one.spans[0].channel]
+    dead = cut.destroyed_units(number, cut.destroyed[number])
+    if (lesion.units.word, lesion.effect.word) == ("weights", "quantise"):
+        sizes = intact[id(one.tensors[0].tensor)].abs()
+        others = [axis for axis in range(sizes.dim()) if axis != one.tensors[0].channel]
         largest = sizes.amax(others, keepdim=True) if others else sizes.max()
         return bool((sizes == largest).flatten()[dead].all())
-    if lesion.effect == "shuffle":
+    if lesion.effect.word == "shuffle":
         address = ("shuffle", lesion.name, draw, *one.address)
         permutation = np.argsort(random_uint32(one.count, lesion.seed, *address), kind="stable")
         return bool((permutation[dead] == dead).all())
-    return (lesion.units, lesion.effect, one.count) == ("words", "mean", 1)
+    return (lesion.units.word, lesion.effect.word, one.count) == ("words", "mean", 1)
 
 
 def check_changed(wound: Wound, lesion: Lesion, draw: int) -> None:
     """Every population with destroyed units has changed bits, or a reason that is known."""
-    for cut in wound._cuts:
+    for cut in wound.lesions:
         for number, one in enumerate(cut.populations):
             changed = any(
-                not torch.equal(span.tensor.view(BITS), wound._intact[id(span.tensor)].view(BITS))
-                for span in one.spans
+                not torch.equal(span.tensor.view(BITS), wound.intact[id(span.tensor)].view(BITS))
+                for span in one.tensors
             )
-            assert bool(cut.gone[number]) >= changed
-            if cut.gone[number] and not changed:
-                assert stays(cut, number, wound._intact, lesion, draw), (lesion, one.address)
+            assert bool(cut.destroyed[number]) >= changed
+            if cut.destroyed[number] and not changed:
+                assert stays(cut, number, wound.intact, lesion, draw), (lesion, one.address)
 
 
 @pytest.mark.parametrize(("units", "effect"), KINDS)
 def test_doses_are_exact_nested_and_undone(model, units, effect):
-    """Dose 0 changes nothing; counts are exact; the way does not matter; every bit comes back.
+    """Dose 0 changes nothing; counts_for are exact; the way does not matter; every bit comes back.
 
-    What counts as destroyed has changed, unless its effect cannot change it.
+    What counts_for as destroyed has changed, unless its effect cannot change it.
     """
     skip_what_cannot_be(model, units, effect)
     before = state(model)
@@ -131,12 +130,12 @@ def test_doses_are_exact_nested_and_undone(model, units, effect):
             previous = 0
             for dose in DOSES:
                 receipt = wound.deepen(dose)
-                assert previous <= receipt.destroyed == receipt.asked <= receipt.units
-                if lesion.scope == "model":
-                    assert receipt.destroyed == round(dose * receipt.units)
+                assert previous <= receipt.destroyed == receipt.asked <= receipt.total
+                if lesion.scope.word == "model":
+                    assert receipt.destroyed == round(dose * receipt.total)
                 previous = receipt.destroyed
                 check_changed(wound, lesion, draw=1)
-            assert receipt.destroyed == receipt.units, "dose 1 destroys all"
+            assert receipt.destroyed == receipt.total, "dose 1 destroys all"
             wound.deepen(0.3)
             wandered, there = state(model), wound.deepen(0.3)
         assert same(before, model), lesion
@@ -181,10 +180,10 @@ def test_draws_differ_exactly_where_something_is_random(model, units):
         if effect == "mean" and model.config.model_type in WITHOUT_BIAS:
             continue
         for order in orders_of(units):
-            lesion = Lesion(units, order, effect=effect, strength=STRENGTH.get(effect))
+            lesion = Lesion(units, order, effect=effect, **EFFECTS[effect].example)
             with lesion.applied(model, 0.5, examples=EXAMPLES) as receipt:
                 first = state(model)
-            if receipt.units == 1:
+            if receipt.total == 1:
                 continue  # ALBERT's layers are one: there is nothing to choose
             assert any(differs(model, lesion, draw, first) for draw in DRAWS) == lesion.random
 
@@ -201,7 +200,7 @@ def test_no_global_generator_is_touched(model, untouched_randomness):
     for units, effect in KINDS:
         if effect == "mean" and model.config.model_type in WITHOUT_BIAS:
             continue
-        lesion = Lesion(units, effect=effect, strength=STRENGTH.get(effect))
+        lesion = Lesion(units, effect=effect, **EFFECTS[effect].example)
         with lesion.applied(model, 0.5, examples=EXAMPLES):
             pass
 
@@ -212,7 +211,7 @@ def test_half_precision_is_damaged_and_given_back_alike(name, dtype, tmp_path):
     model = load_model(str(families.build(name, tmp_path))).to(dtype)
     before = {key: tensor.view(torch.int16).clone() for key, tensor in model.named_parameters()}
     for units, effect in KINDS:
-        lesion = Lesion(units, effect=effect, strength=STRENGTH.get(effect))
+        lesion = Lesion(units, effect=effect, **EFFECTS[effect].example)
         with lesion.applied(model, 0.4, examples=EXAMPLES) as receipt:
             assert receipt.destroyed == receipt.asked > 0
         after = dict(model.named_parameters())

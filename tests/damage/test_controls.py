@@ -84,5 +84,5 @@ def test_a_control_of_several_lesions_is_refused():
     with pytest.raises(LesionError) as caught:
         parse_study({**STUDY, "lesions": lesions})
     assert str(caught.value) == (
-        "study: lesions[0]: control: belongs to one lesion of units whose dose is a fraction."
+        "study: lesions[0].control: belongs to one lesion of units whose dose is a fraction."
     )

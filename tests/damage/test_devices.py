@@ -17,7 +17,7 @@ from torch import nn
 from transformers import AutoTokenizer
 
 from lesion.damage.lesion import Lesion
-from lesion.damage.mean_ablation import UNMEASURED
+from lesion.damage.units import UNITS
 from lesion.models.load import load_model
 from lesion.scoring.scorer import Scorer
 from lesion.tasks.lm import RunningText
@@ -33,7 +33,9 @@ thoroughly = pytest.mark.parametrize(
 
 
 UNMEASURED_KINDS = [
-    (units, effect) for units, effect in KINDS if effect != "mean" or units in UNMEASURED
+    (units, effect)
+    for units, effect in KINDS
+    if effect != "mean" or not UNITS[units].mean_needs_examples
 ]
 SLOWLY = [pytest.param(name, marks=pytest.mark.slow) for name in ("bert", "llama")]
 

@@ -1,11 +1,16 @@
 """Each effect against numpy on the raw bytes, torch's own quantisation, or a forward by hand."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
 from scipy import stats
 
+from lesion.damage.effects import EFFECTS
 from lesion.damage.lesion import Lesion
+from lesion.damage.orders import ORDERS
+from lesion.damage.units import UNITS
 from lesion.errors import LesionError
 from lesion.models.load import load_model
 from tests import families
@@ -125,28 +130,44 @@ def test_scale_multiplies(model, tensor):
     [
         (
             {"effect": "zero", "strength": 1.0},
-            "effect zero has no strength; only noise, quantise, scale have.",
+            "strength: belongs to effect noise, quantise, scale. Got effect zero.",
         ),
         (
             {"effect": "noise", "strength": 1.0, "dose_is": "strength"},
             "strength: is what the dose sets, since dose_is is strength; leave it out.",
         ),
-        ({"effect": "quantise"}, "strength: effect quantise needs one, from 2 to 8."),
-        ({"effect": "quantise", "strength": 9}, "strength: must be from 2 to 8. Got 9."),
+        (
+            {"effect": "zero", "dose_is": "strength"},
+            "dose_is: effect zero has no strength; only noise, quantise, scale have.",
+        ),
+        ({"effect": "quantise"}, "strength: is required (bits kept, a whole number)."),
+        ({"effect": "quantise", "strength": 9}, "strength: must be between 2 and 8. Got 9.0."),
         ({"effect": "quantise", "strength": 2.5}, "strength: must be a whole number of bits."),
-        ({"bit": 3}, "bit and format belong to effect flip. Got effect zero."),
+        ({"bit": 3}, "bit: belongs to effect flip. Got effect zero."),
+        (
+            {"format": "int8"},
+            "format: belongs to units bits or effect flip. Got units weights, effect zero.",
+        ),
+        (
+            {"strenght": 3},
+            "strenght: belongs to none of units, order, scope, effect. Did you mean 'strength'?",
+        ),
         (
             {"effect": "flip", "bit": 16, "format": "float16"},
             "bit: float16 has the bits 0-15. Got 16.",
         ),
-        ({"order": "listed"}, "file: order listed needs one, and no other order has one."),
+        (
+            {"order": "listed"},
+            "file: is required (CSV or TSV with the columns layer, part, unit).",
+        ),
+        ({"file": "units.csv"}, "file: belongs to order listed. Got order random."),
         (
             {"effect": "noise", "dose_is": "strength", "order": "magnitude"},
             "order: a strength hits every unit, so it has no order; leave it at random.",
         ),
         (
             {"units": "layers", "effect": "shuffle"},
-            "effect: shuffle makes no sense for layers, whose tensors differ in shape.",
+            "effect shuffle does not go with units: layers: the tensors of layers differ in shape.",
         ),
     ],
 )
@@ -154,6 +175,21 @@ def test_choices_that_make_no_sense_together_are_refused_with_the_reason(choices
     with pytest.raises(LesionError) as caught:
         Lesion(**choices)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("units", UNITS)
+def test_every_combination_of_words_is_accepted_but_for_those_that_make_no_sense(units):
+    accepted, expected = set(), set()
+    for order, effect in itertools.product(ORDERS, EFFECTS):
+        try:
+            Lesion(units, order, effect=effect, **ORDERS[order].example, **EFFECTS[effect].example)
+            accepted.add((order, effect))
+        except LesionError:
+            pass
+        bits = order == "random" and effect in ("zero", "one", "flip")
+        if bits if units == "bits" else (units, effect) != ("layers", "shuffle"):
+            expected.add((order, effect))
+    assert accepted == expected
 
 
 def test_a_bit_that_the_stored_number_does_not_have_is_refused(model):

@@ -43,19 +43,19 @@ def slope(model, population, unit, inputs) -> float:
     """dL/d(gate) of one unit by central differences."""
     losses = []
     for factor in (1 + STEP, 1 - STEP):
-        kept = [span.tensor.clone() for span in population.spans]
-        for span in population.spans:
-            span.write(torch.tensor([unit]), span.tensor * factor)
+        kept = [owned.tensor.clone() for owned in population.tensors]
+        for owned in population.tensors:
+            owned.write(torch.tensor([unit]), owned.tensor * factor)
         losses.append(float(model(**inputs).loss))
-        for span, tensor in zip(population.spans, kept, strict=True):
-            span.tensor.copy_(tensor)
+        for owned, tensor in zip(population.tensors, kept, strict=True):
+            owned.tensor.copy_(tensor)
     return (losses[0] - losses[1]) / (2 * STEP)
 
 
 @pytest.mark.parametrize("units", UNIT_PARTS)
 def test_importance_is_the_mean_change_of_the_loss_by_a_gate(model, examples, units):
     sites = anatomy.select_sites(model, "all", UNIT_PARTS[units])
-    population = UNITS[units](sites, ("weight", "bias"))[0]
+    population = UNITS[units]().populations(sites, ("weight", "bias"))[0]
     taylor = importances(model, [population], examples, "importance")[id(population)]
     fisher = importances(model, [population], examples, "fisher")[id(population)]
     # two families compute norms and rotations in float32, whatever the model is in
@@ -81,14 +81,14 @@ def test_gradients_are_given_back_and_bits_restored(model, examples):
 def test_the_orders_go_from_either_end(model, examples):
     where = {"layers": 0, "parts": ("mlp_in",), "units": "neurons", "scope": "model"}
     sites = anatomy.select_sites(model, (0,), ("mlp_in",))
-    populations = UNITS["neurons"](sites, ("weight", "bias"))
+    populations = UNITS["neurons"]().populations(sites, ("weight", "bias"))
     found = importances(model, populations, examples, "importance")
     values = torch.cat([found[id(one)] for one in populations])
     ends = {"importance": values.argmin(), "importance-descending": values.argmax()}
     for order, expected in ends.items():
         dose = 1.01 / len(values)
         with Lesion(order=order, **where).applied(model, dose, examples=examples) as receipt:
-            spans = [one.spans[0] for one in populations]
+            spans = [one.tensors[0] for one in populations]
             dead = torch.cat([(span.tensor == 0).all(1 - (span.axis or 0)) for span in spans])
         assert receipt.destroyed == 1
         assert dead.nonzero().flatten().tolist() == [int(expected)]

@@ -17,8 +17,9 @@ from lesion.damage.lesion import Lesion, Together
 from lesion.errors import LesionError
 from lesion.models import anatomy
 from lesion.models.load import load_model
-from lesion.models.parts import PARTS, SIX_MATRICES, Where
+from lesion.models.parts import PARTS, SIX_MATRICES
 from lesion.study.damages import build
+from lesion.study.files import parse
 from lesion.study.specs import LesionSpec
 from tests.families import state
 
@@ -84,15 +85,15 @@ def test_exactly_round_of_dose_times_n_units_go(model, lesion):
     sizes = {
         "weights": [t.numel() for s in sites for t in (s.weight, s.bias)],
         "neurons": [len(s.bias) for s in sites],
-    }[lesion.units]
-    groups = sizes if lesion.scope == "site" else [sum(sizes)]
+    }[lesion.units.word]
+    groups = sizes if lesion.scope.word == "site" else [sum(sizes)]
     with lesion.opened(model) as wound:
         for dose in DOSES:
             receipt = wound.deepen(dose)
             k = sum(round(dose * n) for n in groups)
-            assert (receipt.asked, receipt.destroyed, receipt.units) == (k, k, sum(sizes))
+            assert (receipt.asked, receipt.destroyed, receipt.total) == (k, k, sum(sizes))
             zeros = dead(model, sites)
-            if lesion.units == "weights":
+            if lesion.units.word == "weights":
                 assert sum(int(part.sum()) for part in zeros.values()) == k
             else:
                 biases = [part for name, part in zeros.items() if name.endswith("bias")]
@@ -134,7 +135,9 @@ def test_draws_differ_where_the_order_is_random_and_only_there(model, lesion):
 
 def test_nothing_but_the_selected_tensors_changes(model, lesion):
     before = state(model)
-    narrow = Lesion(lesion.units, lesion.order, lesion.scope, lesion.effect, "last", ("mlp_in",))
+    narrow = Lesion(
+        lesion.units, lesion.order, lesion.scope, lesion.effect, layers="last", parts=("mlp_in",)
+    )
     site = anatomy.select_sites(model, "last", ("mlp_in",))[0]
     with narrow.applied(model, 1.0) as receipt:
         assert receipt.sites == 1
@@ -242,6 +245,32 @@ def test_neurons_by_magnitude_agree_with_torchs_ln_structured(bert):
         assert torch.equal(layer.weight == 0, copy.weight_mask == 0)
 
 
+@pytest.mark.parametrize("order", ["magnitude", "random", "focal"])
+@pytest.mark.parametrize("units", ["weights", "neurons", "heads", "bits"])
+def test_the_order_of_a_list_of_tensors_does_not_matter(bert, units, order):
+    fill(bert)
+    order = "random" if units == "bits" else order
+    receipts = []
+    for tensors in (("weight", "bias"), ("bias", "weight"), ["bias", "weight", "bias"]):
+        with Lesion(units, order, "model", tensors=tensors).applied(bert, 0.3) as receipt:
+            receipts.append(receipt)
+    assert receipts[0] == receipts[1] == receipts[2]
+
+
+def test_the_bias_of_a_neuron_counts_in_its_norm_only_where_it_is_all_that_is_reached(bert):
+    fill(bert)
+    layer = bert.bert.encoder.layer[0].intermediate.dense
+    with torch.no_grad():
+        layer.bias.copy_(torch.linspace(100, 1, 64))
+    smallest = {"weight": layer.weight.abs().sum(1), "bias": layer.bias.abs()}
+    chosen = {"units": "neurons", "order": "magnitude", "layers": 0, "parts": "mlp_in"}
+    for tensors, kind in (("bias", "bias"), ("weight", "weight"), (["bias", "weight"], "weight")):
+        expected = int(smallest[kind].argmin())
+        with Lesion(**chosen, tensors=tensors).applied(bert, 1 / 64):
+            tensor = layer.bias if tensors == "bias" else layer.weight
+            assert bool((tensor[expected] == 0).all())
+
+
 def test_lesions_together_add_up(bert):
     weights = Lesion(order="random", tensors=("weight",))
     biases = Lesion(order="magnitude", tensors=("bias",))
@@ -263,13 +292,11 @@ def test_lesions_that_overlap_are_restored_all_the_same(bert):
 
 
 def test_a_study_builds_the_lesion_that_it_describes(bert):
-    spec = LesionSpec(
-        name="iterative",
-        together=(
-            LesionSpec(where=Where(tensors=("weight",))),
-            LesionSpec(order="magnitude", where=Where(layers="middle", tensors=("bias",))),
-        ),
-    )
+    keys = {"name": "iterative", "together": [
+        {"where": {"tensors": "weight"}},
+        {"order": "magnitude", "where": {"layers": "middle", "tensors": ["bias"]}},
+    ]}  # fmt: skip
+    spec = parse(LesionSpec, keys, "study")
     built = build(spec, seed=9)
     assert isinstance(built, Together)
     assert [one.seed for one in built.lesions] == [9, 9]

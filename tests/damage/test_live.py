@@ -70,7 +70,7 @@ def test_other_values_that_were_assigned_are_left_and_it_is_an_error(model):
     message = str(caught.value)
     assert message.startswith(
         f"layer 0 query ({path}): its weight was replaced while the lesion was open, by numbers "
-        "that are neither the damaged nor the whole ones. They were left as they are, and may "
+        "that are neither the damaged nor the intact ones. They were left as they are, and may "
         "hold damage; so were those of "
     )
     assert message.endswith("Load the model again before it is used.")

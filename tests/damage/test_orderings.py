@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from lesion.damage import orderings
 from lesion.damage.lesion import Lesion
-from lesion.damage.orderings import Listed, Matched, Ranking, look_ahead, rank, selected, share_room
+from lesion.damage.orderings import (
+    ListedOrdering,
+    SizeMatchedOrdering,
+    SortedOrdering,
+    from_keys,
+    presort,
+    select_sorted,
+    share_memory,
+)
 from lesion.keys import random_uint32
 from lesion.models.load import load_model
 
@@ -29,7 +37,7 @@ def test_what_lies_between_two_places_is_as_in_the_whole_ordering(keys, data):
     whole = np.argsort(np.array(keys), kind="stable")
     start = data.draw(st.integers(0, len(keys)))
     stop = data.draw(st.integers(start, len(keys)))
-    found = selected(np.array(keys, np.uint32), start, stop)
+    found = select_sorted(np.array(keys, np.uint32), start, stop)
     assert found.tolist() == whole[start:stop].tolist()
 
 
@@ -37,11 +45,11 @@ def test_what_lies_between_two_places_is_as_in_the_whole_ordering(keys, data):
 @given(many_ties, st.integers(0, 50), st.lists(st.integers(0, 40), min_size=2, max_size=12))
 def test_an_ordering_does_not_depend_on_how_and_how_far_it_was_asked_for(keys, room, places):
     whole = np.argsort(np.array(keys), kind="stable")
-    asked = Ranking(len(keys), lambda: np.array(keys, np.uint32))
-    asked.share(room)
+    asked = SortedOrdering(len(keys), lambda: np.array(keys, np.uint32))
+    asked.limit(room)
     for one, other in pairwise(places):
         start, stop = sorted(min(place, len(keys)) for place in (one, other))
-        assert asked.between(start, stop).tolist() == whole[start:stop].tolist()
+        assert asked.units(start, stop).tolist() == whole[start:stop].tolist()
 
 
 def test_keys_that_are_too_many_are_made_again_and_not_held(monkeypatch):
@@ -52,28 +60,31 @@ def test_keys_that_are_too_many_are_made_again_and_not_held(monkeypatch):
         made.append(1)
         return random_uint32(1000, 0, "test")
 
-    free, tight = Ranking(1000, keys), Ranking(1000, keys)
-    free.between(0, 10), free.between(10, 20), free.between(20, 900)
+    free, tight = SortedOrdering(1000, keys), SortedOrdering(1000, keys)
+    free.units(0, 10), free.units(10, 20), free.units(20, 900)
     assert len(made) == 1
-    share_room([tight])
+    share_memory([tight])
     assert tight._room == 1000, "a thousand units have room"
-    tight.share(100)
-    tight.between(0, 10), tight.between(10, 110)
+    tight.limit(100)
+    tight.units(0, 10), tight.units(10, 110)
     assert len(made) == 3
 
 
 def test_the_room_is_shared_by_size(monkeypatch):
-    monkeypatch.setattr(orderings, "ROOM", 100)
-    small, large = (Ranking(n, partial(random_uint32, n, 0, "test")) for n in (100, 300))
-    share_room([small, Listed(np.arange(3), np.arange(3, dtype=np.uint32)), large])
+    monkeypatch.setattr(orderings, "MEMORY_UNITS", 100)
+    small, large = (SortedOrdering(n, partial(random_uint32, n, 0, "test")) for n in (100, 300))
+    share_memory([small, ListedOrdering(np.arange(3), np.arange(3, dtype=np.uint32)), large])
     assert (small._room, large._room) == (25, 75)
 
 
 def test_a_matched_ordering_takes_the_units_of_one_and_the_counts_of_another():
-    targeted, drawn = rank(np.array([5, 1, 9], np.uint32)), rank(np.array([2, 8, 0], np.uint32))
-    both = Matched(targeted, drawn)
-    assert (both.count, both.between(0, 2).tolist()) == (3, [2, 0])
-    assert [both.below(border) for border in (0, 2, 9, 10, 2**32)] == [0, 1, 2, 3, 3]
+    targeted, drawn = (
+        from_keys(np.array([5, 1, 9], np.uint32)),
+        from_keys(np.array([2, 8, 0], np.uint32)),
+    )
+    both = SizeMatchedOrdering(targeted, drawn)
+    assert (both.count, both.units(0, 2).tolist()) == (3, [2, 0])
+    assert [both.count_below(border) for border in (0, 2, 9, 10, 2**32)] == [0, 1, 2, 3, 3]
 
 
 def test_looking_ahead_sorts_beside_this_thread_and_only_once(monkeypatch):
@@ -84,12 +95,14 @@ def test_looking_ahead_sorts_beside_this_thread_and_only_once(monkeypatch):
         where.append(threading.current_thread())
         return random_uint32(count, 0, "test")
 
-    random = [Ranking(count, partial(keys, count)) for count in (500, 900)]
-    listed = Listed(np.arange(9), np.arange(9, dtype=np.uint32))
-    look_ahead([(listed, 0, 4), *((one, 10, 200) for one in random)])
-    found = [one.between(10, 200).tolist() for one in random]
+    random = [SortedOrdering(count, partial(keys, count)) for count in (500, 900)]
+    listed = ListedOrdering(np.arange(9), np.arange(9, dtype=np.uint32))
+    presort([(listed, 0, 4), *((one, 10, 200) for one in random)])
+    found = [one.units(10, 200).tolist() for one in random]
     assert len(where) == 2 and threading.current_thread() not in where
-    assert found == [rank(random_uint32(n, 0, "test")).units[10:200].tolist() for n in (500, 900)]
+    assert found == [
+        from_keys(random_uint32(n, 0, "test")).units()[10:200].tolist() for n in (500, 900)
+    ]
 
 
 @pytest.mark.parametrize("far", [False, True])
@@ -97,9 +110,9 @@ def test_looking_ahead_sorts_beside_this_thread_and_only_once(monkeypatch):
 def test_damage_is_what_it_always_was(tiny_bert, room, small, far, monkeypatch):
     """Pinned: records hold these digests. They were taken when orderings were sorted whole."""
     monkeypatch.setattr(orderings, "SMALL", small)
-    monkeypatch.setattr(orderings, "ROOM", room)
+    monkeypatch.setattr(orderings, "MEMORY_UNITS", room)
     model = load_model(str(tiny_bert))
     with Lesion().opened(model, draw=3) as wound:
-        wound._far = far  # as on a GPU
+        wound._on_accelerator = far  # as on a GPU
         found = [wound.deepen(dose).digest for dose in (0.05, 0.3, 0.9, 0.2)]
     assert found == PINNED

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from lesion.damage.lesion import Lesion
-from lesion.damage.originals import COPIES, Originals
+from lesion.damage.originals import ALWAYS_COPY, Originals
 from lesion.models.load import load_model
 
 
@@ -24,12 +24,12 @@ def test_an_original_is_read_from_the_file_and_not_copied(tiny_bert):
     model = load_model(str(tiny_bert))
     originals = Originals(model, lambda: load_model(str(tiny_bert)))
     tensor = model.get_parameter("bert.encoder.layer.1.output.dense.weight")
-    first, again = originals.of(tensor), originals.of(tensor)
+    first, again = originals.intact(tensor), originals.intact(tensor)
     assert torch.equal(first, tensor)
     assert first.data_ptr() == again.data_ptr() != tensor.data_ptr()
     view = tensor.detach()[3:5, ::2].t()
-    assert torch.equal(originals.of(view), view)
-    assert originals.of(view).untyped_storage().data_ptr() == first.untyped_storage().data_ptr()
+    assert torch.equal(originals.intact(view), view)
+    assert originals.intact(view).untyped_storage().data_ptr() == first.untyped_storage().data_ptr()
 
 
 def test_what_has_changed_since_it_was_read_is_copied(tiny_bert):
@@ -39,7 +39,7 @@ def test_what_has_changed_since_it_was_read_is_copied(tiny_bert):
     tensor = model.get_parameter("bert.encoder.layer.0.attention.self.key.weight")
     with torch.no_grad():
         tensor[0, 0] += 1
-    kept = originals.of(tensor)
+    kept = originals.intact(tensor)
     assert torch.equal(kept, tensor)
     with torch.no_grad():
         tensor.zero_()
@@ -49,5 +49,5 @@ def test_what_has_changed_since_it_was_read_is_copied(tiny_bert):
 def test_a_model_in_memory_is_copied_and_not_loaded_twice():
     model = torch.nn.Linear(3, 3)
     originals = Originals(model, lambda: pytest.fail("loaded twice"))
-    assert originals.of(model.weight).equal(model.weight)
-    assert COPIES.of(model.weight).data_ptr() != model.weight.data_ptr()
+    assert originals.intact(model.weight).equal(model.weight)
+    assert ALWAYS_COPY.intact(model.weight).data_ptr() != model.weight.data_ptr()

@@ -374,7 +374,7 @@ def test_every_family_is_proven_in_all_its_parts(tmp_path):
             model = load_model(str(families.build(name, tmp_path / name / head, head)), head=head)
             parts = tuple(dict.fromkeys(site.part for site in anatomy.sites(model)))
             with Lesion(parts=parts).applied(model, 1.0) as receipt:
-                assert receipt.destroyed == receipt.units
+                assert receipt.destroyed == receipt.total
 
 
 def test_half_precision_is_proven_too(bert):

@@ -78,7 +78,7 @@ def test_the_mean_of_position_embeddings_is_over_the_tokens_that_are_read(bert):
 @pytest.mark.parametrize("measure", ["importance", "fisher"])
 def test_importances_of_a_padded_batch_are_those_of_its_rows(model, measure):
     sites = anatomy.select_sites(model, "all", ("query", "key", "value", "attention_output"))
-    populations = UNITS["heads"](sites, ("weight", "bias"))
+    populations = UNITS["heads"]().populations(sites, ("weight", "bias"))
     expected = importances(model, populations, singles(), measure)
     found = importances(model, populations, [padded(model, 9)], measure)
     for one in populations:
@@ -88,7 +88,7 @@ def test_importances_of_a_padded_batch_are_those_of_its_rows(model, measure):
 
 def test_importances_are_without_dropout_and_of_frozen_weights_too(bert, untouched_randomness):
     sites = anatomy.select_sites(bert, "all", ("mlp_in",))
-    populations = UNITS["neurons"](sites, ("weight", "bias"))
+    populations = UNITS["neurons"]().populations(sites, ("weight", "bias"))
     expected = importances(bert, populations, singles(), "importance")
     bert.train()
     bert.requires_grad_(False)

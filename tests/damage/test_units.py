@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lesion.damage.lesion import Lesion
-from lesion.damage.unit_lists import read_listing
+from lesion.damage.unit_lists import read_unit_list
 from lesion.errors import LesionError
 from lesion.models.load import load_model
 from lesion.study.damages import build
@@ -87,7 +87,7 @@ def test_listed_units_go_in_the_order_of_the_file(model, tmp_path):
     lesion = Lesion("neurons", "listed", "model", file=path)
     with lesion.opened(model) as wound:
         for dose, dead in ((0.25, [9]), (0.5, [4, 9]), (0.75, [4, 9, 30]), (1.0, [0, 4, 9, 30])):
-            assert wound.deepen(dose).units == 4
+            assert wound.deepen(dose).total == 4
             assert (bias == 0).nonzero().flatten().tolist() == dead
 
 
@@ -104,7 +104,7 @@ def dead_neurons(model) -> list[tuple[int, int]]:
 
 def test_a_list_without_a_scope_is_one_ordering_over_the_model(model, tmp_path):
     lesion = Lesion("neurons", "listed", file=listing(tmp_path / "n.csv", LINES))
-    assert lesion.scope == "model"
+    assert lesion.scope.word == "model"
     with lesion.opened(model) as wound:
         for dose, dead in (
             (0.25, [(2, 9)]),
@@ -129,13 +129,13 @@ def test_a_study_that_says_scope_site_of_a_list_keeps_its_meaning_and_its_name(t
     by_default = {"units": "neurons", "order": "listed", "file": path}
     lesions = [by_default, {**by_default, "scope": "site"}, {"units": "heads"}]
     read = parse_study({**study, "lesions": lesions})
-    assert [one.scope for one in read.lesions] == ["model", "site", "site"]
+    assert [one.damage.scope.word for one in read.lesions] == ["model", "site", "site"]
     assert [one.name for one in read.lesions] == [
         "listed neurons model", "listed neurons", "random heads",
     ]  # fmt: skip
     (tmp_path / "study.yaml").write_text(write_study(read))
     again = read_study(tmp_path / "study.yaml")
-    assert [build(one, 0).scope for one in again.lesions] == ["model", "site", "site"]
+    assert [build(one, 0).scope.word for one in again.lesions] == ["model", "site", "site"]
 
 
 def test_a_focus_is_contiguous_and_moves_with_the_draw(model):
@@ -210,7 +210,7 @@ def test_a_list_that_cannot_be_read_is_refused_with_its_line(tmp_path, text, mes
     path = tmp_path / "units.csv"
     path.write_text(text)
     with pytest.raises(LesionError) as caught:
-        read_listing(path)
+        read_unit_list(path)
     assert str(caught.value) == message.format(path=path)
 
 

@@ -60,7 +60,7 @@ def test_exactly_round_of_dose_times_n_units_of_each_text_go(kind):
         texts, receipt = opened.deepen(dose)
         expected = [round(dose * units(kind, text)) for text in flat]
         assert (receipt.asked, receipt.destroyed) == (sum(expected), sum(expected))
-        assert receipt.units == sum(units(kind, text) for text in flat)
+        assert receipt.total == sum(units(kind, text) for text in flat)
         assert receipt.sites == sum(k > 0 for k in expected)
         changed = [text for column in texts for text in column]
         for old, new, k in zip(flat, changed, expected, strict=True):
@@ -195,8 +195,10 @@ def test_a_key_is_taken_by_the_corruptions_in_which_it_has_a_meaning_and_refused
             continue
         with pytest.raises(LesionError) as caught:
             recipe(word, **{key: value})
-        who = ", ".join(f"distraction {taker}" for taker in takers[key])
-        assert str(caught.value) == f"{key}: belongs to {who}."
+        who = ", ".join(takers[key])
+        assert str(caught.value) == (
+            f"{key}: belongs to distraction {who}. Got distraction {word}."
+        )
 
 
 def test_keys_that_are_null_are_keys_that_are_not_there(kind):

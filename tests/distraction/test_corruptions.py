@@ -64,7 +64,7 @@ def test_per_character_as_many_words_are_inserted_as_round_dose_times_characters
         for old, new in zip(before, after, strict=True):
             assert len(new.split()) - len(old.split()) == round(dose * len(old))
             assert within(old.split(), new.split())
-    assert receipt.units == sum(len(text) for column in SPLIT.texts for text in column)
+    assert receipt.total == sum(len(text) for column in SPLIT.texts for text in column)
 
 
 def test_per_word_is_the_default():

@@ -97,7 +97,7 @@ def test_a_task_with_texts_differs_in_nothing_but_its_texts(tiny_bert):
         ),
         (
             {"distraction": "drop", "words": "en"},
-            "words: belongs to distraction insert, distraction replace, distraction code-switch.",
+            "words: belongs to distraction insert, replace, code-switch. Got distraction drop.",
         ),
         ({"distraction": "insert", "count": 0}, "count: must be at least 1. Got 0."),
         (
@@ -125,7 +125,10 @@ def test_what_makes_no_sense_is_refused_when_it_is_built(given, text):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"distraction": "drop", "per": "words"}, "per: belongs to distraction insert."),
+        (
+            {"distraction": "drop", "per": "words"},
+            "per: belongs to distraction insert. Got distraction drop.",
+        ),
         (
             {"distraction": "insert", "per": "character"},
             "per: must be one of words, characters. Got 'character'. Did you mean 'characters'?",
@@ -223,7 +226,7 @@ def test_a_corruption_of_an_installed_package_is_found_by_its_word(tmp_path, mon
     with pytest.raises(LesionError) as caught:
         Distraction("shout", words="fr")
     assert str(caught.value) == (
-        "words: belongs to distraction insert, distraction replace, distraction code-switch."
+        "words: belongs to distraction insert, replace, code-switch. Got distraction shout."
     )
     with pytest.raises(LesionError, match=r"insert, drop, .*, code-switch, shout\. Got 'shoot'"):
         Distraction("shoot")
@@ -232,7 +235,7 @@ def test_a_corruption_of_an_installed_package_is_found_by_its_word(tmp_path, mon
 def test_axes_name_what_a_dose_is_a_fraction_of():
     for word, entry in CORRUPTIONS.items():
         spec = parse(LesionSpec, {"distraction": word, **entry.example}, "lesion")
-        assert recipe(word).dose_label == spec.dose_means
+        assert recipe(word).dose_label == spec.dose_label
     assert recipe("insert", per="characters").dose_label == (
         "inserted words, as a fraction of the text's characters"
     )

@@ -8,7 +8,7 @@ from jsonschema import Draft202012Validator
 
 from lesion.distraction.corruptions import CORRUPTIONS, PARAMETERS
 from lesion.study.json_schema import study_schema
-from lesion.study.specs import DISTRACTION_KEYS, LesionSpec
+from lesion.study.text_damage import text_keys
 from lesion.tasks.examples import Split
 
 PAGE = Path(__file__).parents[2] / "docs" / "lesions.md"
@@ -47,7 +47,8 @@ def test_the_page_has_the_table_of_the_entries():
 
 
 def test_the_corruption_of_the_page_runs():
-    (code,) = re.findall(r"```python\n(from dataclasses.*?)```", PAGE.read_text("utf-8"), re.S)
+    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.S)
+    (code,) = (block for block in blocks if "import Corruption" in block)
     names: dict = {"__name__": __name__}
     exec(code, names)
     split = Split((("rain fell .",),), np.zeros(1), "")
@@ -57,10 +58,9 @@ def test_the_corruption_of_the_page_runs():
 
 def test_the_schema_of_studies_describes_every_parameter_and_takes_every_snippet():
     schema = study_schema()
-    properties = schema["$defs"]["LesionSpec"]["properties"]
-    validator = Draft202012Validator(schema["$defs"]["LesionSpec"] | {"$defs": schema["$defs"]})
-    assert set(DISTRACTION_KEYS) == {*PARAMETERS, "columns"}
-    assert set(DISTRACTION_KEYS) <= set(LesionSpec.__dataclass_fields__)
+    properties = schema["$defs"]["lesion"]["properties"]
+    validator = Draft202012Validator(schema["$defs"]["lesion"] | {"$defs": schema["$defs"]})
+    assert set(text_keys()) == {*PARAMETERS, "distraction", "columns"}
     for word, entry in CORRUPTIONS.items():
         for key, part in entry.parameters().items():
             assert part.doc in properties[key]["description"]

@@ -77,7 +77,7 @@ def measured(model: nn.Module, listed: Path, units: str) -> dict[str, list[Any]]
             file=str(listed) if order == "listed" else None,
         )  # fmt: skip
         with damage.applied(model, 0.4, draw=2, examples=EXAMPLES) as receipt:
-            row: list[Any] = [receipt.asked, receipt.destroyed, receipt.units]
+            row: list[Any] = [receipt.asked, receipt.destroyed, receipt.total]
             if not order.startswith(MEASURED):
                 row += [receipt.digest, state(model, rounded=effect in ROUNDED)]
         shown[f"{order} {scope} {effect}"] = row

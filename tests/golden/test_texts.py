@@ -77,7 +77,14 @@ def measured(variant: str, words: Path) -> dict[str, Any]:
             texts, receipt = ordered.deepen(dose)
             columns = [with_mask_token(column, Masking()) for column in texts]
             digest = hashlib.blake2b(json.dumps([texts, columns]).encode(), digest_size=8)
-            shown[f"dose {dose} draw {draw}"] = [*receipt[:5], digest.hexdigest()]
+            shown[f"dose {dose} draw {draw}"] = [
+                receipt.asked,
+                receipt.destroyed,
+                receipt.total,
+                receipt.sites,
+                receipt.digest,
+                digest.hexdigest(),
+            ]
             if (dose, draw) == (0.5, 0):
                 shown["texts"] = [column[0] for column in columns]
     return shown

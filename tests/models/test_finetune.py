@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import lesion
+from lesion.atomic import publish
 from lesion.errors import LesionError
 from lesion.models import finetune
 from lesion.models.load import load_model, resolve
@@ -101,7 +102,7 @@ def test_two_processes_that_finish_at_once_keep_one_result(tmp_path):
     work = tmp_path / "work"
     work.mkdir()
     (work / finetune.METADATA).write_text("{}")
-    finetune._publish(work, target)
+    publish(work, target, finetune.METADATA)
     assert (target / finetune.METADATA).is_file()
     assert not (target / "work").exists()
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from lesion.models.twins import TWINS, read_card, twins
-from lesion.preparing.prepared import find, lay
+from lesion.preparing.prepared import prepare
+from lesion.preparing.weights import find_weights
 from lesion.scoring.device import single_thread
 from lesion.study.specs import ModelSpec
 from lesion.tasks.builtin.agreement import agreement
@@ -59,6 +60,6 @@ def test_a_twin_knows_the_agreement_of_english_verbs(name: str) -> None:
     task = agreement("en")
     spec = ModelSpec(name=name, source=f"twin/{name}")
     with single_thread("cpu"):
-        outputs = np.asarray(lay(spec, find(spec, 0, task, None), task).score())
+        outputs = np.asarray(prepare(spec, find_weights(spec, 0, task, None), task).score())
     right = float((outputs[:, 0] > outputs[:, 1]).mean())
     assert right >= KNOWN[CARDS[name]["group"]]

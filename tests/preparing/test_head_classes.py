@@ -11,7 +11,8 @@ from safetensors.torch import load_file, save_file
 
 import lesion
 from lesion.errors import LesionError
-from lesion.running.check import plan
+from lesion.report.preview import preview_lines
+from lesion.running.check import preview
 from lesion.study.files import parse_study
 from tests import labs
 
@@ -69,7 +70,7 @@ def test_a_head_that_names_nothing_is_taken_in_its_order_and_that_is_noted_once(
         "assumed to be that of the task (no, yes)."
     )
     assert watcher.notes == [sentence]
-    assert sentence in plan(made).lines
+    assert sentence in preview_lines(preview(made))
 
 
 def test_a_head_with_names_is_taken_in_its_order_where_the_task_has_only_numbers(
@@ -99,14 +100,15 @@ def test_names_that_conflict_are_refused_with_both_sets_of_them(tmp_path, tiny_b
         "section."
     )
     assert str(caught.value) == message
-    assert plan(made).problems == (message,)
+    assert preview(made).problems == (message,)
 
 
 def test_a_record_with_another_order_of_columns_is_not_continued(tmp_path, tiny_bert, monkeypatch):
     swapped = renamed(tiny_bert, tmp_path / "swapped", ("yes", "no"), (1, 0))
     made = study(tmp_path, swapped, LESIONS[:1])
     with monkeypatch.context() as patch:  # a record of the time when names were not read
-        patch.setattr("lesion.preparing.prepared.fitted", lambda *a: None)
+        for module in ("weights", "prepared"):
+            patch.setattr(f"lesion.preparing.{module}.columns_of", lambda *a: None)
         with pytest.raises(KeyboardInterrupt):
             lesion.run(made, tmp_path / "run", watcher=labs.crash_after(2))
     with pytest.raises(LesionError, match="its weights changed since this run began"):
@@ -158,17 +160,17 @@ def test_a_head_of_another_size_is_trained_anew_or_refused_by_check_as_by_run(
         f"{three}: its head has 3 classes, but pairs has 2 (no, yes). Choose a checkpoint of this "
         "task, or give the study a finetune section."
     )
-    assert plan(made).problems == (str(caught.value),)
+    assert preview(made).problems == (str(caught.value),)
     recipe = {"seeds": [0], "epochs": 0.1, "batch_size": 8}
     trained = study(tmp_path, three, LESIONS[:1], finetune=recipe)
-    assert plan(trained).problems == ()
+    assert preview(trained).problems == ()
     assert lesion.run(trained, tmp_path / "trained").progress() == (7, 7)
 
 
-def test_a_plan_names_a_head_that_is_missing(tmp_path, tiny_bert):
+def test_a_preview_names_a_head_that_is_missing(tmp_path, tiny_bert):
     encoder = labs.without(tiny_bert, tmp_path / "encoder", "classifier.")
     made = study(tmp_path, encoder, LESIONS[:1])
     assert (
         f"{encoder}: has no trained classification head (classifier.bias is missing). Fine-tune "
         "it: give the study a finetune section."
-    ) in plan(made).problems
+    ) in preview(made).problems

@@ -25,7 +25,7 @@ def linux(tmp_path, monkeypatch):
 
 
 def test_without_a_container_the_machine_counts(linux):
-    assert (machine.free(), machine.cores()) == (10_000, 8)
+    assert (machine.available_memory(), machine.cores()) == (10_000, 8)
 
 
 @pytest.mark.parametrize("path", ["/", "/slice/job"])
@@ -39,7 +39,7 @@ def test_the_limits_of_version_2_count_wherever_they_stand_above_a_process(linux
         "sys/fs/cgroup/slice/job/memory.max": "max",
         "sys/fs/cgroup/slice/job/cpu.max": "max 100000",
     })  # fmt: skip
-    assert (machine.free(), machine.cores()) == (5000 - 3000 + 500, 2)
+    assert (machine.available_memory(), machine.cores()) == (5000 - 3000 + 500, 2)
 
 
 def test_the_limits_of_version_1_count_too(linux):
@@ -55,7 +55,7 @@ def test_the_limits_of_version_1_count_too(linux):
         "sys/fs/cgroup/cpu/docker/a/cpu.cfs_quota_us": "320000",
         "sys/fs/cgroup/cpu/docker/a/cpu.cfs_period_us": "100000",
     })  # fmt: skip
-    assert (machine.free(), machine.cores()) == (520, 3)
+    assert (machine.available_memory(), machine.cores()) == (520, 3)
 
 
 def test_a_container_that_is_full_has_nothing_left_and_one_core_at_least(linux):
@@ -65,7 +65,7 @@ def test_a_container_that_is_full_has_nothing_left_and_one_core_at_least(linux):
         "sys/fs/cgroup/memory.current": "5100",
         "sys/fs/cgroup/cpu.max": "50000 100000",
     })  # fmt: skip
-    assert (machine.free(), machine.cores()) == (0, 1)
+    assert (machine.available_memory(), machine.cores()) == (0, 1)
 
 
 def test_where_a_system_binds_no_process_to_cores_all_are_counted(linux, monkeypatch):
@@ -75,4 +75,4 @@ def test_where_a_system_binds_no_process_to_cores_all_are_counted(linux, monkeyp
 
 
 def test_this_machine_has_memory_and_a_core():
-    assert 0 < machine.free() < 2**50 and machine.cores() >= 1
+    assert 0 < machine.available_memory() < 2**50 and machine.cores() >= 1

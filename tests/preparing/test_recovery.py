@@ -7,12 +7,13 @@ import torch
 from transformers import AutoTokenizer
 
 import lesion
-from lesion.damage.lesion import Lesion, Recovering, Together
+from lesion.damage.lesion import Lesion, Together, WithRecovery
 from lesion.errors import LesionError
+from lesion.models.inputs import Batcher
 from lesion.models.load import load_model
 from lesion.models.recipes import Recovery
-from lesion.preparing.recovery import retrained, slope, train
-from lesion.running.check import plan, training_examples
+from lesion.preparing.recovery import linear_schedule, open_with_training, train
+from lesion.running.check import preview, training_examples
 from lesion.study.damages import build
 from lesion.study.files import parse_study, read_study, write_study
 from lesion.tasks.load import load_task
@@ -36,10 +37,12 @@ def rows(run) -> list[dict]:
 
 @pytest.fixture
 def patient(tmp_path, tiny_bert):
-    """Model, tokenizer and task."""
+    """Model, batcher and task."""
     study = written(tmp_path, tiny_bert)
     tokenizer = AutoTokenizer.from_pretrained(tiny_bert)
-    return load_model(str(tiny_bert)), tokenizer, load_task(study.tasks[0])
+    model = load_model(str(tiny_bert))
+    batcher = Batcher(tokenizer, model.config, "en", torch.device("cpu"))
+    return model, batcher, load_task(study.tasks[0])
 
 
 def test_recovery_runs_beside_the_lesion_from_the_same_damage(tmp_path, tiny_bert):
@@ -78,7 +81,7 @@ DAMAGES = {
 def test_what_is_destroyed_is_held_the_rest_learns_and_all_of_it_is_undone(
     patient, name, untouched_randomness
 ):
-    model, tokenizer, task = patient
+    model, batcher, task = patient
     damage = DAMAGES[name]
     examples = [{"input_ids": torch.tensor([[2, 5, 6, 3]])}]
     intact = state(model)
@@ -86,7 +89,8 @@ def test_what_is_destroyed_is_held_the_rest_learns_and_all_of_it_is_undone(
         damaged = state(model)
     with damage.applied(model, 0.7, draw=1, examples=examples):
         deeper = state(model)
-    with retrained(Recovering(damage, RECIPE), model, tokenizer, task, 1, examples) as wound:
+    back = WithRecovery(damage, RECIPE)
+    with open_with_training(back, model, batcher, task, 1, examples) as wound:
         receipt = wound.deepen(0.4)
         trained = state(model)
         assert not model.training
@@ -108,7 +112,7 @@ def test_what_is_destroyed_is_held_the_rest_learns_and_all_of_it_is_undone(
 @pytest.mark.parametrize("width", [None, "bfloat16"])
 @pytest.mark.parametrize("effect", ["flip", "zero", "one"])
 def test_a_bit_is_held_and_the_other_bits_of_its_number_are_free(patient, effect, width):
-    model, tokenizer, task = patient
+    model, batcher, task = patient
     kind = {"parts": ("mlp_in",), "tensors": ("weight",), "layers": 0, "bits": "mantissa"}
     damage = Lesion("bits", effect=effect, format=width, name="one", **kind)
     tensor = model.bert.encoder.layer[0].intermediate.dense.weight
@@ -117,7 +121,7 @@ def test_a_bit_is_held_and_the_other_bits_of_its_number_are_free(patient, effect
         chosen = stored(tensor, width) ^ intact
     with damage.applied(model, 0.1):
         damaged = stored(tensor, width)
-    with retrained(Recovering(damage, RECIPE), model, tokenizer, task, 0) as wound:
+    with open_with_training(WithRecovery(damage, RECIPE), model, batcher, task, 0) as wound:
         wound.deepen(0.1)
         trained = stored(tensor, width)
     assert torch.equal(trained & chosen, damaged & chosen)
@@ -138,18 +142,18 @@ def crash_inside(opened) -> None:
 
 
 def test_an_exception_while_training_leaves_the_model_whole(patient):
-    model, tokenizer, task = patient
+    model, batcher, task = patient
     before = state(model)
-    damage = Recovering(Lesion("neurons"), RECIPE)
+    damage = WithRecovery(Lesion("neurons"), RECIPE)
     with pytest.raises(RuntimeError, match="crash"):
-        crash_inside(retrained(damage, model, tokenizer, task, 0))
+        crash_inside(open_with_training(damage, model, batcher, task, 0))
     assert all(torch.equal(before[key], tensor) for key, tensor in model.state_dict().items())
 
 
 def test_a_step_is_adamws_on_the_clipped_gradient(patient):
     """By hand: decay of the matrices, then lr * g / (|g| + eps), as AdamW's first step is."""
-    model, tokenizer, _ = patient
-    inputs = {**tokenizer("the cat sat", return_tensors="pt"), "labels": torch.tensor([1])}
+    model, batcher, _ = patient
+    inputs = {**batcher.tokenizer("the cat sat", return_tensors="pt"), "labels": torch.tensor([1])}
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
@@ -173,7 +177,7 @@ def test_the_rate_rises_and_falls_as_transformers_does():
     optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
     schedule = get_linear_schedule_with_warmup(optimiser, 2, 20)
     for step in range(20):
-        assert slope(step, 20, 0.1) == pytest.approx(schedule.get_last_lr()[0])
+        assert linear_schedule(step, 20, 0.1) == pytest.approx(schedule.get_last_lr()[0])
         optimiser.step()
         schedule.step()
 
@@ -187,7 +191,7 @@ def test_settings_default_to_those_of_fine_tuning_and_survive_the_file(tmp_path,
     assert read_study(tmp_path / "s.yaml").lesions == study.lesions
 
 
-def test_the_plan_counts_the_examples_that_are_trained_on(tmp_path, tiny_bert):
+def test_the_preview_counts_the_examples_that_are_trained_on(tmp_path, tiny_bert):
     study = written(tmp_path, tiny_bert, draws=3)
     draws, doses, steps, batch = 3, 2, 2, 32
     found = [training_examples(study, one, build(one, 0)) for one in study.lesions]
@@ -204,16 +208,16 @@ def test_a_control_recovers_too_and_damages_taken_together_as_one(tmp_path, tiny
         "both", "both + recovery",
     ]  # fmt: skip
     plain, trained = (build(one, 0) for one in study.lesions[-2:])
-    assert isinstance(trained, Recovering) and trained.lesion == plain
+    assert isinstance(trained, WithRecovery) and trained.lesion == plain
     assert [len(study.draws_of(one)) for one in study.lesions] == [1, 2, 1, 2, 2, 2]
 
 
 def test_a_lesion_beneath_that_is_left_first_takes_the_recovery_with_it(patient):
-    model, tokenizer, task = patient
+    model, batcher, task = patient
     before = state(model)
     beneath = Lesion(units="neurons").opened(model)
     beneath.__enter__().deepen(0.3)
-    with retrained(Recovering(Lesion(), RECIPE), model, tokenizer, task, 0) as wound:
+    with open_with_training(WithRecovery(Lesion(), RECIPE), model, batcher, task, 0) as wound:
         wound.deepen(0.5)
         with pytest.raises(LesionError, match="Both are undone, and the model is whole"):
             beneath.__exit__(None, None, None)
@@ -251,7 +255,7 @@ def test_tasks_without_training_examples_are_refused_before_anything_runs(tmp_pa
     )
     files = {"dev": str(tmp_path / "pairs.tsv"), "text": ["s1", "s2"], "label": "same"}
     study = written(tmp_path, tiny_bert, tasks=[{"name": "mine", **files}])
-    assert plan(study).problems == (
+    assert preview(study).problems == (
         "heads + recovery: recovery needs training examples, and mine has none. "
         "Give the task a train file, or leave recover out.",
     )

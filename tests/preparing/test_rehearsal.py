@@ -10,7 +10,7 @@ from lesion.models.load import load_model
 from lesion.models.recipes import Finetuning
 from lesion.preparing import rehearsal
 from lesion.running import sweep, worker
-from lesion.running.jobs import Rehearsals
+from lesion.running.jobs import RehearsalQueue
 from lesion.study.files import parse_study
 from tests import labs
 
@@ -24,8 +24,8 @@ def data(tmp_path):
 def scored(monkeypatch):
     """The trials that were begun."""
     found = []
-    timed = worker._timed
-    monkeypatch.setattr(worker, "_timed", lambda *a: found.append(a[0]) or timed(*a))
+    run_trial = worker._run_trial
+    monkeypatch.setattr(worker, "_run_trial", lambda *a: found.append(a[0]) or run_trial(*a))
     return found
 
 
@@ -91,18 +91,18 @@ def test_a_lesion_without_targets_in_one_model_is_told_before_the_first_trial(
 
 
 def test_importance_is_not_measured_for_it(data, tmp_path, tiny_bert, monkeypatch):
-    from lesion.damage import lesion as recipes
+    from lesion.damage import opening
 
     lesions = [{"units": "heads", "order": "importance", "control": "matched"}]
     study = parse_study(labs.study(tiny_bert, data, lesions=lesions))
-    monkeypatch.setattr(recipes, "importances", lambda *a: pytest.fail("measured"))
+    monkeypatch.setattr(opening, "importances", lambda *a: pytest.fail("measured"))
     with pytest.raises(pytest.fail.Exception, match="measured"):
         lesion.run(study, tmp_path / "run")
     assert lesion.Run(tmp_path / "run").progress()[0] == 1, "it was measured after the intact trial"
 
 
 def test_a_new_head_is_tried_on_two_training_examples(data, tmp_path, tiny_bert, monkeypatch):
-    monkeypatch.setattr(worker, "find", lambda *a, **k: pytest.fail("trained before"))
+    monkeypatch.setattr(worker, "find_weights", lambda *a, **k: pytest.fail("trained before"))
     value = labs.study(tiny_bert, data, finetune={"epochs": 1})
     seen = []
     learn = rehearsal._learn
@@ -154,13 +154,13 @@ def test_a_cluster_is_not_asked_for_its_workers_may_see_other_files(
     from contextlib import contextmanager
 
     from lesion.running import backends
-    from lesion.running.worker import Alone
+    from lesion.running.worker import InProcessPool
 
     @contextmanager
-    def crew(setting, hired):
-        yield Alone(setting)
+    def open_pool(context, options, note):
+        yield InProcessPool(context)
 
-    monkeypatch.setattr(backends, "crew", crew)
+    monkeypatch.setattr(backends, "open_pool", open_pool)
     monkeypatch.setattr(sweep, "rehearse", lambda *a: pytest.fail("tried"))
     study = parse_study(labs.study(tiny_bert, data))
     assert lesion.run(study, tmp_path / "run", engine="ray").progress() == (10, 10)
@@ -168,12 +168,17 @@ def test_a_cluster_is_not_asked_for_its_workers_may_see_other_files(
 
 def test_every_model_is_tried_once_a_task_whatever_its_seeds(data, tiny_bert):
     study = parse_study(labs.study(tiny_bert, data, finetune={"seeds": [3, 4]}))
-    agenda = Rehearsals(study.trials())
-    job = agenda.take()
-    assert (*job.patient, job.tried) == ("tiny", 3, "pairs", ("weights", "neurons by magnitude"))
-    assert agenda.take() is None
-    agenda.put_back(job)
-    assert len(agenda) == 1
+    queue = RehearsalQueue(study.trials())
+    job = queue.take()
+    assert (*job.patient, job.rehearsed) == (
+        "tiny",
+        3,
+        "pairs",
+        ("weights", "neurons by magnitude"),
+    )
+    assert queue.take() is None
+    queue.requeue(job)
+    assert len(queue) == 1
 
 
 def test_trying_moves_no_global_generator(data, tiny_bert, untouched_randomness):

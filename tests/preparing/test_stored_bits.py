@@ -9,7 +9,8 @@ from lesion.cli import main
 from lesion.damage.lesion import Lesion
 from lesion.errors import LesionError
 from lesion.models.load import load_model
-from lesion.running.check import plan
+from lesion.report.preview import preview_lines
+from lesion.running.check import preview
 from lesion.study.files import parse_study
 from tests import labs
 
@@ -50,7 +51,7 @@ def test_bits_are_those_of_the_checkpoint(tmp_path, folder):
     numbers = sum(t.numel() for name, t in matrices.named_parameters() if "LayerNorm" not in name)
     assert {one["units"] for one in rows(run) if one["lesion"] == "bits"} == {16 * numbers}
     assert watcher.notes.count(NOTE) == 1
-    assert NOTE in plan(run.study).lines
+    assert NOTE in preview_lines(preview(run.study))
 
 
 def test_a_format_that_is_given_is_kept_to(tmp_path, folder):

@@ -8,8 +8,9 @@ import lesion
 from lesion import schema
 from lesion.record import cuts
 from lesion.record.record import Record
+from lesion.report.preview import preview_lines
 from lesion.report.tables import cut_texts
-from lesion.running.check import plan
+from lesion.running.check import preview
 from lesion.study.files import parse_study
 from lesion.study.trials import INTACT, Trial
 from lesion.tasks.load import load_task
@@ -162,13 +163,14 @@ def test_a_task_that_is_long_enough_is_not_mentioned(study, tmp_path):
 
 
 def test_check_shows_the_share_and_what_distractions_add(study, tiny_bert):
-    report = plan(study, workers=1)
+    report = preview(study, workers=1)
     intact = counted(study, tiny_bert, 0.0, 0)
-    assert report.rows[0][:5] == ("tiny", "pairs", "24", f"{intact:.1%}", "13")
+    assert report.rows[0][:4] == ("tiny", "pairs", 24, 13)
+    assert report.rows[0].needs.cost.cut == intact
     low, high = (f"{counted(study, tiny_bert, dose, 0):.1%}" for dose in (0.8, 1.0))
     several = low if low == high else f"{low} to {high}"
     ending = "of the examples are longer than max_length 16 and are cut for tiny."
-    assert [line for line in report.lines if "max_length" in line] == [
+    assert [line for line in preview_lines(report) if "max_length" in line] == [
         f"pairs: {intact:.1%} {ending}",
         f"pairs under words: {several} {ending}",
     ]

@@ -1,6 +1,7 @@
 import json
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from hashlib import blake2b
 
 import numpy as np
@@ -10,7 +11,7 @@ from lesion.damage.receipt import Place, Receipt
 from lesion.errors import LesionError
 from lesion.record.record import Record
 from lesion.study.files import parse_study
-from lesion.study.trials import INTACT, Measured, Trial
+from lesion.study.trials import INTACT, Trial, TrialResult
 
 STUDY = {
     "name": "s", "models": [{"source": "a/b"}], "tasks": ["mrpc"], "lesions": [{}],
@@ -27,7 +28,7 @@ def record(tmp_path):
 
 
 def test_what_is_added_is_there_when_the_file_is_opened_again(record):
-    record.add(Measured(TRIAL, RECEIPT, OUTPUTS, 0.5))
+    record.add(TrialResult(TRIAL, RECEIPT, OUTPUTS, 0.5))
     again = Record(record.folder)
     assert again.done() == {TRIAL}
     assert np.array_equal(again.outputs(TRIAL), OUTPUTS)
@@ -42,15 +43,15 @@ def test_rows_do_not_depend_on_the_order_in_which_trials_finish(tmp_path):
     for name, order in (("one", trials), ("two", trials[::-1])):
         record = Record.open(tmp_path / name, parse_study(STUDY))
         for trial in order:
-            record.add(Measured(trial, RECEIPT, OUTPUTS, 1.0))
+            record.add(TrialResult(trial, RECEIPT, OUTPUTS, 1.0))
         tables.append(record.rows("trials"))
     assert tables[0] == tables[1]
 
 
 def test_a_trial_cannot_be_added_twice(record):
-    record.add(Measured(TRIAL, RECEIPT, OUTPUTS, 0.5))
+    record.add(TrialResult(TRIAL, RECEIPT, OUTPUTS, 0.5))
     with pytest.raises(sqlite3.IntegrityError):
-        record.add(Measured(TRIAL, RECEIPT, OUTPUTS + 1, 0.5))
+        record.add(TrialResult(TRIAL, RECEIPT, OUTPUTS + 1, 0.5))
     assert np.array_equal(record.outputs(TRIAL), OUTPUTS)
 
 
@@ -63,8 +64,8 @@ def test_the_places_of_a_lesion_stand_in_the_record_once_and_each_trial_has_its_
         places = tuple(
             place._replace(destroyed=count) for place, count in zip(PLACES, counts, strict=True)
         )
-        receipt = RECEIPT._replace(places=places)
-        record.add(Measured(TRIAL._replace(dose=dose), receipt, OUTPUTS, 0.5))
+        receipt = replace(RECEIPT, places=places)
+        record.add(TrialResult(TRIAL._replace(dose=dose), receipt, OUTPUTS, 0.5))
     (row,) = record.rows("places")[1]
     assert row[:3] == ("b", "mrpc", "random weights")
     assert json.loads(row[3]) == [[0, "query", 0, "weight", 1000], [None, "norms", 1, "bias", 12]]
@@ -73,16 +74,16 @@ def test_the_places_of_a_lesion_stand_in_the_record_once_and_each_trial_has_its_
 
 
 def test_intact_trials_and_damage_to_texts_have_no_places(record):
-    record.add(Measured(Trial("b", 0, "mrpc", INTACT, 0.0, 0), None, OUTPUTS, 0.5))
-    record.add(Measured(TRIAL, RECEIPT, OUTPUTS, 0.5))
+    record.add(TrialResult(Trial("b", 0, "mrpc", INTACT, 0.0, 0), None, OUTPUTS, 0.5))
+    record.add(TrialResult(TRIAL, RECEIPT, OUTPUTS, 0.5))
     assert list(record.by_site()) == record.rows("places")[1] == []
 
 
 def test_a_lesion_that_reaches_other_places_than_before_is_refused_and_not_stored(record):
-    record.add(Measured(TRIAL, RECEIPT._replace(places=PLACES), OUTPUTS, 0.5))
-    other = RECEIPT._replace(places=PLACES[:1])
+    record.add(TrialResult(TRIAL, replace(RECEIPT, places=PLACES), OUTPUTS, 0.5))
+    other = replace(RECEIPT, places=PLACES[:1])
     with pytest.raises(LesionError) as caught:
-        record.add(Measured(TRIAL._replace(draw=0), other, OUTPUTS, 0.5))
+        record.add(TrialResult(TRIAL._replace(draw=0), other, OUTPUTS, 0.5))
     assert str(caught.value) == (
         f"{record.folder}: the sites that random weights reaches in b on mrpc changed since this "
         "run began. Give another folder with --out."
@@ -91,9 +92,9 @@ def test_a_lesion_that_reaches_other_places_than_before_is_refused_and_not_store
 
 
 def test_a_trial_that_is_not_stored_leaves_no_places(record):
-    record.add(Measured(TRIAL, RECEIPT, OUTPUTS, 0.5))
+    record.add(TrialResult(TRIAL, RECEIPT, OUTPUTS, 0.5))
     with pytest.raises(sqlite3.IntegrityError):
-        record.add(Measured(TRIAL, RECEIPT._replace(places=PLACES), OUTPUTS, 0.5))
+        record.add(TrialResult(TRIAL, replace(RECEIPT, places=PLACES), OUTPUTS, 0.5))
     assert record.rows("places")[1] == []
 
 

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 
 import lesion
-from lesion.record import layout
 from lesion.record.record import Record
 from lesion.results import Run
+from lesion.study import packages
 from lesion.study.files import parse_study
 from tests import labs
 from tests.test_cli import lesion as command
@@ -28,7 +28,7 @@ def study(tmp_path, tiny_bert):
 
 
 def using(monkeypatch, versions):
-    monkeypatch.setattr(layout, "versions", lambda: iter((OLD | versions).items()))
+    monkeypatch.setattr(packages, "versions", lambda used: OLD | versions)
 
 
 def interrupted(study, folder, after):

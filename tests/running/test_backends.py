@@ -2,21 +2,21 @@ import pytest
 
 from lesion.errors import LesionError
 from lesion.preparing.machine import cores
-from lesion.running.backends import Hiring, read_resources, wanted
+from lesion.running.options import PoolOptions, parse_resources, worker_count
 
 
 def test_what_is_said_counts_before_the_environment_and_the_cores(monkeypatch):
     monkeypatch.setenv("LESION_WORKERS", "3")
-    assert wanted(Hiring(5), "cpu") == 5
-    assert wanted(Hiring(), "cpu") == 3
+    assert worker_count(PoolOptions(5), "cpu") == 5
+    assert worker_count(PoolOptions(), "cpu") == 3
     monkeypatch.delenv("LESION_WORKERS")
-    assert wanted(Hiring(), "cpu") == cores() >= 1
+    assert worker_count(PoolOptions(), "cpu") == cores() >= 1
 
 
 def test_a_gpu_is_shared_only_where_that_is_asked_for(monkeypatch):
     monkeypatch.setenv("LESION_WORKERS", "3")
-    assert wanted(Hiring(), "cuda:1") == 1
-    assert wanted(Hiring(2), "cuda") == 2
+    assert worker_count(PoolOptions(), "cuda:1") == 1
+    assert worker_count(PoolOptions(2), "cuda") == 2
 
 
 @pytest.mark.parametrize(
@@ -29,15 +29,15 @@ def test_a_gpu_is_shared_only_where_that_is_asked_for(monkeypatch):
 )
 def test_what_does_not_go_together_is_refused(options, message):
     with pytest.raises(LesionError) as caught:
-        Hiring(**options)
+        PoolOptions(**options)
     assert str(caught.value) == message
 
 
 def test_resources_are_read_as_they_are_typed():
-    assert read_resources("cpu=2, memory=8e9,fast_disk=1") == {
+    assert parse_resources("cpu=2, memory=8e9,fast_disk=1") == {
         "cpu": 2, "memory": 8e9, "fast_disk": 1,
     }  # fmt: skip
-    assert read_resources("") == {}
+    assert parse_resources("") == {}
     with pytest.raises(LesionError) as caught:
-        read_resources("two")
+        parse_resources("two")
     assert str(caught.value) == "--resources: must be like cpu=1,gpu=0.5,memory=8e9. Got 'two'."

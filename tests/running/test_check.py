@@ -8,7 +8,8 @@ import pytest
 from lesion.cli import main
 from lesion.models.load import load_model
 from lesion.preparing import machine
-from lesion.running.check import plan, training_examples
+from lesion.report.preview import preview_lines
+from lesion.running.check import preview, training_examples
 from lesion.study.damages import build
 from lesion.study.files import parse_study, shipped_studies
 from tests import labs
@@ -74,16 +75,29 @@ def test_where_nothing_can_run_nothing_is_said_of_time_and_memory(data, tmp_path
 def test_a_lesion_that_does_not_suit_a_task_is_told_by_check(data, tiny_bert):
     value = labs.study(tiny_bert, data, lesions=[{"name": "words", "distraction": "drop"}])
     value["tasks"].append("agreement-en")
-    assert plan(parse_study(value), workers=1).problems[0] == (
+    assert preview(parse_study(value), workers=1).problems[0] == (
         "words: a distraction needs a task of kind classify, which has labelled texts. "
         "agreement-en is of kind pairs. Give them studies of their own."
     )
 
 
+def test_check_and_run_refuse_an_unsuited_lesion_in_the_same_sentence(
+    data, tmp_path, tiny_bert, capsys
+):
+    value = labs.study(tiny_bert, data, lesions=[{"name": "words", "distraction": "drop"}])
+    value["tasks"] = ["agreement-en"]
+    study = labs.write_study(tmp_path / "s.yaml", value)
+    code, _, said = checked(capsys, study)
+    with pytest.raises(SystemExit) as ended:
+        main(["run", str(study), "--out", str(tmp_path / "run")])
+    assert (code, ended.value.code) == (2, 2)
+    assert capsys.readouterr().err.splitlines()[-1] == said.splitlines()[0]
+
+
 def test_memory_of_fine_tuning_is_told_and_counted(data, tiny_bert, monkeypatch):
     study = parse_study(labs.study(tiny_bert, data, finetune={"epochs": 1}))
-    monkeypatch.setattr(machine, "free", lambda: 10**5)
-    *_, training, warning = plan(study, workers=1).lines
+    monkeypatch.setattr(machine, "available_memory", lambda: 10**5)
+    *_, training, warning = preview_lines(preview(study, workers=1))
     assert re.fullmatch(
         r"Before that, 1 models are fine-tuned, unless they are in the cache: about \d+ s on one "
         r"thread here, \d\.\d GB\.",
@@ -113,4 +127,4 @@ def test_a_shipped_study_that_needs_nothing_has_no_problems():
     from lesion.study.files import find_study
 
     assert "demo" in shipped_studies()
-    assert plan(find_study("demo"), workers=1).problems == ()
+    assert preview(find_study("demo"), workers=1).problems == ()

@@ -1,14 +1,22 @@
-"""Who does what, and what happens when a worker dies: with workers made of paper."""
+"""Which worker does which job, and what happens when one exits: with workers made of paper."""
 
 import numpy as np
 import pytest
 
 from lesion.errors import LesionError
 from lesion.models.load import Checkpoint
-from lesion.running.jobs import Agenda, Job
-from lesion.running.messages import Began, Died, Failed, Finished, Found, Lost, Ready
-from lesion.running.pool import Crew
-from lesion.study.trials import Measured, Patient, Trial
+from lesion.running.jobs import Job, JobQueue
+from lesion.running.messages import (
+    Exited,
+    Failed,
+    Finished,
+    Preparing,
+    Ready,
+    WeightsReady,
+    WorkerLost,
+)
+from lesion.running.pool import WorkerPool
+from lesion.study.trials import Patient, Trial, TrialResult
 
 VERSIONS = {"torch": "1"}
 WEIGHTS = Checkpoint("a/b", "/weights", None, "beef")
@@ -25,56 +33,60 @@ def trials(*models: str, draws: int = 3) -> list[Trial]:
 
 
 class Paper:
-    """A staff whose workers do one step each time they are heard; some die on the way.
+    """A backend whose workers do one step each time that messages are received.
 
     Args:
-        dies: worker -> after how many steps; a worker's first step is to be ready.
+        exits: worker -> after how many steps; a worker's first step is to be ready.
     """
 
-    advice = "Take fewer."
+    remedy = "Take fewer."
 
-    def __init__(self, dies=None, versions=VERSIONS):
-        self.dies, self.versions = dict(dies or {}), versions
-        self.steps, self.hired, self.given, self.dismissed = {}, 0, [], False
+    def __init__(self, exits=None, versions=VERSIONS):
+        self.exits, self.versions = dict(exits or {}), versions
+        self.steps, self.started, self.sent = {}, 0, []
 
-    def hire(self):
-        self.hired += 1
-        self.steps[self.hired] = [Ready(self.versions)]
-        return self.hired
+    def start(self):
+        self.started += 1
+        self.steps[self.started] = [Ready(self.versions)]
+        return self.started
 
-    def give(self, hand, job):
-        self.given.append((hand, job))
+    def send(self, worker, job):
+        self.sent.append((worker, job))
         if job.checkpoint is None:
-            self.steps[hand] = [Began(job.patient), Found(job.patient, WEIGHTS), Finished()]
+            self.steps[worker] = [
+                Preparing(job.patient),
+                WeightsReady(job.patient, WEIGHTS),
+                Finished(),
+            ]
             return
-        done = [Measured(trial, None, np.zeros((1, 1)), 0.0) for trial in job.trials]
-        self.steps[hand] = [*done, Finished()]
+        done = [TrialResult(trial, None, np.zeros((1, 1)), 0.0) for trial in job.trials]
+        self.steps[worker] = [*done, Finished()]
 
-    def hear(self, hands):
-        assert hands, "nobody to wait for"
-        return [(hand, self._step(hand)) for hand in hands]
+    def receive(self, workers):
+        assert workers, "nobody to wait for"
+        return [(worker, self._step(worker)) for worker in workers]
 
-    def _step(self, hand):
-        self.dies[hand] = self.dies.get(hand, -1) - 1
-        return Died("was hit") if self.dies[hand] == -1 else self.steps[hand].pop(0)
-
-
-def run(staff, wanted, wanted_trials):
-    """All that is told while an agenda is worked off."""
-    told = []
-    agenda = Agenda(wanted_trials, {})
-
-    def tell(event):
-        told.append(event)
-        if isinstance(event, Found):
-            agenda.found(*event)
-
-    Crew(staff, wanted, VERSIONS).work(agenda, tell)
-    return told
+    def _step(self, worker):
+        self.exits[worker] = self.exits.get(worker, -1) - 1
+        return Exited("was hit") if self.exits[worker] == -1 else self.steps[worker].pop(0)
 
 
-def measured(told):
-    return [event.trial for event in told if isinstance(event, Measured)]
+def run(backend, wanted, wanted_trials):
+    """All events while a queue is worked off."""
+    events = []
+    queue = JobQueue(wanted_trials, {})
+
+    def emit(event):
+        events.append(event)
+        if isinstance(event, WeightsReady):
+            queue.ready(*event)
+
+    WorkerPool(backend, wanted, VERSIONS).run(queue, emit)
+    return events
+
+
+def measured(events):
+    return [event.trial for event in events if isinstance(event, TrialResult)]
 
 
 def test_one_worker_does_everything_in_the_order_of_the_study():
@@ -84,62 +96,65 @@ def test_one_worker_does_everything_in_the_order_of_the_study():
 
 def test_several_workers_do_every_trial_once_and_look_for_weights_once():
     asked = trials("m", "n")
-    staff = Paper()
-    told = run(staff, 3, asked)
-    assert sorted(measured(told)) == sorted(asked)
-    assert [event.patient.model for event in told if isinstance(event, Found)] == ["m", "n"]
-    assert staff.hired == 3
-    assert len({hand for hand, job in staff.given}) == 3
+    backend = Paper()
+    events = run(backend, 3, asked)
+    assert sorted(measured(events)) == sorted(asked)
+    assert [event.patient.model for event in events if isinstance(event, WeightsReady)] == [
+        "m",
+        "n",
+    ]
+    assert backend.started == 3
+    assert len({worker for worker, job in backend.sent}) == 3
 
 
-def test_nobody_is_hired_who_would_have_nothing_to_do():
-    staff = Paper()
-    run(staff, 8, trials("m", draws=2))
-    assert staff.hired == 2
+def test_no_worker_is_started_that_would_have_nothing_to_do():
+    backend = Paper()
+    run(backend, 8, trials("m", draws=2))
+    assert backend.started == 2
 
 
 @pytest.mark.parametrize("step", range(8))
-def test_a_worker_that_dies_at_any_step_costs_nothing_that_it_had_told(step):
+def test_a_worker_that_exits_at_any_step_costs_nothing_that_it_had_sent(step):
     asked = trials("m", "n")
-    staff = Paper(dies={2: step})
-    told = run(staff, 2, asked)
-    assert sorted(measured(told)) == sorted(asked)
-    assert len([event for event in told if isinstance(event, Lost)]) == 1
-    assert staff.hired == 3
+    backend = Paper(exits={2: step})
+    events = run(backend, 2, asked)
+    assert sorted(measured(events)) == sorted(asked)
+    assert len([event for event in events if isinstance(event, WorkerLost)]) == 1
+    assert backend.started == 3
 
 
-def test_only_what_was_not_told_is_done_again():
-    staff = Paper(dies={1: 5})  # ready, began, found, finished, one dose, dead
-    told = run(staff, 1, trials("m", draws=1))
-    assert staff.given[-1] == (2, Job(Patient("m", 0, "t"), WEIGHTS, "cut", 0, (trials("m")[1],)))
-    (lost,) = [event for event in told if isinstance(event, Lost)]
-    assert (lost.cause, str(lost.job)) == ("was hit", "m (seed 0) on t, cut, draw 0")
+def test_only_what_was_not_sent_is_done_again():
+    backend = Paper(exits={1: 5})  # ready, preparing, weights, finished, one dose, exit
+    events = run(backend, 1, trials("m", draws=1))
+    assert backend.sent[-1] == (2, Job(Patient("m", 0, "t"), WEIGHTS, "cut", 0, (trials("m")[1],)))
+    (lost,) = [event for event in events if isinstance(event, WorkerLost)]
+    assert (lost.reason, str(lost.job)) == ("was hit", "m (seed 0) on t, cut, draw 0")
 
 
-def test_a_draw_that_kills_its_workers_again_and_again_is_an_error():
-    staff = Paper(dies={1: 5, 2: 1, 3: 1})
+def test_a_draw_on_which_workers_keep_exiting_is_an_error():
+    backend = Paper(exits={1: 5, 2: 1, 3: 1})
     with pytest.raises(LesionError) as caught:
-        run(staff, 1, trials("m", draws=1))
+        run(backend, 1, trials("m", draws=1))
     assert str(caught.value) == (
-        "--workers: workers die on m (seed 0) on t, cut, draw 0: 3 did, and the last one was hit. "
-        "What is finished is kept. Take fewer."
+        "Worker processes exited 3 times on the same job (m (seed 0) on t, cut, draw 0); the last "
+        "was hit. Finished trials are kept. Take fewer."
     )
 
 
-def test_workers_that_die_while_they_start_are_an_error():
+def test_workers_that_exit_while_they_start_are_an_error():
     with pytest.raises(LesionError) as caught:
-        run(Paper(dies=dict.fromkeys(range(9), 0)), 2, trials("m"))
+        run(Paper(exits=dict.fromkeys(range(9), 0)), 2, trials("m"))
     assert str(caught.value) == (
-        "--workers: workers die while they start: 3 did, and the last one was hit. What is "
-        "finished is kept. Take fewer."
+        "Worker processes exited 3 times while they started; the last was hit. Finished trials are "
+        "kept. Take fewer."
     )
 
 
 @pytest.mark.parametrize("by_user", [True, False])
 def test_what_no_worker_can_do_ends_the_run(by_user):
     class Failing(Paper):
-        def give(self, hand, job):
-            self.steps[hand] = [Failed("no such model", by_user)]
+        def send(self, worker, job):
+            self.steps[worker] = [Failed("no such model", by_user)]
 
     with pytest.raises(LesionError if by_user else RuntimeError) as caught:
         run(Failing(), 2, trials("m"))
@@ -156,28 +171,28 @@ def test_workers_of_other_versions_are_refused():
 
 
 def test_a_second_round_needs_no_new_workers_and_no_second_search_for_weights():
-    staff, weights, told = Paper(), {}, []
-    crew = Crew(staff, 2, VERSIONS)
+    backend, weights, events = Paper(), {}, []
+    pool = WorkerPool(backend, 2, VERSIONS)
     for draws in (2, 4):
-        agenda = Agenda(trials("m", draws=draws), weights)
+        queue = JobQueue(trials("m", draws=draws), weights)
 
-        def tell(event, agenda=agenda):
-            told.append(event)
-            if isinstance(event, Found):
-                agenda.found(*event)
+        def emit(event, queue=queue):
+            events.append(event)
+            if isinstance(event, WeightsReady):
+                queue.ready(*event)
 
-        crew.work(agenda, tell)
-    assert staff.hired == 2
-    assert len([event for event in told if isinstance(event, Found)]) == 1
-    assert len(measured(told)) == (2 + 4) * len(DOSES)
+        pool.run(queue, emit)
+    assert backend.started == 2
+    assert len([event for event in events if isinstance(event, WeightsReady)]) == 1
+    assert len(measured(events)) == (2 + 4) * len(DOSES)
 
 
 def test_the_next_patient_waits_until_the_draws_of_the_first_are_taken():
-    agenda = Agenda(trials("m", "n", draws=1), {})
-    first, second = agenda.take(), agenda.take()
+    queue = JobQueue(trials("m", "n", draws=1), {})
+    first, second = queue.take(), queue.take()
     assert (first, second) == (Job(Patient("m", 0, "t")), Job(Patient("n", 0, "t")))
-    assert agenda.take() is None
-    agenda.found(second.patient, WEIGHTS)
-    agenda.found(first.patient, WEIGHTS)
-    assert [agenda.take().patient.model for _ in range(2)] == ["m", "n"]
-    assert len(agenda) == 0
+    assert queue.take() is None
+    queue.ready(second.patient, WEIGHTS)
+    queue.ready(first.patient, WEIGHTS)
+    assert [queue.take().patient.model for _ in range(2)] == ["m", "n"]
+    assert len(queue) == 0

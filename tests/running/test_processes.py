@@ -12,11 +12,12 @@ import pytest
 
 import lesion
 from lesion.errors import LesionError
+from lesion.models.versions import builds
 from lesion.record.record import Record
-from lesion.running.jobs import Setting
-from lesion.running.messages import Ready, versions
-from lesion.running.processes import Processes, cause
-from lesion.running.watcher import Quiet
+from lesion.running.jobs import RunContext
+from lesion.running.messages import Ready
+from lesion.running.processes import ProcessBackend, exit_reason
+from lesion.running.watcher import NullWatcher
 from lesion.study.files import parse_study
 from tests import labs
 
@@ -58,24 +59,24 @@ def test_the_record_is_the_same_bit_for_bit_whatever_the_number_of_workers(
 def test_workers_that_share_a_device_are_fresh_interpreters_with_the_same_record(
     device, small, tmp_path, monkeypatch
 ):
-    hired = []
-    hire = Processes.hire
+    started = []
+    start = ProcessBackend.start
 
-    def seen(staff):
-        hand = hire(staff)
-        hired.append(type(staff._hands[hand].process).__name__)
-        return hand
+    def seen(backend):
+        worker = start(backend)
+        started.append(type(backend._workers[worker].process).__name__)
+        return worker
 
-    monkeypatch.setattr(Processes, "hire", seen)
+    monkeypatch.setattr(ProcessBackend, "start", seen)
     one, two = (
         lesion.run(small, tmp_path / str(workers), device=device, workers=workers)
         for workers in (1, 2)
     )
-    assert hired == ["SpawnProcess"] * 2
+    assert started == ["SpawnProcess"] * 2
     assert tables(two) == tables(one)
 
 
-def test_a_worker_that_is_dismissed_before_it_begins_ends_in_silence():
+def test_a_worker_that_is_stopped_before_it_begins_ends_in_silence():
     code = (
         "from multiprocessing import Pipe; from lesion.running.processes import main; "
         "ours, theirs = Pipe(); ours.close(); main(theirs, {})"
@@ -87,12 +88,12 @@ def test_a_worker_that_is_dismissed_before_it_begins_ends_in_silence():
 @pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="reads Linux's /proc")
 def test_ctrl_c_is_blocked_in_the_first_worker_as_in_every_other():
     code = (
-        "from lesion.running.processes import Processes; from pathlib import Path\n"
+        "from lesion.running.processes import ProcessBackend; from pathlib import Path\n"
         "from types import SimpleNamespace\n"
-        "staff = Processes(SimpleNamespace(device='cpu'))\n"
-        "for hand in (staff.hire(), staff.hire()):\n"
-        "    print(Path(f'/proc/{staff._hands[hand].process.pid}/status').read_text())\n"
-        "staff.dismiss()"
+        "backend = ProcessBackend(SimpleNamespace(device='cpu'))\n"
+        "for worker in (backend.start(), backend.start()):\n"
+        "    print(Path(f'/proc/{backend._workers[worker].process.pid}/status').read_text())\n"
+        "backend.stop()"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     blocked = [line.split()[1] for line in said.stdout.splitlines() if line.startswith("SigBlk")]
@@ -104,7 +105,7 @@ def test_a_killed_worker_is_replaced_and_its_draw_done_again(small, alone, tmp_p
     broken = lesion.run(small, tmp_path / "broken", workers=2, watcher=watcher)
     assert tables(broken) == tables(alone)
     (note,) = [note for note in watcher.notes if note.startswith("A worker")]
-    assert note.startswith("A worker was killed (SIGKILL: memory?)")
+    assert note.startswith("A worker was killed by SIGKILL, probably out of memory; ")
     assert not children()
 
 
@@ -203,7 +204,7 @@ def test_a_machine_holds_one_original_and_copies_only_of_what_is_damaged(wide, t
     study = parse_study(labs.study(wide, data, lesions=lesions, draws=8))
     seen = []
 
-    class Scales(Quiet):
+    class Scales(NullWatcher):
         def measured(self, measured):
             seen.append(sum(mapped(child, "model.safetensors") for child in children()))
 
@@ -241,11 +242,11 @@ def test_libraries_of_models_are_loaded_once_a_machine(small, tmp_path):
     code = DRIVER.format(study=str(study), out=str(tmp_path / "run"))
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert (said.stdout, said.stderr) == ("['torch']\n", "")  # the driver has no use for the rest
-    staff = Processes(Setting(small, {}))
-    hands = [staff.hire(), staff.hire()]
-    assert all(staff.hear([hand]) == [(hand, Ready(versions()))] for hand in hands)
+    backend = ProcessBackend(RunContext(small, {}, {}))
+    workers = [backend.start(), backend.start()]
+    assert all(backend.receive([worker]) == [(worker, Ready(builds()))] for worker in workers)
     own = [private(pid) for pid in children()]
-    staff.dismiss()
+    backend.stop()
     assert max(own) < 50e6  # torch and transformers alone take some 300 MB
 
 
@@ -255,8 +256,8 @@ def private(pid: int) -> int:
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Private_"))
 
 
-def test_the_end_of_a_process_is_told_in_words():
-    assert cause(-9) == "was killed (SIGKILL: memory?)"
-    assert cause(-15) == "was killed (SIGTERM)"
-    assert cause(12) == "ran out of memory"
-    assert cause(1) == "ended with exit code 1"
+def test_the_end_of_a_process_is_worded():
+    assert exit_reason(-9) == "was killed by SIGKILL, probably out of memory"
+    assert exit_reason(-15) == "was killed by SIGTERM"
+    assert exit_reason(12) == "ran out of memory"
+    assert exit_reason(1) == "ended with exit code 1"

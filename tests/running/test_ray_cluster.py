@@ -8,7 +8,7 @@ import pytest
 
 import lesion
 from lesion.errors import LesionError
-from lesion.running.watcher import Quiet
+from lesion.running.watcher import NullWatcher
 from lesion.study.files import parse_study
 from tests import labs
 
@@ -51,7 +51,7 @@ def cluster():
 def test_a_lost_node_costs_only_its_unfinished_draws(cluster, small, tmp_path):
     made, nodes = cluster
 
-    class Loss(Quiet):
+    class Loss(NullWatcher):
         """Takes a node away as soon as two draws are seen to go on at once."""
 
         seen, notes, under_way = 0, (), frozenset()

@@ -1,13 +1,15 @@
+import contextlib
 from dataclasses import replace
 
 import pytest
 
 import lesion
+from lesion import cli
 from lesion.analysis import health
 from lesion.errors import LesionError
 from lesion.running import rounds
 from lesion.study.comparison import Draws
-from lesion.study.files import parse_study
+from lesion.study.files import parse_study, write_study
 from tests import labs
 
 
@@ -97,7 +99,6 @@ def test_any_number_of_workers_comes_to_the_same_rounds_record_and_result(small,
 def test_a_finished_adaptive_run_runs_nothing_again(small, tmp_path, monkeypatch):
     run = lesion.run(small, tmp_path / "run")
     assert rounds.missing(run.study, run.record) == []
-    assert lesion.api.missing_trials(small, tmp_path / "run") == 0
     before = rows(run)
     assert rows(lesion.run(small, tmp_path / "run")) == before
 
@@ -108,3 +109,39 @@ def test_a_study_with_draws_as_needed_is_written_and_read_alike(small, tmp_path)
     assert again.draws == Draws(3, 3, 9.0)
     text = (tmp_path / "run" / "study.yaml").read_text()
     assert "draws:\n  from: 3\n  to: 3\n  until: 9.0\n" in text
+
+
+def test_an_adaptive_run_is_analysed_once_a_round_from_the_shell_too(small, tmp_path, monkeypatch):
+    (tmp_path / "study.yaml").write_text(write_study(small))
+    analysed = []
+    next_grid = rounds.next_grid
+
+    def counted(plan, responses, aim, *rest):
+        analysed.append((plan, aim))
+        return next_grid(plan, responses, aim, *rest)
+
+    monkeypatch.setattr(rounds, "next_grid", counted)
+    main = ["run", str(tmp_path / "study.yaml"), "--out", str(tmp_path / "run"), "--quiet"]
+    with contextlib.suppress(SystemExit):
+        cli.main(main)
+    assert len(analysed) > len(small.lesions), "there was a second round"
+    assert len(set(analysed)) == len(analysed)
+
+
+def test_a_watcher_gets_the_trials_of_each_round_and_those_that_are_missing(small, tmp_path):
+    class Counter(labs.Watcher):
+        begun, finished = (), 0
+
+        def begin(self, trials):
+            self.begun = (*self.begun, trials)
+
+        def measured(self, measured):
+            self.finished += 1
+
+    watcher = Counter()
+    run = lesion.run(small, tmp_path / "run", watcher=watcher)
+    assert len(watcher.begun) > 1
+    assert sum(watcher.begun) == watcher.finished == len(rows(run))
+    nothing = Counter()
+    lesion.run(small, tmp_path / "run", watcher=nothing)
+    assert nothing.begun == ()

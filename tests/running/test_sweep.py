@@ -1,3 +1,4 @@
+import sqlite3
 from dataclasses import replace
 
 import numpy as np
@@ -9,8 +10,9 @@ from lesion.damage.lesion import Lesion
 from lesion.errors import LesionError
 from lesion.models.load import load_model
 from lesion.record.record import Record
+from lesion.report.preview import preview_lines
 from lesion.running import worker
-from lesion.running.check import plan
+from lesion.running.check import preview
 from lesion.schema import to_mapping
 from lesion.scoring.scorer import Scorer
 from lesion.study.files import parse_study
@@ -62,7 +64,7 @@ def test_an_interrupted_run_ends_up_equal_to_an_uninterrupted_one(small, tmp_pat
 
 def test_a_finished_run_runs_nothing_again(small, tmp_path, monkeypatch):
     lesion.run(small, tmp_path / "run")
-    monkeypatch.setattr(worker, "lay", lambda *a, **k: pytest.fail("prepared again"))
+    monkeypatch.setattr(worker, "prepare", lambda *a, **k: pytest.fail("prepared again"))
     lesion.run(small, tmp_path / "run")
 
 
@@ -170,7 +172,7 @@ def test_rows_that_were_left_out_are_noted_in_a_run_and_in_check(small, tmp_path
         "(missing: drop)."
     )
     assert note in watcher.notes
-    assert note in plan(study).lines
+    assert note in preview_lines(preview(study))
 
 
 def test_a_note_is_passed_on_once_however_many_rounds_there_are(tmp_path, tiny_bert):
@@ -184,3 +186,36 @@ def test_a_note_is_passed_on_once_however_many_rounds_there_are(tmp_path, tiny_b
         "assumed to be that of the task (no, yes).",
         "pairs: 100.0% of the examples are longer than max_length 10 and are cut for tiny.",
     ]
+
+
+def test_an_intact_score_is_worded_only_for_a_watcher_that_wants_it(small, tmp_path, monkeypatch):
+    from lesion.analysis import first_look
+
+    class Reader(labs.Watcher):
+        sentences = ()
+
+        def intact(self, sentence):
+            self.sentences = (*self.sentences, sentence())
+
+    watcher = Reader()
+    lesion.run(small, tmp_path / "run", watcher=watcher)
+    (sentence,) = watcher.sentences
+    assert sentence.startswith(("tiny (seed 0): intact accuracy 0.", "Warning: tiny (seed 0) "))
+    monkeypatch.setattr(first_look, "intact_summary", lambda *a: pytest.fail("worded"))
+    lesion.run(small, tmp_path / "quiet")
+
+
+def test_a_record_is_opened_once_to_run_and_once_to_read_and_is_closed(
+    small, tmp_path, monkeypatch
+):
+    opened = []
+    begin = Record.__init__
+    monkeypatch.setattr(
+        Record, "__init__", lambda record, folder: opened.append(record) or begin(record, folder)
+    )
+    with lesion.run(small, tmp_path / "run", watcher=labs.Watcher()) as run:
+        assert run.progress() == (10, 10)
+    assert len(opened) == 2
+    for record in opened:
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            record.done()

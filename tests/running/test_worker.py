@@ -8,13 +8,23 @@ import pytest
 import torch
 
 from lesion.models.load import resolve
+from lesion.models.versions import builds
 from lesion.running import worker as module
-from lesion.running.jobs import Job, Setting
-from lesion.running.messages import Began, Cut, Failed, Finished, Found, Noted, Ready, versions
-from lesion.running.processes import cause
+from lesion.running.jobs import Job, RunContext
+from lesion.running.messages import (
+    CutShare,
+    Failed,
+    Finished,
+    Noted,
+    Preparing,
+    Ready,
+    WeightsReady,
+)
+from lesion.running.processes import exit_reason
 from lesion.running.worker import serve
 from lesion.study.files import parse_study
-from lesion.study.trials import Measured, Patient
+from lesion.study.resolve import resolve_study
+from lesion.study.trials import Patient, TrialResult
 from lesion.tasks.load import load_task
 from lesion.tasks.spec import TaskSpec
 from tests import labs
@@ -47,7 +57,7 @@ def test_every_task_can_be_sent_to_a_worker(kind, tmp_path):
     assert np.array_equal(sent.targets, task.targets)
 
 
-def work(setting, *jobs):
+def work(context, *jobs):
     """All that a worker says of these jobs."""
     said, left = [], list(jobs)
 
@@ -57,37 +67,42 @@ def work(setting, *jobs):
         return left.pop(0)
 
     with pytest.raises(EOFError):
-        serve(setting, receive, said.append)
+        serve(context, receive, said.append)
     return said
 
 
 @pytest.fixture
-def setting(tmp_path, tiny_bert):
+def context(tmp_path, tiny_bert):
     study = parse_study(labs.study(tiny_bert, labs.write_pairs(tmp_path / "pairs.tsv")))
-    return Setting(study, {"pairs": load_task(study.tasks[0])})
+    return RunContext(study, *resolve_study(study))
 
 
-def test_a_worker_finds_weights_and_measures_a_draw(setting, tiny_bert):
+def test_a_worker_finds_weights_and_measures_a_draw(context, tiny_bert):
     patient, checkpoint = Patient("tiny", 0, "pairs"), resolve(str(tiny_bert))
-    draw = tuple(t for t in setting.study.trials() if (t.lesion, t.draw) == ("weights", 1))
-    said = work(setting, Job(patient), Job(patient, checkpoint, "weights", 1, draw))
-    assert said[:4] == [Ready(versions()), Began(patient), Found(patient, checkpoint), Finished()]
+    draw = tuple(t for t in context.study.trials() if (t.lesion, t.draw) == ("weights", 1))
+    said = work(context, Job(patient), Job(patient, checkpoint, "weights", 1, draw))
+    assert said[:4] == [
+        Ready(builds()),
+        Preparing(patient),
+        WeightsReady(patient, checkpoint),
+        Finished(),
+    ]
     assert isinstance(said[4], Noted), "its head names no classes"
-    assert said[5] == Cut(patient, 0.0)
+    assert said[5] == CutShare(patient, 0.0)
     assert [one.trial for one in said[6:-1]] == list(draw)
-    assert all(isinstance(one, Measured) for one in said[6:-1])
+    assert all(isinstance(one, TrialResult) for one in said[6:-1])
     assert said[-1] == Finished()
 
 
-def test_a_mistake_of_the_user_is_a_sentence_and_one_of_ours_a_traceback(setting, tmp_path):
+def test_a_mistake_of_the_user_is_a_sentence_and_one_of_ours_a_traceback(context, tmp_path):
     patient = Patient("tiny", 0, "pairs")
-    there = resolve(setting.study.models[0].source)
+    there = resolve(context.study.models[0].source)
     gone = replace(there, path=str(tmp_path / "gone"))
-    trials = tuple(setting.study.trials())[1:2]
+    trials = tuple(context.study.trials())[1:2]
     _, users, *_, ours = work(
-        setting,
+        context,
         Job(patient, gone, "weights", 0, trials),
-        Job(patient, there, "weights", 0, (trials[0]._replace(lesion="no such lesion"),)),
+        Job(patient, there, "no such lesion", 0, trials),
     )
     assert isinstance(users, Failed) and users.by_user
     assert "cannot be loaded as a model" in users.text
@@ -107,7 +122,7 @@ def test_a_mistake_of_the_user_is_a_sentence_and_one_of_ours_a_traceback(setting
 )
 def test_a_worker_without_memory_ends_so_that_another_can_try(error, monkeypatch):
     class Full:
-        def do(self, job, tell):
+        def do(self, job, emit):
             raise error
 
     def leave(code):
@@ -116,12 +131,12 @@ def test_a_worker_without_memory_ends_so_that_another_can_try(error, monkeypatch
     monkeypatch.setattr(module.os, "_exit", leave)
     with pytest.raises(SystemExit) as caught:
         module._outcome(Full(), Job(Patient("m", 0, "t")), lambda event: None)
-    assert cause(caught.value.code) == "ran out of memory"
+    assert exit_reason(caught.value.code) == "ran out of memory"
 
 
 def test_any_other_mistake_of_ours_is_told_with_its_traceback():
     class Broken:
-        def do(self, job, tell):
+        def do(self, job, emit):
             raise RuntimeError("out of range")
 
     told = module._outcome(Broken(), Job(Patient("m", 0, "t")), lambda event: None)

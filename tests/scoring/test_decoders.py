@@ -49,7 +49,7 @@ def test_a_fine_tuned_decoder_is_damaged_and_scored_as_by_hand(name, tmp_path, m
     watcher = labs.Watcher()
     run = lesion.run(parse_study(study), tmp_path / "run", watcher=watcher)
     why = f"{name} with a classification head has no fast forward."
-    assert watcher.notes == [f"tiny on pairs is scored by its own forward: {why}"]
+    assert watcher.notes == [f"tiny on pairs is scored by the Hugging Face forward pass: {why}"]
     (folder,) = (tmp_path / "cache" / "finetuned").iterdir()
     tokenizer = AutoTokenizer.from_pretrained(folder)
     pairs = [line.split("\t")[:2] for line in data.read_text().splitlines()[1:]]

@@ -53,10 +53,10 @@ def test_a_file_that_is_called_like_a_language_takes_no_place_unseen(tmp_path):
         "language."
     )
     named = read_study(study(tmp_path, words="./en"))
-    assert named.lesions[0].words == str(tmp_path / "en")
+    assert named.lesions[0].damage.given["words"] == str(tmp_path / "en")
     (tmp_path / "en").rename(tmp_path / "other")
     language = read_study(study(tmp_path))
-    assert language.lesions[0].words == "en"
+    assert language.lesions[0].damage.given["words"] == "en"
     assert language.fingerprint() != named.fingerprint()
 
 
@@ -101,7 +101,7 @@ def test_a_path_in_the_home_folder_is_one(tmp_path, monkeypatch):
     (tmp_path / "study").mkdir()
     found = read_study(study(tmp_path / "study", "~/model", "~/words.txt"))
     assert found.models[0].source == str(tmp_path / "model")
-    assert found.lesions[0].words == str(tmp_path / "words.txt")
+    assert found.lesions[0].damage.given["words"] == str(tmp_path / "words.txt")
 
 
 def test_a_resolved_study_keeps_its_paths(tmp_path):
@@ -109,4 +109,7 @@ def test_a_resolved_study_keeps_its_paths(tmp_path):
     folder.mkdir()
     value = json.loads(study(tmp_path, str(folder), str(folder / "en")).read_text())
     again = read_study(labs.write_study(folder / "study.yaml", value))
-    assert (again.models[0].source, again.lesions[0].words) == (str(folder), str(folder / "en"))
+    assert (again.models[0].source, again.lesions[0].damage.given["words"]) == (
+        str(folder),
+        str(folder / "en"),
+    )

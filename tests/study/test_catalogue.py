@@ -6,12 +6,12 @@ import sys
 import pytest
 import yaml
 
-from lesion import words
+from lesion.damage.choosing import TABLES, word_of
 from lesion.distraction.corruptions import CORRUPTIONS
 from lesion.errors import LesionError
 from lesion.models.families import FAMILIES
 from lesion.models.recipes import Recovery
-from lesion.study.catalogue import LESION_WORDS, catalogue, snippet
+from lesion.study.catalogue import catalogue, lesion_tables
 from lesion.study.damages import build
 from lesion.study.files import parse, read_study, shipped_studies
 from lesion.study.specs import LesionSpec
@@ -27,24 +27,36 @@ def test_every_word_task_family_and_study_is_listed():
     assert set(catalogue("tasks")["kinds of tasks on files of your own"]) == set(TASK_KINDS)
     assert set(catalogue("studies")["studies"]) == set(shipped_studies())
     listed = [list(entries) for entries in catalogue("lesions").values()]
-    for table in (words.UNITS, words.ORDERS, words.SCOPES, words.EFFECTS, CORRUPTIONS):
+    for table in (*TABLES.values(), CORRUPTIONS):
         assert list(table) in listed
 
 
 @pytest.mark.parametrize(
-    ("kind", "word"), [(kind, word) for kind, table in LESION_WORDS.items() for word in table]
+    ("kind", "word"), [(kind, word) for kind, table in lesion_tables().items() for word in table]
 )
 def test_the_snippet_of_every_word_is_a_lesion_that_can_be_built(kind, word, tmp_path):
     (tmp_path / "units.csv").write_text("layer,part,unit\n0,mlp_in,3\n")
-    text = snippet(kind, word).replace("units.csv", str(tmp_path / "units.csv"))
+    _, text = lesion_tables()[kind][word].splitlines()
+    text = text.replace("units.csv", str(tmp_path / "units.csv"))
     spec = parse(LesionSpec, yaml.safe_load(text), "snippet")
     built = build(spec, seed=0)
-    key = kind.rpartition(".")[2]
-    value = getattr(spec.where if "." in kind else spec, key)
-    if key == "recover":
+    value = value_of(spec, kind)
+    if kind == "recover":
         value = word if value == Recovery(**{word: 100}) else None
     assert word in (value if isinstance(value, tuple) else (value,))
     assert built.random == spec.random
+
+
+def value_of(spec: LesionSpec, kind: str) -> object:
+    """What a lesion has under a key of a study."""
+    if kind in TABLES:
+        return word_of(getattr(spec.damage, kind))
+    if kind == "bits":
+        return spec.damage.units.bits
+    if kind == "distraction":
+        return spec.damage.corruption.word
+    holder = spec if kind in ("control", "recover") else spec.damage
+    return getattr(holder, kind.rpartition(".")[2])
 
 
 @pytest.mark.parametrize("kind", TASK_KINDS)

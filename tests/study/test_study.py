@@ -1,12 +1,13 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from lesion.damage.lesion import Lesion
 from lesion.errors import LesionError
-from lesion.models.parts import Where
-from lesion.running.rounds import pending
+from lesion.running.rounds import missing
 from lesion.schema import to_mapping
 from lesion.schema.yaml_files import read_yaml
 from lesion.study.files import parse_study, read_study, shipped_studies, write_study
@@ -46,8 +47,8 @@ def test_a_minimal_study_gets_every_default():
     found = study()
     assert found.models[0].name == "model"
     assert found.tasks[0].split is None
-    assert found.lesions[0] == LesionSpec(name="random neurons", units="neurons")
-    assert found.lesions[0].where.layers == "all"
+    assert found.lesions[0] == LesionSpec(Lesion("neurons"), "random neurons")
+    assert found.lesions[0].damage.layers == "all"
     assert (found.seed, found.draws, found.finetune, found.seeds) == (0, 10, None, (0,))
 
 
@@ -65,7 +66,7 @@ def test_doses_are_sorted_and_said_once():
     [("all", "all"), ("last", "last"), (3, (3,)), ([2, 0, 2], (0, 2)), ("6-9", (6, 7, 8, 9))],
 )
 def test_layers_may_be_said_in_several_ways(given, meant):
-    assert study(lesions=[{"where": {"layers": given}}]).lesions[0].where.layers == meant
+    assert study(lesions=[{"where": {"layers": given}}]).lesions[0].damage.layers == meant
 
 
 def test_every_mistake_is_reported_at_once_with_its_place():
@@ -76,7 +77,7 @@ def test_every_mistake_is_reported_at_once_with_its_place():
     )
     assert found == [
         "study: lesions[0].ordr: unknown key. Allowed: name, units, order, scope, effect, where, "
-        "dose_is, strength, bit, format, bits, file, size_matched, control, recover, retrained, "
+        "dose_is, size_matched, bits, format, file, strength, bit, control, recover, retrained, "
         "doses, distraction, words, language, matched, count, columns, per, together. "
         "Did you mean 'order'?",
         "study: lesions[0].units: must be one of weights, neurons, heads, dimensions, layers, "
@@ -128,11 +129,11 @@ def test_every_mistake_is_reported_at_once_with_its_place():
         ),
         (
             {"lesions": [{"distraction": "drop", "per": "words"}]},
-            "lesions[0]: per: belongs to insert. Got drop.",
+            "lesions[0].per: belongs to distraction insert. Got distraction drop.",
         ),
         (
             {"lesions": [{"per": "words"}]},
-            "lesions[0]: per: belongs to a distraction; say which (insert, drop, ...).",
+            "lesions[0].per: belongs to a distraction; say which (insert, drop, ...).",
         ),
         ({"finetune": {"seeds": [1, 1]}}, "finetune: seeds must be different numbers. Got [1, 1]."),
         (
@@ -175,13 +176,14 @@ def test_an_ordering_without_chance_has_one_draw_and_says_so():
 def test_lesions_together_are_random_if_one_of_them_is():
     parts = [{"order": "random"}, {"order": "magnitude", "where": {"tensors": ["bias"]}}]
     found = study(lesions=[{"name": "iterative", "together": parts}]).lesions[0]
-    assert found.random and found.together[1].where == Where(tensors=("bias",))
+    assert found.random and found.lesions[1].tensors == ("bias",)
 
 
-def test_pending_leaves_out_what_is_done():
+def test_missing_trials_leave_out_what_is_done():
     found = study(draws=2)
     trials = list(found.trials())
-    assert list(pending(found, set(trials[1:]))) == trials[:1]
+    record = SimpleNamespace(done=lambda: set(trials[1:]))
+    assert missing(found, record) == trials[:1]
 
 
 def test_a_resolved_study_reads_back_as_itself(tmp_path):
@@ -305,7 +307,7 @@ def test_the_schema_accepts_shorthand_and_what_becomes_of_it(lesion, tmp_path):
     ],
 )
 def test_nothing_in_a_lesion_of_several_is_passed_over(lesion, message):
-    assert mistakes(lesions=[lesion]) == [f"study: lesions[0]: {message}"]
+    assert mistakes(lesions=[lesion]) == [f"study: lesions[0].{message}"]
 
 
 @pytest.mark.parametrize(
@@ -318,7 +320,7 @@ def test_nothing_in_a_lesion_of_several_is_passed_over(lesion, message):
     ],
 )
 def test_the_axis_says_what_the_dose_turns(lesion, meaning):
-    assert study(lesions=[lesion]).lesions[0].dose_means == meaning
+    assert study(lesions=[lesion]).lesions[0].dose_label == meaning
 
 
 BASE = "name: s\nmodels: [{source: a/b}]\nlesions: [{}]\ndoses: [1]\n"

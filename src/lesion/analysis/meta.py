@@ -25,7 +25,7 @@ from lesion.analysis.compare import Verdict, matches
 from lesion.analysis.contrast import ALPHA, p_value
 from lesion.analysis.summary import Analysis, Estimate
 from lesion.errors import LesionError
-from lesion.models.recipes import RECOVERED
+from lesion.models.recipes import RECOVERY_SUFFIX
 
 Array = np.ndarray
 Address = tuple[str, ...]  # what is resampled: ("draws", lesion), ("examples", task), ...
@@ -145,7 +145,7 @@ def _shares(verdict: Verdict, sides: Sequence[Sequence[Analysis]]) -> dict[Addre
         return min(skill.members[level] for side in which for skill in skills[side])
 
     shares: dict[Address, Share] = {}
-    damage = verdict.lesion.removesuffix(RECOVERED)
+    damage = verdict.lesion.removesuffix(RECOVERY_SUFFIX)
     for level, address in (("draws", damage), ("examples", verdict.task)):
         difference = areas(1, level) - areas(0, level)
         shares[level, address] = Share(_centred(difference), fewest(level, 0, 1))

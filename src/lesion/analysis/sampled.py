@@ -15,7 +15,7 @@ from lesion.analysis import bootstrap, curves
 from lesion.analysis.bootstrap import Replicates, ResamplingWeights
 from lesion.analysis.responses import Responses
 from lesion.keys import generator
-from lesion.models.recipes import RECOVERED
+from lesion.models.recipes import RECOVERY_SUFFIX
 
 Array = np.ndarray
 
@@ -51,7 +51,7 @@ def sample(responses: Responses, seed: int = 0, replicates: int = 2000) -> Resam
 def weights_of(responses: Responses, seed: int, replicates: int = 2000) -> ResamplingWeights:
     """Resampling weights; models that share examples, draws or seeds share their weights."""
     r, examples = responses, len(responses.labels)
-    damage = r.lesion.removesuffix(RECOVERED)  # recovery starts from the same damage
+    damage = r.lesion.removesuffix(RECOVERY_SUFFIX)  # recovery starts from the same damage
     return ResamplingWeights(
         seeds=_counts(len(r.seeds), replicates, seed, "seeds", r.task, r.model, *r.seeds),
         # The draws of a lesion do the same damage on every task.

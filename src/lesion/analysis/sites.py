@@ -119,8 +119,8 @@ def evenly(values: Sequence[float], most: int) -> tuple[float, ...]:
 
 def _chooses(lesion: LesionSpec) -> bool:
     """Whether a lesion selects units itself, in an order that is not random."""
-    itself = not (lesion.distraction or lesion.size_matched or lesion.retrained)
-    return itself and any(part.order != "random" for part in lesion.together or (lesion,))
+    own = not (lesion.retrained or any(part.size_matched for part in lesion.lesions))
+    return own and any(part.order.word != "random" for part in lesion.lesions)
 
 
 def _cells(frame: pd.DataFrame, lesion: LesionSpec) -> pd.DataFrame:
@@ -128,7 +128,7 @@ def _cells(frame: pd.DataFrame, lesion: LesionSpec) -> pd.DataFrame:
 
     cells = _shares(frame, ["model", "dose", "layer", "part"])
     several = cells.groupby(["model", "layer"], dropna=True)["part"].nunique().gt(1).any()
-    if not several or len({part.units for part in lesion.together or (lesion,)}) > 1:
+    if not several or len({part.units.word for part in lesion.lesions}) > 1:
         return cells
     whole = _shares(frame[frame["layer"].notna()], ["model", "dose", "layer"])
     return pd.concat([cells, whole.assign(part=WHOLE)], ignore_index=True)

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from lesion import shorthand
 from lesion.errors import LesionError
-from lesion.models.parts import expand_layers
-from lesion.schema import lists, python, shortened
+from lesion.models.parts import expand_layers, sorted_tensors
+from lesion.schema.errors import shortened
+from lesion.schema.fields import python
+from lesion.schema.lists import words
 
 
 def spelled(key: str, value: Any) -> Any:
@@ -53,26 +54,16 @@ def _whole(value: Any) -> int:
     return number
 
 
-def _number(value: Any) -> float | None:
-    number = python(value)
-    if number is not None and (isinstance(number, bool) or not isinstance(number, int | float)):
-        raise ValueError(f"must be a number. Got {shortened(value)}.")
-    return number
-
-
 def _words(value: Any) -> tuple[str, ...] | None:
-    words = lists.words(value)
-    if words is not None and not isinstance(words, list):
+    given = words(value)
+    if given is not None and not isinstance(given, list):
         raise ValueError(f"must be a word or a list of words. Got {shortened(value)}.")
-    return None if words is None else tuple(words)
+    return None if given is None else tuple(given)
 
 
 SPELLED: dict[str, Callable[[Any], Any]] = {
     "layers": expand_layers,
     "parts": _words,
-    "tensors": _words,
-    "bits": shorthand.bits,
-    "strength": _number,
-    "bit": lambda value: None if value is None else _whole(value),
+    "tensors": lambda value: _words(sorted_tensors(value)),
     "seed": _whole,
 }

@@ -1,166 +1,280 @@
 """What happens to a destroyed unit: the values that replace its entries.
 
-An effect is computed for the whole tensor from its intact values, and the destroyed units take
-theirs from it; so what a unit becomes depends on its address alone, never on the dose or the way
-to it.
+An effect is computed for the whole tensor from its intact values, and destroyed units take their
+entries from it. So the values of a unit depend on its address alone, not on the dose or on the
+doses before it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
-import torch
 
-from lesion.damage.formats import format_of, storage
-from lesion.damage.units import Population, Span
+from lesion.damage.formats import FORMATS, format_of, format_of_tensor, known_format
 from lesion.errors import LesionError
 from lesion.keys import random_uint32
-from lesion.words import STRENGTHS
+from lesion.schema.entries import Entry, table
+from lesion.schema.fields import Between, OneOf, doc
 
-Key = tuple[int, tuple[str | int, ...]]  # seed, and the address of lesion and draw
+if TYPE_CHECKING:
+    import torch
+
+    from lesion.damage.population import Population, UnitTensor
+
+
+class Target(NamedTuple):
+    """Where an effect is applied, and its source of randomness.
+
+    Attributes:
+        population: the units that are ordered together.
+        tensor: one of the tensors in which they own entries.
+        seed, address: of the lesion and its draw.
+        mean: what holds the units' activation at its mean, of the tensor's shape or a scalar. None
+            where the tensor stays as it is, and for effects without `needs_activations`.
+    """
+
+    population: Population
+    tensor: UnitTensor
+    seed: int
+    address: tuple[str | int, ...]
+    mean: torch.Tensor | None = None
+
+    def draw(self, count: int, purpose: str) -> np.ndarray:
+        """Random numbers of this tensor: uint32 (count,); equal arguments give equal numbers."""
+        where = (*self.address, *self.population.address, self.tensor.name)
+        return random_uint32(count, self.seed, purpose, *where)
+
+    def draw_units(self, purpose: str) -> np.ndarray:
+        """One random number for each unit, equal in all its tensors: uint32 (units,)."""
+        where = (*self.address, *self.population.address)
+        return random_uint32(self.population.count, self.seed, purpose, *where)
+
+
+class Effect(Entry):
+    """What happens to a destroyed unit.
+
+    A subclass defines `values(intact, target)`, for units that are bits `on_bits(stored, masks)`,
+    or both. Subclasses with parameters are frozen dataclasses.
+
+    Attributes:
+        dose: the parameter that the dose sets under `dose_is: strength`; "" where there is none.
+        needs_activations: whether mean activations on calibration examples are measured first.
+        values: intact tensor, target -> replacement of its shape, or a scalar on the CPU.
+        on_bits: stored integers, masks -> stored integers.
+    """
+
+    dose: ClassVar[str] = ""
+    needs_activations: ClassVar[bool] = False
+    values: ClassVar[Any] = None
+    on_bits: ClassVar[Any] = None
+
+    def at_dose(self, dose: float) -> Effect:
+        """The effect with the dose as its strength."""
+        return dataclasses.replace(self, **{self.dose: float(dose)})
+
+    def stored_as(self, name: str | None) -> Effect:
+        """The effect on a memory that holds numbers in a format; None: in the tensors' own.
+
+        Raises:
+            LesionError: for a bit that the format does not have.
+        """
+        return self
+
+    def check(self, name: str, units: str, populations: Sequence[Population]) -> None:
+        """Refuse populations on which the effect changes nothing.
+
+        Raises:
+            LesionError: with the name of the lesion.
+        """
 
 
 @dataclass(frozen=True)
-class Settings:
-    """How an effect is set.
+class Zero(Effect):
+    """Destroyed units become exactly 0; bits are stuck at 0."""
 
-    Attributes:
-        strength: noise in standard deviations of the tensor, factor of scale, bits of quantise.
-        bit: which bit is flipped, 0 the lowest; None: a random one of each number.
-        format: the stored number whose bit is flipped; None: the tensor's own type.
-        means: id of a span -> what holds its units at their means, see `means.py`.
-    """
+    word = "zero"
 
-    strength: float | None = None
-    bit: int | None = None
-    format: str | None = None
-    means: Mapping[int, torch.Tensor] = field(default_factory=dict)
+    def values(self, intact: torch.Tensor, target: Target) -> torch.Tensor:
+        """0 on the CPU, so that writing it does not wait for another device."""
+        return intact.new_zeros((), device="cpu")
+
+    def on_bits(self, stored: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
+        """The bits of the masks are 0."""
+        return stored & ~masks
 
 
-def zero(intact: torch.Tensor, one: Population, span: Span, by: Settings, key: Key) -> torch.Tensor:
-    """Exactly 0; on the CPU, so that writing it anywhere waits for no other device."""
-    return torch.zeros((), dtype=intact.dtype)
+@dataclass(frozen=True)
+class One(Effect):
+    """Destroyed units become exactly 1; bits are stuck at 1."""
+
+    word = "one"
+
+    def values(self, intact: torch.Tensor, target: Target) -> torch.Tensor:
+        """1 on the CPU."""
+        return intact.new_ones((), device="cpu")
+
+    def on_bits(self, stored: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
+        """The bits of the masks are 1."""
+        return stored | masks
 
 
-def ones(intact: torch.Tensor, one: Population, span: Span, by: Settings, key: Key) -> torch.Tensor:
-    """Exactly 1; on the CPU as well."""
-    return torch.ones((), dtype=intact.dtype)
+@dataclass(frozen=True)
+class Mean(Effect):
+    """Activations are held at their mean over 128 training examples; weights at the tensor's."""
+
+    word, needs_activations = "mean", True
+    source = "Wang et al. 2023 for heads"
+
+    def values(self, intact: torch.Tensor, target: Target) -> torch.Tensor:
+        """What holds the activation at its mean; other tensors of the unit stay."""
+        return intact if target.mean is None else target.mean
 
 
-def noise(
-    intact: torch.Tensor, one: Population, span: Span, by: Settings, key: Key
-) -> torch.Tensor:
-    """Gaussian noise is added, in standard deviations of the tensor."""
-    from scipy.special import ndtri
+@dataclass(frozen=True)
+class Noise(Effect):
+    """Gaussian noise is added."""
 
-    seed, address = key
-    drawn = random_uint32(intact.numel(), seed, "noise", *address, *one.address, span.name)
-    normal = torch.from_numpy(ndtri((drawn + 0.5) / 2**32)).reshape(intact.shape)
-    spread = intact.double().std(correction=0)
-    return (intact.double() + (by.strength or 0.0) * spread * normal.to(intact.device)).to(
-        intact.dtype
-    )
+    word, random, dose = "noise", True, "strength"
+    strength: Annotated[
+        float | None, Between(0, 1000000.0), doc("standard deviations of the tensor (default: 1)")
+    ] = None
 
+    def values(self, intact: torch.Tensor, target: Target) -> torch.Tensor:
+        """Normal numbers of the tensor's own address are added."""
+        import torch
+        from scipy.special import ndtri
 
-def shuffle(
-    intact: torch.Tensor, one: Population, span: Span, by: Settings, key: Key
-) -> torch.Tensor:
-    """Each unit takes the values of another; with all destroyed, their population is permuted."""
-    seed, address = key
-    drawn = random_uint32(one.count, seed, "shuffle", *address, *one.address)
-    other = torch.from_numpy(np.argsort(drawn, kind="stable")).to(intact.device)
-    if span.axis is None:
-        return intact.flatten()[other].view_as(intact)
-    steps = torch.arange(span.width, device=intact.device)
-    return intact.index_select(span.axis, (other[:, None] * span.width + steps).flatten())
+        drawn = target.draw(intact.numel(), "noise")
+        normal = torch.from_numpy(ndtri((drawn + 0.5) / 2**32)).reshape(intact.shape)
+        spread = intact.double().std(correction=0)
+        strength = 1.0 if self.strength is None else self.strength
+        noisy = intact.double() + strength * spread * normal.to(intact.device)
+        return noisy.to(intact.dtype)
 
 
-def check_partners(name: str, units: str, populations: Sequence[Population]) -> None:
-    """Refuse a shuffle of units that have none to change places with.
+@dataclass(frozen=True)
+class Shuffle(Effect):
+    """Units take each other's values; at dose 1 their population is permuted."""
 
-    Raises:
-        LesionError: if every population has a single unit.
-    """
-    if populations and all(one.count < 2 for one in populations):
-        raise LesionError(
-            f"{name}: effect shuffle exchanges {units} within their population, and each "
-            "population of this model has a single one, so that nothing would change. Take "
-            "another effect, or other units."
-        )
+    word, random = "shuffle", True
+    refuses: ClassVar = {"units: layers": "the tensors of layers differ in shape"}
+
+    def values(self, intact: torch.Tensor, target: Target) -> torch.Tensor:
+        """Each unit has the values of another unit of its population."""
+        order = np.argsort(target.draw_units("shuffle"), kind="stable")
+        return target.tensor.permuted(intact, order)
+
+    def check(self, name: str, units: str, populations: Sequence[Population]) -> None:
+        """Refuse populations of a single unit each.
+
+        Raises:
+            LesionError: with the name of the lesion.
+        """
+        if populations and all(population.count < 2 for population in populations):
+            raise LesionError(
+                f"{name}: effect shuffle exchanges {units} within their population, and each "
+                "population of this model has a single one, so that nothing would change. Take "
+                "another effect, or other units."
+            )
 
 
-def scale(
-    intact: torch.Tensor, one: Population, span: Span, by: Settings, key: Key
-) -> torch.Tensor:
+@dataclass(frozen=True)
+class Flip(Effect):
+    """One bit of the stored number changes, as in faulty memory; the default of units bits."""
+
+    word = "flip"
+    bit: Annotated[
+        int | None,
+        Between(0),
+        doc("which bit, 0 the lowest (default: a random one of each number)"),
+    ] = None
+    format: Annotated[
+        str | None, OneOf(FORMATS), doc("of the stored number (default: the checkpoint's)")
+    ] = None
+
+    def __post_init__(self) -> None:
+        name = self.format or "float32"
+        if self.bit is not None and not 0 <= self.bit < FORMATS[name]:
+            raise ValueError(f"bit: {name} has the bits 0-{FORMATS[name] - 1}. Got {self.bit}.")
+
+    def stored_as(self, name: str | None) -> Effect:
+        """The flip in the memory's format, if the lesion has none."""
+        if self.format or not name:
+            return self
+        try:
+            return dataclasses.replace(self, format=known_format(name))
+        except ValueError as error:
+            raise LesionError(str(error)) from None
+
+    @property
+    def random(self) -> bool:
+        """Whether the bit is drawn."""
+        return self.bit is None
+
+    def values(self, intact: torch.Tensor, target: Target) -> torch.Tensor:
+        """The numbers with one bit changed, in their format."""
+        stored = format_of_tensor(intact, format_of(intact.dtype, self.format))
+        if self.bit is not None and self.bit >= stored.width:
+            raise LesionError(f"bit: {stored.name} has the bits 0-{stored.width - 1}. "
+                              f"Got {self.bit}.")  # fmt: skip
+        if self.bit is None:
+            drawn = target.draw(intact.numel(), "flip")
+            chosen = (drawn % stored.width).astype(np.uint64).reshape(intact.shape)
+        else:
+            chosen = np.full(intact.shape, self.bit, np.uint64)
+        masks = stored.masks(np.uint64(1) << chosen).to(intact.device)
+        return stored.decode(stored.encode(intact) ^ masks)
+
+    def on_bits(self, stored: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
+        """The bits of the masks change."""
+        return stored ^ masks
+
+
+@dataclass(frozen=True)
+class Quantise(Effect):
+    """Rounded, symmetric, by output channel."""
+
+    word, dose = "quantise", "strength"
+    example: ClassVar = {"strength": 4}
+    strength: Annotated[float, Between(2, 8), doc("bits kept, a whole number")]
+
+    def __post_init__(self) -> None:
+        if self.strength % 1:
+            raise ValueError("strength: must be a whole number of bits.")
+
+    def at_dose(self, dose: float) -> Effect:
+        """The effect with the dose, rounded down, as the number of bits."""
+        return Quantise(float(int(dose)))
+
+    def values(self, intact: torch.Tensor, target: Target) -> torch.Tensor:
+        """The nearest value on the grid of each channel; vectors are one channel."""
+        top = 2 ** (int(self.strength or 8) - 1) - 1
+        value = intact.float()
+        if value.dim() > 1:
+            others = [axis for axis in range(value.dim()) if axis != target.tensor.channel]
+            largest = value.abs().amax(others, keepdim=True)
+        else:
+            largest = value.abs().max()
+        step = (largest / top).clamp_min(TINY)
+        return ((value / step).round().clamp(-top - 1, top) * step).to(intact.dtype)
+
+
+@dataclass(frozen=True)
+class Scale(Effect):
     """Multiplied by a factor."""
-    return intact * (by.strength or 0.0)
+
+    word, dose = "scale", "strength"
+    example: ClassVar = {"strength": 0.5}
+    strength: Annotated[float, Between(-1000000.0, 1000000.0), doc("the factor")]
+
+    def values(self, intact: torch.Tensor, target: Target) -> torch.Tensor:
+        """The product."""
+        return intact * self.strength
 
 
-def quantise(
-    intact: torch.Tensor, one: Population, span: Span, by: Settings, key: Key
-) -> torch.Tensor:
-    """Rounded to 2-8 bits, symmetric, by output channel (vectors as a whole)."""
-    top = 2 ** (int(by.strength or 8) - 1) - 1
-    value = intact.float()
-    if value.dim() > 1:
-        others = [axis for axis in range(value.dim()) if axis != span.channel]
-        largest = value.abs().amax(others, keepdim=True)
-    else:
-        largest = value.abs().max()
-    step = (largest / top).clamp_min(torch.finfo(torch.float32).tiny)
-    return ((value / step).round().clamp(-top - 1, top) * step).to(intact.dtype)
-
-
-def flip(intact: torch.Tensor, one: Population, span: Span, by: Settings, key: Key) -> torch.Tensor:
-    """One bit of the stored number changes: a fault of the memory."""
-    stored = storage(intact, format_of(intact.dtype, by.format))
-    if by.bit is not None and by.bit >= stored.bits:
-        raise LesionError(f"bit: {stored.format} has the bits 0-{stored.bits - 1}. Got {by.bit}.")
-    if by.bit is None:
-        seed, address = key
-        drawn = random_uint32(intact.numel(), seed, "flip", *address, *one.address, span.name)
-        chosen = (drawn % stored.bits).astype(np.uint64).reshape(intact.shape)
-    else:
-        chosen = np.full(intact.shape, by.bit, np.uint64)
-    masks = stored.masks(np.uint64(1) << chosen).to(intact.device)
-    return stored.decode(stored.encode(intact) ^ masks)
-
-
-def mean(intact: torch.Tensor, one: Population, span: Span, by: Settings, key: Key) -> torch.Tensor:
-    """What holds the unit's activation at its mean, measured beforehand; the rest stays."""
-    return by.means.get(id(span), intact)
-
-
-Values = Callable[[torch.Tensor, Population, Span, Settings, Key], torch.Tensor]
-
-
-class Effect(NamedTuple):
-    """An entry of `EFFECTS`.
-
-    Attributes:
-        values: intact tensor, population, span, settings, key -> replacement of its shape.
-        strength: (smallest, largest) strength; None where there is none to set.
-        default: the strength where a lesion names none; None: it must.
-        on_bits: stored numbers, masks -> stored numbers, where the units are bits; None where
-            that makes no sense.
-        measured: whether activations on calibration examples are needed, see `means.py`.
-    """
-
-    values: Values
-    strength: tuple[float, float] | None = None
-    default: float | None = None
-    on_bits: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None
-    measured: bool = False
-
-
-EFFECTS = {
-    "zero": Effect(zero, on_bits=lambda stored, masks: stored & ~masks),
-    "one": Effect(ones, on_bits=torch.bitwise_or),
-    "mean": Effect(mean, measured=True),
-    "noise": Effect(noise, STRENGTHS["noise"], 1.0),
-    "shuffle": Effect(shuffle),
-    "flip": Effect(flip, on_bits=torch.bitwise_xor),
-    "quantise": Effect(quantise, STRENGTHS["quantise"]),
-    "scale": Effect(scale, STRENGTHS["scale"]),
-}
+TINY = float(np.finfo(np.float32).tiny)
+EFFECTS = table(Zero, One, Mean, Noise, Shuffle, Flip, Quantise, Scale)

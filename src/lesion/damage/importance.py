@@ -11,8 +11,8 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from lesion.damage.rows import Inputs, evaluating, rows
-from lesion.damage.units import Population
+from lesion.damage.population import Population
+from lesion.damage.rows import Inputs, eval_mode, rows
 from lesion.errors import LesionError
 
 MEASURES = ("importance", "fisher")
@@ -32,19 +32,22 @@ def importances(
     """
     if not examples:
         raise LesionError(f"order {measure}: needs training examples to take gradients on.")
-    found = {id(one): torch.zeros(one.count, dtype=torch.float64) for one in populations}
+    totals = {
+        id(population): torch.zeros(population.count, dtype=torch.float64)
+        for population in populations
+    }
     single = rows(model, examples)
     if any("labels" not in inputs for inputs in single):
         raise LesionError(f"order {measure}: needs labels with every example, for its loss.")
-    with evaluating(model), _differentiable(model, populations):
+    with eval_mode(model), _differentiable(model, populations):
         for inputs in single:
             model.zero_grad(set_to_none=True)
             with torch.enable_grad():
                 model(**inputs).loss.backward()
-            for one in populations:
-                gates = _gates(one).abs()
-                found[id(one)] += gates if measure == "importance" else gates.square() / 2
-    return {key: value / len(single) for key, value in found.items()}
+            for population in populations:
+                gates = _gates(population).abs()
+                totals[id(population)] += gates if measure == "importance" else gates.square() / 2
+    return {key: value / len(single) for key, value in totals.items()}
 
 
 @contextmanager
@@ -53,9 +56,9 @@ def _differentiable(model: nn.Module, populations: Sequence[Population]) -> Iter
     kept = [(tensor, tensor.grad) for tensor in model.parameters()]
     reached = {
         id(tensor): tensor
-        for one in populations
-        for span in one.spans
-        if span.site is not None and (tensor := span.site.own(span.kind)) is not None
+        for population in populations
+        for owned in population.tensors
+        if owned.site is not None and (tensor := owned.site.own(owned.tensor_kind)) is not None
     }
     frozen = [tensor for tensor in reached.values() if not tensor.requires_grad]
     try:
@@ -73,8 +76,9 @@ def _differentiable(model: nn.Module, populations: Sequence[Population]) -> Iter
 def _gates(population: Population) -> torch.Tensor:
     """Gradient of the loss by a gate on each unit, float64 (count,)."""
     total = torch.zeros(population.count, dtype=torch.float64)
-    for span in population.spans:
-        gradient = span.gradient()
+    for owned in population.tensors:
+        gradient = owned.gradient()
         if gradient is not None:
-            total += span.sums(gradient.double() * span.tensor.double(), population.count).cpu()
+            products = gradient.double() * owned.tensor.double()
+            total += owned.sum_by_unit(products, population.count).cpu()
     return total

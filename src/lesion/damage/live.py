@@ -1,16 +1,16 @@
 """The tensors that a wound writes to, and whether the model still computes with them.
 
-While a lesion is open a model may be cast, moved, or given other tensors. What the wound holds is
-then no longer what the model reads: a dose would be written to no effect, and healing would leave
-damage behind. The first is refused. The second is healed where what is there now is the damage or
-the intact values, in whatever type and place; other numbers are left, and reported.
+While a lesion is open a model may be cast, moved, or given other tensors. The wound then writes to
+memory that the model does not read: a dose would have no effect, and healing would leave damage
+behind. A dose is refused. Healing restores tensors that hold the damage or the intact values, in
+any type and place; other numbers are left, and reported.
 """
 
 from collections.abc import Iterable
 
 import torch
 
-from lesion.damage.units import Span
+from lesion.damage.population import UnitTensor
 from lesion.errors import LesionError
 from lesion.models.anatomy import Site
 
@@ -19,15 +19,16 @@ class Live:
     """One tensor of a model while a lesion is open.
 
     Args:
-        span: where it is.
+        unit_tensor: where it is.
         intact: its values before any damage.
     """
 
-    def __init__(self, span: Span, intact: torch.Tensor) -> None:
-        self.site, self.kind, self.intact = span.site, span.kind, intact
+    def __init__(self, unit_tensor: UnitTensor, intact: torch.Tensor) -> None:
+        self.site, self.kind = unit_tensor.site, unit_tensor.tensor_kind
+        self.intact = intact
         # An alias keeps the memory: a cast gives the parameter other memory, not this.
-        self.memory = span.tensor.detach()
-        whole = None if span.site is None else span.site.own(span.kind)
+        self.memory = unit_tensor.tensor.detach()
+        whole = None if self.site is None else self.site.own(self.kind)
         self._whole, self._address = whole, None if whole is None else whole.data_ptr()
 
     @property
@@ -44,20 +45,20 @@ class Live:
             self.memory.copy_(self.intact)
             return True
         assert self.site is not None
-        found = self.site.live(self.kind)
-        known = found is not None and self._is(found, self.memory)
-        whole = found is not None and self._is(found, self.intact)
+        present = self.site.live(self.kind)
+        known = present is not None and self._is(present, self.memory)
+        whole = present is not None and self._is(present, self.intact)
         self.memory.copy_(self.intact)
-        if found is not None and known:
-            found.copy_(self.intact)
+        if present is not None and known:
+            present.copy_(self.intact)
         return known or whole
 
-    def _is(self, found: torch.Tensor, values: torch.Tensor) -> bool:
+    def _is(self, present: torch.Tensor, values: torch.Tensor) -> bool:
         """Whether a tensor holds these values, as its type and device hold them."""
-        if found.shape != values.shape or found.is_meta:
+        if present.shape != values.shape or present.is_meta:
             return False
-        cast = values.to(found.device, found.dtype)
-        return bool(((found == cast) | (found.isnan() & cast.isnan())).all())
+        cast = values.to(present.device, present.dtype)
+        return bool(((present == cast) | (present.isnan() & cast.isnan())).all())
 
 
 def check_current(tensors: Iterable[Live]) -> None:
@@ -66,12 +67,12 @@ def check_current(tensors: Iterable[Live]) -> None:
     Raises:
         LesionError: naming the first tensor that was cast, moved or replaced.
     """
-    for one in tensors:
-        if not one.current:
-            assert one.site is not None
+    for tensor in tensors:
+        if not tensor.current:
+            assert tensor.site is not None
             raise LesionError(
-                f"{one.site.called}: its {one.kind} was cast, moved or replaced while the lesion "
-                "was open, so that what is written now would not reach the model. Leave the "
+                f"{tensor.site.called}: its {tensor.kind} was cast, moved or replaced while the "
+                "lesion was open, so that what is written now would not reach the model. Leave the "
                 "lesion, and open it again."
             )
 
@@ -82,13 +83,13 @@ def heal(tensors: Iterable[Live]) -> None:
     Raises:
         LesionError: if some were replaced by other numbers; the others are healed.
     """
-    strange = [(one.site, one.kind) for one in tensors if not one.heal()]
+    strange = [(tensor.site, tensor.kind) for tensor in tensors if not tensor.heal()]
     if strange:
         (site, kind), *others = strange
         assert isinstance(site, Site)
         more = f"; so were those of {len(others)} more tensors" if others else ""
         raise LesionError(
             f"{site.called}: its {kind} was replaced while the lesion was open, by numbers that "
-            "are neither the damaged nor the whole ones. They were left as they are, and may hold "
+            "are neither the damaged nor the intact ones. They were left as they are, and may hold "
             f"damage{more}. Load the model again before it is used."
         )

@@ -1,154 +1,108 @@
 """Mean ablation: what holds the activation of a destroyed unit at its mean, without a hook.
 
-A neuron's output no longer depends on its input once its row of the matrix is 0, and its bias is
-then what it always says: the mean of what it said on calibration examples, before any activation
-function. So are held (Wang et al. 2023 for heads of language models):
+The output of a neuron does not depend on its input once its row of the matrix is 0. Its bias is
+then its output: the mean of its outputs on calibration examples, before any activation function.
+Units are held as follows (Wang et al. 2023 for heads of language models):
 
-- neurons: row 0, bias the mean output; a column of an embedding table is the mean all through.
-- heads: the same for their rows of the value projection, with the mean that reaches the output
-  projection. Attention weights sum to 1, so that whatever is attended to, the head says its mean.
-- dimensions: where everything reads the residual stream, behind its norms: scale 0, shift the mean.
-- layers: what attention and MLP add to the stream, each its mean.
+- neurons: row 0, bias the mean output; a column of an embedding table is the mean in every row.
+- heads: rows of the value projection 0, their bias the mean input of the output projection.
+  Attention weights sum to 1, so the head hands on its mean whatever it attends to.
+- dimensions: scale 0 and shift the mean in every norm behind which the residual stream is read.
+- layers: attention and MLP each add their mean to the stream.
 - weights: the mean of their tensor; words: the mean row of their table. These need no examples.
 
 Means are over all real tokens of all examples, never over padding (`rows.py`). A module that runs
 several times (the shared layers of ALBERT) has one mean over all.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
-from lesion.damage.rows import Inputs, evaluating, rows
-from lesion.damage.units import Population, Span
+from lesion.damage.population import Population, UnitTensor
+from lesion.damage.rows import Inputs, eval_mode, rows
 from lesion.errors import LesionError
 from lesion.models.anatomy import Site
 
-Place = tuple[Site, str]  # a module's side: "in" or "out"
-UNMEASURED = ("weights", "words")
+if TYPE_CHECKING:
+    from lesion.damage.units import Units
+
+ModuleSide = tuple[Site, str]  # where an activation is measured: "in" or "out" of a module
 
 
-def means(
-    model: nn.Module, units: str, populations: Sequence[Population], examples: Sequence[Inputs]
+def values_at_mean(
+    model: nn.Module, units: Units, populations: Sequence[Population], examples: Sequence[Inputs]
 ) -> dict[int, torch.Tensor]:
-    """What holds units at their means: id of a span -> values that fit its tensor.
+    """What holds units at their means: id of a `UnitTensor` -> values that fit its tensor.
 
-    A span that is not there stays as it is.
+    A tensor that is not in the result stays as it is.
 
     Args:
-        units: a word of `lesion.words`.
-        examples: model inputs, one or more rows each; padding is told by attention_mask.
+        examples: model inputs, one or more rows each; attention_mask marks padding.
 
     Raises:
         LesionError: if there are no examples, or no bias that could hold the means.
     """
-    spans = [span for one in populations for span in one.spans]
-    if units == "weights":
-        return {id(span): span.tensor.double().mean().to(span.tensor.dtype) for span in spans}
-    if units == "words":
-        return {id(span): _rows(span, span.tensor.double().mean(0)) for span in spans}
-    held = [pair for one in populations for pair in _PLANS[units](model, one)]
-    found = measured(model, [place for _, place in held], examples)
+    if not units.mean_needs_examples:
+        return {id(owned): units.mean(owned) for population in populations
+                for owned in population.tensors}  # fmt: skip
+    pairs = [pair for population in populations for pair in units.activations(model, population)]
+    means = mean_activations(model, [side for _, side in pairs], examples)
     return {
-        id(span): _values(span, mean)
-        for (part, _), mean in zip(held, found, strict=True)
-        for span in part
+        id(owned): _value(owned, mean)
+        for (tensors, _), mean in zip(pairs, means, strict=True)
+        for owned in tensors
     }
 
 
-def _values(span: Span, mean: torch.Tensor) -> torch.Tensor:
-    if span.site is not None and isinstance(span.site.module, nn.Embedding):
-        return _rows(span, mean)
-    return mean.to(span.tensor.dtype) if span.kind == "bias" else span.tensor.new_zeros(())
+def _value(owned: UnitTensor, mean: torch.Tensor) -> torch.Tensor:
+    """A bias is the mean, and so is every row of a table; a matrix is 0."""
+    dtype = owned.tensor.dtype
+    if owned.site is not None and is_table(owned.site):
+        return mean.to(dtype).expand_as(owned.tensor)
+    return mean.to(dtype) if owned.tensor_kind == "bias" else owned.tensor.new_zeros(())
 
 
-def _rows(span: Span, mean: torch.Tensor) -> torch.Tensor:
-    return mean.to(span.tensor.dtype).expand_as(span.tensor)
+def is_table(site: Site) -> bool:
+    """Whether a site is a table of embeddings, whose output is a row."""
+    return isinstance(site.module, nn.Embedding)
 
 
-Plan = Iterator[tuple[list[Span], Place]]
+def is_projection(site: Site) -> bool:
+    """Whether a site is a matrix with a bias of its own class, such as the one behind a table."""
+    return isinstance(site.module, nn.Linear)
 
 
-def _neurons(model: nn.Module, one: Population) -> Plan:
-    for site, spans in _by_site(one):
-        if not isinstance(site.module, nn.Embedding):
-            _need_both(model, site, spans, "neurons")
-        yield spans, (site, "out")
+def require_weight_and_bias(
+    model: nn.Module, site: Site, tensors: Sequence[UnitTensor], units: str
+) -> None:
+    """A mean stands in a bias, and the matrix before it must be there to be 0.
 
-
-def _heads(model: nn.Module, one: Population) -> Plan:
-    found = {site.part: (site, spans) for site, spans in _by_site(one)}
-    if not {"value", "attention_output"} <= set(found):
-        raise LesionError(
-            "effect mean: the mean of a head is what its value projection hands to the output "
-            "projection: where.parts must hold both, with as many heads. Layer "
-            f"{one.layer} of {type(model).__name__} has it in {', '.join(found) or 'none'}."
-        )
-    site, spans = found["value"]
-    _need_both(model, site, spans, "heads")
-    yield spans, (found["attention_output"][0], "in")
-
-
-def _dimensions(model: nn.Module, one: Population) -> Plan:
-    held = [
-        (site, spans)
-        for site, spans in _by_site(one)
-        if site.part == "norms"
-        or (site.part == "embeddings" and isinstance(site.module, nn.Linear) and len(spans) == 2)
-    ]
-    if all(site.part != "norms" for site, _ in held):
-        raise LesionError(
-            "effect mean: dimensions are held behind the norms, through which everything reads "
-            "them. Add norms to where.parts."
-        )
-    for site, spans in held:
-        _need_both(model, site, spans, "dimensions")
-        yield spans, (site, "out")
-
-
-def _layers(model: nn.Module, one: Population) -> Plan:
-    for site, spans in _by_site(one):
-        _need_both(model, site, spans, "layers")
-        yield spans, (site, "out")
-
-
-_PLANS: dict[str, Callable[[nn.Module, Population], Plan]] = {
-    "neurons": _neurons,
-    "heads": _heads,
-    "dimensions": _dimensions,
-    "layers": _layers,
-}
-
-
-def _by_site(one: Population) -> list[tuple[Site, list[Span]]]:
-    found: dict[Site, list[Span]] = {}
-    for span in one.spans:
-        assert span.site is not None, "units of a model are at sites"
-        found.setdefault(span.site, []).append(span)
-    return list(found.items())
-
-
-def _need_both(model: nn.Module, site: Site, spans: Sequence[Span], units: str) -> None:
-    """A mean stands in a bias, and the matrix before it must be there to be silenced."""
+    Raises:
+        LesionError: if the site lacks one of them, or the lesion does not reach both.
+    """
     for kind in ("bias", "weight"):
         if getattr(site, kind) is None:
             raise LesionError(
                 f"effect mean: {site.name} of {type(model).__name__} has no {kind} of its own, "
                 f"so the mean of its {units} cannot be held. Take effect zero, or other parts."
             )
-    if len(spans) < 2:
+    if len(tensors) < 2:
         raise LesionError(
             f"effect mean: of {units} it takes weight and bias. Leave where.tensors out."
         )
 
 
-def measured(
-    model: nn.Module, places: Sequence[Place], examples: Sequence[Inputs]
+def mean_activations(
+    model: nn.Module, sides: Sequence[ModuleSide], examples: Sequence[Inputs]
 ) -> list[torch.Tensor]:
-    """Mean activation at each place over all real tokens: float64 (units of the site,).
+    """Mean activation at each side of a module, over all real tokens: float64 (units of the site,).
 
     Raises:
         LesionError: without examples, or for a module that does not run on them.
@@ -158,37 +112,37 @@ def measured(
     sums: dict[tuple[nn.Module, str], torch.Tensor] = {}
     tokens: dict[tuple[nn.Module, str], int] = {}
     with (
-        evaluating(model),
-        _watched({(site.module, side) for site, side in places}, sums, tokens),
+        eval_mode(model),
+        _accumulating({(site.module, side) for site, side in sides}, sums, tokens),
         torch.no_grad(),
     ):
         for inputs in rows(model, examples):
             model(**inputs)
-    found = []
-    for site, side in places:
+    means = []
+    for site, side in sides:
         if (site.module, side) not in sums:
-            raise LesionError(f"effect mean: {site.name} does nothing on the calibration examples.")
+            raise LesionError(f"effect mean: {site.name} is not run on the calibration examples.")
         mean = sums[site.module, side] / tokens[site.module, side]
         if site.block is not None and side == "out":
             size = len(mean) // site.block[1]
             mean = mean.narrow(0, site.block[0] * size, size)
-        found.append(mean)
-    return found
+        means.append(mean)
+    return means
 
 
 @contextmanager
-def _watched(
+def _accumulating(
     sides: set[tuple[nn.Module, str]],
     sums: dict[tuple[nn.Module, str], torch.Tensor],
     tokens: dict[tuple[nn.Module, str], int],
 ) -> Iterator[None]:
-    """Add up what passes while the block runs; the hooks are gone afterwards."""
+    """Add up activations while the block runs; the hooks are removed afterwards."""
 
     def add(key: tuple[nn.Module, str], value: torch.Tensor) -> None:
         channels = 1 if isinstance(key[0], nn.Conv1d) else -1
-        said = value.detach().double().movedim(channels, -1).flatten(0, -2)
-        sums[key] = sums.get(key, 0) + said.sum(0)
-        tokens[key] = tokens.get(key, 0) + len(said)
+        vectors = value.detach().double().movedim(channels, -1).flatten(0, -2)
+        sums[key] = sums.get(key, 0) + vectors.sum(0)
+        tokens[key] = tokens.get(key, 0) + len(vectors)
 
     def watch(side: str, module: nn.Module, given: tuple, made: torch.Tensor) -> None:
         add((module, side), given[0] if side == "in" else made)

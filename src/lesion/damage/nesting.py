@@ -1,9 +1,9 @@
-"""Lesions that are open at once: which stands on which, and who may write.
+"""Lesions that are open at once: their order, and which of them may write.
 
-A lesion restores what it found. Where it found the damage of another one, it must be left first;
-and what that other one wrote in the meantime would be taken back. So on the same tensors lesions
-are nested: only the one opened last may be deepened, and it must be left first. A model is damaged
-from one thread at a time.
+A lesion restores the values that were there when it was opened. If these are the damage of another
+lesion, it must be left before that one, and would undo what that one writes in the meantime. So
+lesions on the same tensors are nested: only the last opened may be deepened, and it must be left
+first. A model is damaged from one thread at a time.
 """
 
 import threading
@@ -18,7 +18,7 @@ from lesion.errors import LesionError
 
 
 class Place:
-    """Where a lesion stands among those that are open.
+    """The place of a lesion among those that are open.
 
     Attributes:
         tensors: what it writes to; none until it has been ordered.
@@ -43,14 +43,14 @@ class Place:
             raise LesionError(
                 "This lesion is no longer open: its model was given back. Open it again."
             )
-        if any(one.open for one in self.under):
+        if any(lesion.open for lesion in self.under):
             raise LesionError(
                 "Another lesion was opened on the same tensors after this one, and would take "
                 "back what is written now. Leave that one first."
             )
 
     def fill(self, tensors: Sequence[torch.Tensor], heal: Callable[[], None]) -> None:
-        """Say what is written to; those that are open already on the same tensors lie under it."""
+        """Set what is written to; lesions already open on the same tensors lie under it."""
         self.tensors, self.heal = tensors, heal
         for other in _OPEN:
             if other is not self and any(shared(other.tensors, tensors)):
@@ -67,11 +67,12 @@ def standing(model: nn.Module) -> Iterator[Place]:
 
     Raises:
         LesionError: if the model is damaged from another thread, or when the lesion is left before
-            one that stands on it; both are undone then.
+            one that was opened on it; both are undone then.
     """
     place = Place(model)
     with _LOCK:
-        if any(one.thread != place.thread and one.addresses & place.addresses for one in _OPEN):
+        others = [lesion for lesion in _OPEN if lesion.thread != place.thread]
+        if any(lesion.addresses & place.addresses for lesion in others):
             raise LesionError(
                 "This model is damaged by a lesion that is open in another thread, so that neither "
                 "would measure its own damage. Load the model once for each thread, or take turns."
@@ -84,20 +85,20 @@ def standing(model: nn.Module) -> Iterator[Place]:
 
 
 def _leave(place: Place) -> None:
-    """Undo a lesion, and before it all that stand on it, the last first."""
+    """Undo a lesion, and before it all that were opened on it, the last first."""
     if not place.open:
         return
     above = _above(place)
     try:
         with ExitStack() as stack:  # the last one first, and all of them whatever one raises
-            for one in (place, *reversed(above)):
-                one.open = False
-                stack.callback(one.heal)
+            for lesion in (place, *reversed(above)):
+                lesion.open = False
+                stack.callback(lesion.heal)
     finally:
         with _LOCK:
-            _OPEN[:] = [one for one in _OPEN if one.open]
-            for one in _OPEN:  # what was left is not kept in memory
-                one.under = [other for other in one.under if other.open]
+            _OPEN[:] = [lesion for lesion in _OPEN if lesion.open]
+            for lesion in _OPEN:  # what was left is not kept in memory
+                lesion.under = [other for other in lesion.under if other.open]
     if above:
         raise LesionError(
             "A lesion was left while one that was opened after it on the same tensors was still "
@@ -107,10 +108,10 @@ def _leave(place: Place) -> None:
 
 
 def _above(place: Place) -> list[Place]:
-    """The open ones that stand on it, directly or not, the last opened first."""
-    found, waiting = set(), [place]
+    """The open lesions that were opened on it, directly or not, the last first."""
+    above, waiting = set(), [place]
     while waiting:
-        new = [one for one in waiting.pop().under if one.open and one not in found]
-        found.update(new)
+        new = [lesion for lesion in waiting.pop().under if lesion.open and lesion not in above]
+        above.update(new)
         waiting += new
-    return [one for one in reversed(_OPEN) if one in found]
+    return [lesion for lesion in reversed(_OPEN) if lesion in above]

@@ -1,8 +1,8 @@
-"""A population in the order of its destruction, sorted only as far as it is asked for.
+"""A population in the order of its destruction, sorted only as far as it is needed.
 
-Of the 85 million weights of BERT's layers a low dose takes a few. Only these are sorted: the keys
-at the borders are found by selection, what lies between them is picked out and sorted by (key,
-position). What will be asked next is sorted along with it, as far as there is room.
+Of the 85 million weights of BERT's layers a low dose takes a few. Only these are sorted: selection
+gives the keys at the limits, and the units between them are sorted by (key, position). Units that
+will be needed next are sorted along with them, as far as memory allows.
 """
 
 from collections.abc import Callable, Iterable
@@ -14,89 +14,85 @@ import numpy as np
 
 SMALL = 2**16  # units that are sorted about as fast as a part of them is selected
 NOTHING = np.empty(0, np.uint32)
-ROOM = 2**24  # sorted units, and keys, that the rankings of one lesion may hold together
+MEMORY_UNITS = 2**24  # sorted units, and keys, that the orderings of one lesion may keep together
 
 
 class Ordering(Protocol):
-    """What is asked of the ordering of a population."""
+    """The ordering of a population."""
 
     @property
     def count(self) -> int:
         """How many units can be taken."""
 
-    def between(self, start: int, stop: int) -> np.ndarray:
-        """The units from one place of the ordering to another, whole numbers."""
+    def units(self, start: int, stop: int) -> np.ndarray:
+        """The units from one position of the ordering to another."""
 
-    def below(self, border: int) -> int:
-        """How many units have a smaller key, from 0 to 2**32."""
+    def count_below(self, key: int) -> int:
+        """The number of units with a smaller key; `key` is from 0 to 2**32."""
 
 
-class Ranking:
+class SortedOrdering:
     """An ordering of units by (key, position).
 
     Args:
         count: how many units are ordered.
-        keys: makes the uint32 key of each unit; called again where they are too many to be held.
+        keys: makes the uint32 key of each unit; called again where they are too many to be kept.
     """
 
     def __init__(self, count: int, keys: Callable[[], np.ndarray]) -> None:
         self.count = count
         self._make, self._room = keys, count
-        self._held: np.ndarray | None = None
+        self._cached: np.ndarray | None = None
         self._sorted: np.ndarray | None = None
         self._start, self._window = 0, NOTHING  # units from that place on
-        self._asked = False
+        self._presorted = False
 
-    @property
-    def units(self) -> np.ndarray:
-        """All of them in their order, whole numbers."""
-        return self.between(0, self.count)
-
-    def share(self, room: int) -> None:
-        """Hold at most so many units."""
+    def limit(self, room: int) -> None:
+        """Keep at most so many units in memory."""
         self._room = room
 
-    def between(self, start: int, stop: int) -> np.ndarray:
-        """The units from one place of the ordering to another, whole numbers."""
+    def units(self, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """The units from one position of the ordering to another (default: to the end)."""
+        stop = self.count if stop is None else stop
         self.sort(start, stop)
-        found = self._window[start - self._start : stop - self._start]
+        units = self._window[start - self._start : stop - self._start]
         if self._room < self.count and stop == self._start + len(self._window):
             self._start, self._window = stop, NOTHING
-        return found
+        return units
 
     def sort(self, start: int, stop: int) -> None:
-        """Have at hand what will be asked next.
+        """Sort the units between two positions, if they are not sorted yet.
 
-        Sorts what is asked; where it is little, or not the first time, what there is room for.
+        More are sorted, as far as memory allows, where they are few or it is not the first time.
         """
         if self._start <= start <= stop <= self._start + len(self._window):
             return
-        ahead = self._room if self._asked else 0
+        ahead = self._room if self._presorted else 0
         if self.count <= min(SMALL, self._room):
             start, stop = 0, self.count
         stop = min(max(stop, start + ahead), self.count)
-        self._window, self._start = selected(self._keys(), start, stop), start
-        self._asked = True
+        self._window, self._start = select_sorted(self._keys(), start, stop), start
+        self._presorted = True
 
-    def below(self, border: int) -> int:
-        """How many units have a smaller key, from 0 to 2**32."""
-        if border >> 32:
+    def count_below(self, key: int) -> int:
+        """The number of units with a smaller key; `key` is from 0 to 2**32."""
+        if key >> 32:
             return self.count
         if self._sorted is None:
             self._sorted = np.sort(self._keys())
-        return int(np.searchsorted(self._sorted, np.uint32(border)))
+        return int(np.searchsorted(self._sorted, np.uint32(key)))
 
     def _keys(self) -> np.ndarray:
-        if self._held is not None:
-            return self._held
+        if self._cached is not None:
+            return self._cached
         keys = self._make()
         if self._room >= self.count:
-            self._held = keys
+            self._cached = keys
         return keys
 
 
-class Listed:
-    """An ordering that was written down; the same questions as `Ranking`.
+class ListedOrdering:
+    """An ordering that was written down; as by a file.
 
     Args:
         units: int64, first destroyed first.
@@ -107,69 +103,71 @@ class Listed:
         self.count = len(units)
         self._units, self._keys = units, keys
 
-    def between(self, start: int, stop: int) -> np.ndarray:
-        """The units from one place of the ordering to another, whole numbers."""
+    def units(self, start: int, stop: int) -> np.ndarray:
+        """The units from one position of the ordering to another."""
         return self._units[start:stop]
 
-    def below(self, border: int) -> int:
-        """How many units have a smaller key, from 0 to 2**32."""
-        if border >> 32:
+    def count_below(self, key: int) -> int:
+        """The number of units with a smaller key; `key` is from 0 to 2**32."""
+        if key >> 32:
             return self.count
-        return int(np.searchsorted(self._keys, np.uint32(border)))
+        return int(np.searchsorted(self._keys, np.uint32(key)))
 
 
 @dataclass(frozen=True)
-class Matched:
-    """As many units as one ordering takes of a population among others, but those of another."""
+class SizeMatchedOrdering:
+    """The counts of one ordering among several populations, with the units of another."""
 
     targeted: Ordering
-    drawn: Ordering
+    random: Ordering
 
     @property
     def count(self) -> int:
-        """How many units there are to take."""
+        """How many units can be taken."""
         return self.targeted.count
 
-    def between(self, start: int, stop: int) -> np.ndarray:
-        """The units from one place of the ordering to another, whole numbers."""
-        return self.drawn.between(start, stop)
+    def units(self, start: int, stop: int) -> np.ndarray:
+        """The units from one position of the ordering to another."""
+        return self.random.units(start, stop)
 
-    def below(self, border: int) -> int:
-        """How many units have a smaller key, from 0 to 2**32."""
-        return self.targeted.below(border)
-
-
-def rank(keys: np.ndarray) -> Ranking:
-    """The ordering of units whose keys are at hand."""
-    return Ranking(len(keys), lambda: keys)
+    def count_below(self, key: int) -> int:
+        """The number of units with a smaller key; `key` is from 0 to 2**32."""
+        return self.targeted.count_below(key)
 
 
-def share_room(rankings: Iterable[Ordering]) -> None:
-    """Let the rankings of a lesion hold as much as there is room for, each its part."""
-    mine = [one for one in rankings if isinstance(one, Ranking)]
-    total = sum(one.count for one in mine)
-    if total > ROOM:
-        for one in mine:
-            one.share(one.count * ROOM // total)
+def from_keys(keys: np.ndarray) -> SortedOrdering:
+    """The ordering of units with these keys, uint32 (units,): smallest first."""
+    return SortedOrdering(len(keys), lambda: keys)
 
 
-def look_ahead(asked: Iterable[tuple[Ordering, int, int]]) -> None:
-    """Sort what will be asked next, of large rankings on all cores at once.
+def share_memory(orderings: Iterable[Ordering]) -> None:
+    """Limit the memory of the orderings of a lesion, each in proportion to its size."""
+    sorted_ = [ordering for ordering in orderings if isinstance(ordering, SortedOrdering)]
+    total = sum(ordering.count for ordering in sorted_)
+    if total > MEMORY_UNITS:
+        for ordering in sorted_:
+            ordering.limit(ordering.count * MEMORY_UNITS // total)
 
-    For a process whose model is on another device and leaves its cores idle: numpy lets go of the
+
+def presort(upcoming: Iterable[tuple[Ordering, int, int]]) -> None:
+    """Sort what will be needed next, of large orderings on all cores at once.
+
+    For a process whose model is on another device and leaves its cores idle: numpy releases the
     interpreter while it draws, selects and sorts.
 
     Args:
-        asked: orderings, and the places from which and to which they will be asked.
+        upcoming: orderings, and from and to which position they will be needed.
     """
-    large = [one for one in asked if isinstance(one[0], Ranking) and one[0].count > SMALL]
+    large = [
+        item for item in upcoming if isinstance(item[0], SortedOrdering) and item[0].count > SMALL
+    ]
     if large:
         with ThreadPoolExecutor() as pool:
-            list(pool.map(lambda one: one[0].sort(*one[1:]), large))
+            list(pool.map(lambda item: item[0].sort(*item[1:]), large))
 
 
-def selected(keys: np.ndarray, start: int, stop: int) -> np.ndarray:
-    """The units from place `start` to `stop` of the ordering by (key, position), uint32.
+def select_sorted(keys: np.ndarray, start: int, stop: int) -> np.ndarray:
+    """The units from position `start` to `stop` of the ordering by (key, position), uint32.
 
     Key and position are packed into one 64-bit number, because sorting numbers is several times
     faster than a stable argsort, and no tie is left to an algorithm.

@@ -16,21 +16,21 @@ class Originals:
 
     Args:
         model: the one that is damaged; None for one of which copies must be kept.
-        again: loads it once more; called only if some of its tensors are mapped.
+        reload: loads it once more; called only if some of its tensors are mapped.
     """
 
     def __init__(
-        self, model: nn.Module | None = None, again: Callable[[], nn.Module] | None = None
+        self, model: nn.Module | None = None, reload: Callable[[], nn.Module] | None = None
     ) -> None:
         self._second: dict[int, torch.UntypedStorage] = {}
-        if model is None or again is None or not any(map(_is_mapped, model.parameters())):
+        if model is None or reload is None or not any(map(_is_mapped, model.parameters())):
             return
-        for one, other in zip(model.parameters(), again().parameters(), strict=True):
-            if _is_mapped(one) and _is_mapped(other):
-                self._second[one.untyped_storage().data_ptr()] = other.untyped_storage()
+        for first, other in zip(model.parameters(), reload().parameters(), strict=True):
+            if _is_mapped(first) and _is_mapped(other):
+                self._second[first.untyped_storage().data_ptr()] = other.untyped_storage()
 
     @torch.no_grad()
-    def of(self, tensor: torch.Tensor) -> torch.Tensor:
+    def intact(self, tensor: torch.Tensor) -> torch.Tensor:
         """The values that a tensor has now; they stay when it is damaged.
 
         A tensor that no longer has the values of its file (it was trained, or is damaged already)
@@ -45,7 +45,7 @@ class Originals:
         return tensor.detach().clone()
 
 
-COPIES = Originals()
+ALWAYS_COPY = Originals()
 
 
 def _is_mapped(tensor: torch.Tensor) -> bool:

@@ -2,9 +2,9 @@
 
 The 86 million weights of BERT have 2.7 billion bits, and a bit error rate of 1e-6 takes 2,700 of
 them. The first k of the ordering come from a keyed permutation, position by position. What a scope
-over several populations needs is how many 32-bit keys of each lie below a border; that number is
-drawn as it would come out: of n keys Binomial(n, 1/2) are in the lower half of the range, of these
-half again in its lower quarter, and so on down to the border.
+over several populations needs is how many 32-bit keys of each lie below a limit; that number is
+drawn from its distribution: of n keys Binomial(n, 1/2) are in the lower half of the range, of these
+half again in its lower quarter, and so on down to the limit.
 """
 
 from dataclasses import dataclass, field
@@ -17,8 +17,8 @@ DEPTH = 32  # halvings: bits of a key
 
 
 @dataclass(frozen=True, eq=False)
-class Scattered:
-    """What a `Ranking` answers, made when asked.
+class PermutedOrdering:
+    """A random ordering, computed position by position.
 
     Attributes:
         count: units of the population.
@@ -30,25 +30,25 @@ class Scattered:
     address: tuple[Address, ...]
     _below: dict[tuple[int, int], int] = field(default_factory=dict)
 
-    def between(self, start: int, stop: int) -> np.ndarray:
-        """The units from one place of the ordering to another, whole numbers."""
+    def units(self, start: int, stop: int) -> np.ndarray:
+        """The units from one position of the ordering to another."""
         return permute(np.arange(start, stop), self.count, self.seed, *self.address)
 
-    def below(self, border: int) -> int:
-        """How many units have a smaller key, from 0 to 2**32."""
-        if border >> DEPTH:
+    def count_below(self, key: int) -> int:
+        """The number of units with a smaller key; `key` is from 0 to 2**32."""
+        if key >> DEPTH:
             return self.count
-        found, here, node = 0, self.count, 0
+        below, remaining, node = 0, self.count, 0
         for level in range(DEPTH):
-            rest = border & ((1 << DEPTH - level) - 1)
-            if not (here and rest):
+            rest = key & ((1 << DEPTH - level) - 1)
+            if not (remaining and rest):
                 break
-            lower = self._lower(level, node, here)
+            lower = self._lower(level, node, remaining)
             if rest >> (DEPTH - 1 - level):
-                found, here, node = found + lower, here - lower, 2 * node + 1
+                below, remaining, node = below + lower, remaining - lower, 2 * node + 1
             else:
-                here, node = lower, 2 * node
-        return found
+                remaining, node = lower, 2 * node
+        return below
 
     def _lower(self, level: int, node: int, units: int) -> int:
         """How many of a node's units have keys in its lower half."""

@@ -21,7 +21,7 @@ from torch.nn.utils import parametrize
 from transformers.pytorch_utils import Conv1D
 
 from lesion.damage.overlap import shared
-from lesion.damage.units import Population
+from lesion.damage.population import Population
 from lesion.errors import LesionError
 from lesion.models.anatomy import Site, sites
 
@@ -42,9 +42,9 @@ def prove(model: nn.Module, populations: Sequence[Population]) -> None:
         LesionError: naming the module, what is the matter, and what helps.
     """
     reached: dict[tuple[nn.Module, str], Site] = {}
-    for span in (span for one in populations for span in one.spans):
-        if span.site is not None:
-            reached.setdefault((span.site.module, span.kind), span.site)
+    for tensor in (tensor for population in populations for tensor in population.tensors):
+        if tensor.site is not None:
+            reached.setdefault((tensor.site.module, tensor.tensor_kind), tensor.site)
     for (_, kind), site in reached.items():
         _check_tensor(site, kind)
     _check_alone(model, reached)
@@ -84,9 +84,9 @@ def _remade(module: Any, kind: str) -> str:
     """Why a tensor that a module shows is not kept by it."""
     again = "at every forward. Make it a parameter again: {}.".format
     if parametrize.is_parametrized(module, kind):
-        by = ", ".join(type(one).__name__ for one in module.parametrizations[kind])
+        makers = ", ".join(type(maker).__name__ for maker in module.parametrizations[kind])
         end = f'torch.nn.utils.parametrize.remove_parametrizations(module, "{kind}")'
-        return f"its {kind} is made anew by {by} {again(end)}"
+        return f"its {kind} is made anew by {makers} {again(end)}"
     kept = [*module._parameters, *module._buffers]
     for mark, end in REMAKERS.items():
         if f"{kind}_{mark}" in kept:
@@ -110,16 +110,16 @@ def _check_alone(model: nn.Module, reached: dict[tuple[nn.Module, str], Site]) -
         for name, tensor in (*module._parameters.items(), *module._buffers.items()):
             if tensor is not None and not tensor.is_meta:
                 held.append((f"{path}.{name}", module, tensor))
-    mine = [
+    reachable = [
         (site, kind, own)
         for (_, kind), site in reached.items()
         if (own := site.own(kind)) is not None
     ]
     known: set[tuple[int, str]] = set()
-    pairs = shared([own for *_, own in mine], [tensor for *_, tensor in held])
-    for one, other in sorted(pairs):
-        site, kind, own = mine[one]
-        path, module, tensor = held[other]
+    pairs = shared([own for *_, own in reachable], [tensor for *_, tensor in held])
+    for number, holder in sorted(pairs):
+        site, kind, own = reachable[number]
+        path, module, tensor = held[holder]
         itself = module is site.module and path.endswith(f".{kind}")
         if itself and (id(module), kind) not in known:
             known.add((id(module), kind))
@@ -143,7 +143,7 @@ def _check_whole(model: nn.Module, module: nn.Module, site: Site) -> None:
         if name not in ("weight", "bias")
     ]
     if others:
-        known = {id(one.own(kind)) for one in sites(model) for kind in ("weight", "bias")}
+        known = {id(part.own(kind)) for part in sites(model) for kind in ("weight", "bias")}
         unknown = [name for name, tensor in others if id(tensor) not in known]
         if unknown:
             raise LesionError(
@@ -163,7 +163,7 @@ def _state(module: nn.Module) -> tuple | None:
     ):
         return None
     tensors = (module._parameters.get(kind) for kind in ("weight", "bias"))
-    where = ((id(one), one.data_ptr()) for one in tensors if one is not None)
+    where = ((id(tensor), tensor.data_ptr()) for tensor in tensors if tensor is not None)
     return (type(module), module.training, *where)
 
 
@@ -247,11 +247,11 @@ def _doubled(module: nn.Module, given: torch.Tensor) -> torch.Tensor:
     return functional_call(module, twice, (given,))
 
 
-def _equal(one: Any, other: torch.Tensor) -> bool:
+def _equal(made: Any, other: torch.Tensor) -> bool:
     """Whether two outputs agree within rounding; not finite numbers alike."""
-    if not isinstance(one, torch.Tensor) or one.shape != other.shape:
+    if not isinstance(made, torch.Tensor) or made.shape != other.shape:
         return False
     share = 1e-4 if other.dtype in (torch.float32, torch.float64) else 0.05
     finite = other.double()[other.isfinite()].abs()
     room = share * float(finite.max()) if finite.numel() else 0.0
-    return torch.allclose(one.double(), other.double(), rtol=0, atol=room, equal_nan=True)
+    return torch.allclose(made.double(), other.double(), rtol=0, atol=room, equal_nan=True)

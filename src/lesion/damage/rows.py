@@ -25,7 +25,7 @@ def rows(model: nn.Module, examples: Sequence[Inputs]) -> list[Inputs]:
     Raises:
         LesionError: for a mask that is no padding, or padding without a mask.
     """
-    return [row for number, one in enumerate(examples) for row in _rows(model, one, number)]
+    return [row for number, batch in enumerate(examples) for row in _rows(model, batch, number)]
 
 
 def _rows(model: nn.Module, inputs: Inputs, number: int) -> Iterator[Inputs]:
@@ -33,7 +33,7 @@ def _rows(model: nn.Module, inputs: Inputs, number: int) -> Iterator[Inputs]:
     if tokens is None or tokens.dim() < 2:
         raise LesionError(
             f"examples[{number}]: needs input_ids or inputs_embeds of shape (rows, tokens, ...). "
-            f"Got {', '.join(f'{name} {tuple(one.shape)}' for name, one in inputs.items())}."
+            f"Got {', '.join(f'{name} {tuple(tensor.shape)}' for name, tensor in inputs.items())}."
         )
     size = tuple(tokens.shape[:2])
     mask = inputs.get("attention_mask")
@@ -46,18 +46,18 @@ def _rows(model: nn.Module, inputs: Inputs, number: int) -> Iterator[Inputs]:
             f"{tuple(mask.shape)}."
         )
     for place, real in enumerate(mask.bool().cpu()):
-        found = real.nonzero().flatten().tolist()
-        if not found or found[-1] - found[0] + 1 > len(found):
+        real_tokens = real.nonzero().flatten().tolist()
+        if not real_tokens or real_tokens[-1] - real_tokens[0] + 1 > len(real_tokens):
             raise LesionError(
                 f"examples[{number}]: attention_mask must be 1 for the real tokens, side by side, "
                 f"and 0 for padding. Row {place} has "
-                + ("no real token." if not found else "zeros between its ones.")
+                + ("no real token." if not real_tokens else "zeros between its ones.")
             )
-        if size[0] == 1 and len(found) == size[1]:
+        if size[0] == 1 and len(real_tokens) == size[1]:
             yield inputs
         else:
-            cut = slice(found[0], found[-1] + 1)
-            yield {name: _part(name, one, size, place, cut) for name, one in inputs.items()}
+            cut = slice(real_tokens[0], real_tokens[-1] + 1)
+            yield {name: _part(name, tensor, size, place, cut) for name, tensor in inputs.items()}
 
 
 def _check_unpadded(model: nn.Module, inputs: Inputs, number: int) -> None:
@@ -83,7 +83,7 @@ def _part(name: str, tensor: Any, size: tuple[int, ...], place: int, cut: slice)
 
 
 @contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
+def eval_mode(model: nn.Module) -> Iterator[None]:
     """Without dropout, whatever the model is in the middle of."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()

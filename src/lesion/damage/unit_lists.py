@@ -6,16 +6,17 @@ from pathlib import Path
 
 import numpy as np
 
-from lesion.damage.units import Address
+from lesion.damage.population import Address
+from lesion.damage.units import UNITS
 from lesion.errors import LesionError
 from lesion.models.parts import PARTS
 
 COLUMNS = ("layer", "part", "unit")
-OUTSIDE = ("", "-")  # of a unit that is in no layer
+NO_LAYER = ("", "-")  # of a unit that is in no layer
 
 
 @dataclass(frozen=True)
-class Listing:
+class UnitList:
     """Units by layer and part; heads, dimensions and layers have the part of that name.
 
     Attributes:
@@ -26,7 +27,7 @@ class Listing:
     path: str
     units: dict[tuple[int | None, str, str], list[tuple[int, int]]]
 
-    def places(self, address: Address, count: int) -> tuple[np.ndarray, np.ndarray]:
+    def select(self, address: Address, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Units of one population and their lines, in the order of the file; int64 each.
 
         Raises:
@@ -35,19 +36,19 @@ class Listing:
         layer, part, index, name = address
         key = (layer if isinstance(layer, int) else None, str(part))
         tensors = [str(name)] + ([""] if name != "bias" and index == 0 else [])
-        found = [pair for tensor in tensors for pair in self.units.get((*key, tensor), [])]
-        for unit, line in found:
+        listed = [pair for tensor in tensors for pair in self.units.get((*key, tensor), [])]
+        for unit, line in listed:
             if not 0 <= unit < count:
                 raise LesionError(
                     f"{self.path}, line {line}: {part} of layer {layer} has the units "
                     f"0-{count - 1}. Got {unit}."
                 )
-        found.sort(key=lambda pair: pair[1])
-        pairs = np.array(found, dtype=np.int64).reshape(-1, 2)
+        listed.sort(key=lambda pair: pair[1])
+        pairs = np.array(listed, dtype=np.int64).reshape(-1, 2)
         return pairs[:, 0], pairs[:, 1]
 
 
-def read_listing(path: str | Path) -> Listing:
+def read_unit_list(path: str | Path) -> UnitList:
     """Read a CSV or TSV with the columns layer, part, unit and, if wanted, tensor.
 
     `layer` is empty outside the layers; `part` is a word of `lesion.words`, or heads, dimensions
@@ -78,17 +79,17 @@ def read_listing(path: str | Path) -> Listing:
         units.setdefault(key, []).append((unit, line))
     if not units:
         raise LesionError(f"{path}: lists no units.")
-    return Listing(str(path), units)
+    return UnitList(str(path), units)
 
 
 def _place(row: dict[str, str], where: str) -> tuple[tuple[int | None, str, str], int]:
     layer, part, unit = (str(row[column] or "").strip() for column in COLUMNS)
-    known = (*PARTS, "heads", "dimensions", "layers")
+    known = (*PARTS, *(units.listed_as for units in UNITS.values() if units.listed_as))  # type: ignore[attr-defined]
     if part not in known:
         raise LesionError(f"{where}: part must be one of {', '.join(known)}. Got {part!r}.")
     try:
         return (
-            (None if layer in OUTSIDE else int(layer), part, str(row.get("tensor") or "").strip()),
+            (None if layer in NO_LAYER else int(layer), part, str(row.get("tensor") or "").strip()),
             int(unit),
         )
     except ValueError:

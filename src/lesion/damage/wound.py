@@ -1,205 +1,41 @@
-"""An opened lesion on a live model: deepened dose by dose, proven, and healed bit for bit."""
+"""Opened lesions on a live model: deepened dose by dose, proven, and healed bit for bit."""
+
+from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 
 from lesion.damage import live
-from lesion.damage.arguments import plain_dose
-from lesion.damage.effects import Effect, Key, Settings
-from lesion.damage.orderings import Matched, Ordering, look_ahead, share_room
-from lesion.damage.orders import ORDERS, Aids, Order, counts
-from lesion.damage.originals import COPIES, Originals
+from lesion.damage.open_lesion import OpenLesion
+from lesion.damage.orderings import presort
+from lesion.damage.originals import ALWAYS_COPY, Originals
+from lesion.damage.population import Population
 from lesion.damage.receipt import Place, Receipt
-from lesion.damage.stored_bits import Memory
-from lesion.damage.units import Address, Population, Span
-
-CHUNK = 1 << 22  # units written at once: an ordering of bits is never whole in memory
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a cut is made: the words of a lesion, looked up.
-
-    Attributes:
-        key: seed, and the address of lesion and draw.
-        by_strength: the dose is the strength of the effect, and every unit is hit.
-        size_matched: the order decides only how many units go in each population; which ones is
-            drawn at random among all, so that a targeted lesion has a control of its own size.
-    """
-
-    order: Order
-    scope: Callable[[Sequence[Population]], list[list[int]]]
-    effect: Effect
-    settings: Settings
-    aids: Aids
-    key: Key
-    by_strength: bool = False
-    size_matched: bool = False
-
-
-class _Group(NamedTuple):
-    """Populations that are ordered together: their numbers, their rankings, all their units."""
-
-    members: list[int]
-    rankings: Sequence[Ordering]
-    units: int
-
-
-class Cut:
-    """The orderings of one lesion on one model, and how far each is gone.
-
-    Attributes:
-        units: how many can be destroyed.
-    """
-
-    def __init__(self, populations: Sequence[Population], recipe: Recipe) -> None:
-        self.populations = populations
-        self.gone = [0] * len(populations)
-        self._recipe, self._settings = recipe, recipe.settings
-        self._values: dict[tuple[int, int], torch.Tensor] = {}
-        self._memories: dict[int, Memory] = {}
-        self._rankings: dict[int, Ordering] = {}
-        self._groups: list[_Group] = []
-        for group in recipe.scope(populations):
-            ranked = _ranked([populations[number] for number in group], recipe)
-            self._groups.append(_Group(group, ranked, sum(one.count for one in ranked)))
-            self._rankings |= zip(group, ranked, strict=True)
-        share_room(self._rankings.values())
-        self._hashes = [hashlib.blake2b(digest_size=16) for _ in populations]
-        self._addresses = [str(one.address) for one in populations]
-        self.units = sum(group.units for group in self._groups)
-
-    def plain(self, dose: float) -> float:
-        """A dose as Python's number.
-
-        Raises:
-            LesionError: if it is no fraction or, where it is a strength, out of the effect's range.
-        """
-        strength = self._recipe.effect.strength if self._recipe.by_strength else None
-        return plain_dose(dose, *(strength or (0.0, 1.0)))
-
-    def goal(self, dose: float) -> tuple[int, list[int]]:
-        """Units asked for at a dose, and the number to be dead in each population."""
-        share = float(dose != 0) if self._recipe.by_strength else dose
-        asked, goal = 0, [0] * len(self.populations)
-        for members, rankings, units in self._groups:
-            total = round(share * units)
-            for number, count in zip(members, counts(rankings, total), strict=True):
-                goal[number] = count
-            asked += total
-        return asked, goal
-
-    def set_strength(self, dose: float) -> bool:
-        """Where the dose is a strength, take it; whether what is destroyed must be done again."""
-        if not self._recipe.by_strength or self._settings.strength == dose:
-            return False
-        self._settings = replace(self._settings, strength=float(dose))
-        self._values.clear()
-        return any(self.gone)
-
-    def next(self, goal: Sequence[int]) -> Iterator[tuple[Ordering, int, int]]:
-        """What `destroy` will first ask of each ordering, from and to which of its places."""
-        for number, (gone, count) in enumerate(zip(self.gone, goal, strict=True)):
-            if gone < count:
-                yield self._rankings[number], gone, min(gone + CHUNK, count)
-
-    def destroy(self, number: int, count: int, intact: dict[int, torch.Tensor]) -> None:
-        """Bring population `number` to `count` dead units."""
-        for start in range(self.gone[number], count, CHUNK):
-            fresh = self._rankings[number].between(start, min(start + CHUNK, count))
-            self._write(number, fresh.astype(np.int64), intact)
-            stored = "<u8" if self.populations[number].count > 2**32 else "<u4"
-            self._hashes[number].update(np.ascontiguousarray(fresh, stored).data)
-        self.gone[number] = max(count, self.gone[number])
-
-    def _write(self, number: int, fresh: np.ndarray, intact: dict[int, torch.Tensor]) -> None:
-        population = self.populations[number]
-        for span in population.spans:
-            whole = intact[id(span.tensor)]
-            if population.cells is None:
-                units = torch.from_numpy(fresh).to(span.tensor.device)
-                span.write(units, self._values_of(number, span, whole))
-                continue
-            on_bits = self._recipe.effect.on_bits
-            assert on_bits is not None, "checked when the lesion is made"
-            if number not in self._memories:
-                self._memories[number] = Memory(span.tensor, whole, population.cells)
-            self._memories[number].strike(fresh, on_bits)
-
-    def _values_of(self, number: int, span: Span, intact: torch.Tensor) -> torch.Tensor:
-        """What destroyed entries of a span become: made once a draw."""
-        key = (number, id(span))
-        if key not in self._values:
-            recipe = self._recipe
-            self._values[key] = recipe.effect.values(
-                intact, self.populations[number], span, self._settings, recipe.key
-            )
-        return self._values[key]
-
-    def forget(self) -> None:
-        """Start again from nothing destroyed."""
-        self.gone = [0] * len(self.populations)
-        self._memories.clear()
-        self._hashes = [hashlib.blake2b(digest_size=16) for _ in self.populations]
-
-    def holders(self) -> Iterator[Callable[[], None]]:
-        """For every tensor that was hit: what writes its destroyed entries as they are now."""
-        for number, (population, gone) in enumerate(zip(self.populations, self.gone, strict=True)):
-            if gone and population.cells is not None:
-                yield self._memories[number].holder(self._dead(number))
-            elif gone:
-                units = self._dead(number)
-                for span in population.spans:
-                    yield span.holder(torch.from_numpy(units).to(span.tensor.device))
-
-    def _dead(self, number: int) -> np.ndarray:
-        return self._rankings[number].between(0, self.gone[number]).astype(np.int64)
-
-    def digest(self) -> bytes:
-        """Of every population's address, count and destroyed units in their order."""
-        whole = hashlib.blake2b(digest_size=16)
-        for address, gone, part in zip(self._addresses, self.gone, self._hashes, strict=True):
-            whole.update(f"{address}:{gone}:".encode() + part.digest())
-        return whole.digest()
-
-
-def _ranked(group: Sequence[Population], recipe: Recipe) -> Sequence[Ordering]:
-    ranked = recipe.order.rank(group, *recipe.key, recipe.aids)
-    if not recipe.size_matched:
-        return ranked
-    drawn = ORDERS["random"].rank(group, *recipe.key, recipe.aids)
-    return [Matched(targeted, chance) for targeted, chance in zip(ranked, drawn, strict=True)]
 
 
 class Wound:
-    """One or more cuts at the same dose. Made by `Lesion.opened`, which also heals it."""
+    """One or more open lesions at the same dose. Made by `Lesion.opened`, which also heals it."""
 
-    def __init__(self, cuts: Sequence[Cut], originals: Originals = COPIES) -> None:
-        self._cuts = cuts
-        spans = [
-            span for cut in cuts for population in cut.populations for span in population.spans
-        ]
-        self._where = [
-            (*population.address, population.count)
-            for cut in cuts
-            for population in cut.populations
-        ]
-        self._intact = {id(span.tensor): originals.of(span.tensor) for span in spans}
-        held = {id(span.tensor): span for span in spans}
-        self._live = {key: live.Live(one, self._intact[key]) for key, one in held.items()}
-        self._far = any(span.tensor.device.type != "cpu" for span in spans)
+    def __init__(self, lesions: Sequence[OpenLesion], originals: Originals = ALWAYS_COPY) -> None:
+        self.lesions = lesions
+        self.closed = False
+        every = [population for lesion in lesions for population in lesion.populations]
+        tensors = {id(owned.tensor): owned for population in every for owned in population.tensors}
+        self._where = [(*population.address, population.count) for population in every]
+        self.intact = {key: originals.intact(owned.tensor) for key, owned in tensors.items()}
+        self._live = {key: live.Live(owned, self.intact[key]) for key, owned in tensors.items()}
+        self._on_accelerator = any(one.tensor.device.type != "cpu" for one in tensors.values())
         self.may_write: Callable[[], None] = lambda: None  # raises where it may not
-        self.before_leaving: Callable[[], None] = lambda: None  # undoes what stands on the damage
+        self.before_leaving: Callable[[], None] = lambda: None  # undoes what came after it
 
     @property
     def tensors(self) -> list[torch.Tensor]:
         """What it writes to, each once."""
-        return [one.memory for one in self._live.values()]
+        return [tensor.memory for tensor in self._live.values()]
 
     @torch.no_grad()
     def deepen(self, dose: float) -> Receipt:
@@ -209,23 +45,23 @@ class Wound:
             LesionError: if the dose is out of its range, if the lesion was left or another one
                 was opened on it, or if the model no longer reads what would be written.
         """
-        dose, *_ = [cut.plain(dose) for cut in self._cuts]  # within the range of each
+        dose, *_ = [lesion.plain(dose) for lesion in self.lesions]  # within the range of each
         self.may_write()
         live.check_current(self._live.values())
-        goals = [cut.goal(dose) for cut in self._cuts]
-        again = [cut.set_strength(dose) for cut in self._cuts]
-        if any(again) or any(
-            count < gone
-            for cut, (_, goal) in zip(self._cuts, goals, strict=True)
-            for count, gone in zip(goal, cut.gone, strict=True)
+        targets = [lesion.target_counts(dose) for lesion in self.lesions]
+        changed = [lesion.set_strength(dose) for lesion in self.lesions]
+        if any(changed) or any(
+            count < destroyed
+            for lesion, (_, counts) in zip(self.lesions, targets, strict=True)
+            for count, destroyed in zip(counts, lesion.destroyed, strict=True)
         ):
             self.heal()
-        for cut, (_, goal) in zip(self._cuts, goals, strict=True):
-            if self._far:
-                look_ahead(cut.next(goal))
-            for number, count in enumerate(goal):
-                cut.destroy(number, count, self._intact)
-        return self._receipt(sum(asked for asked, _ in goals))
+        for lesion, (_, counts) in zip(self.lesions, targets, strict=True):
+            if self._on_accelerator:
+                presort(lesion.upcoming(counts))
+            for number, count in enumerate(counts):
+                lesion.destroy(number, count, self.intact)
+        return self._receipt(sum(asked for asked, _ in targets))
 
     @torch.no_grad()
     def heal(self) -> None:
@@ -234,55 +70,78 @@ class Wound:
         Raises:
             LesionError: if one was replaced by other numbers in the meantime.
         """
-        touched = {
-            id(span.tensor): None
-            for cut in self._cuts
-            for population, gone in zip(cut.populations, cut.gone, strict=True)
-            if gone
-            for span in population.spans
-        }
-        for cut in self._cuts:
-            cut.forget()
+        touched = {id(owned.tensor): None for population, _ in self._hit()
+                   for owned in population.tensors}  # fmt: skip
+        for lesion in self.lesions:
+            lesion.reset()
         live.heal(self._live[key] for key in touched)
 
     def leave(self) -> None:
-        """Undo what stands on the damage, and then the damage."""
+        """Undo what was done after the damage, and then the damage."""
+        self.closed = True
         try:
             self.before_leaving()
         finally:
             self.heal()
 
     @torch.no_grad()
-    def holder(self) -> Callable[[], None]:
-        """What keeps destroyed units as they are now while the rest of the model is trained.
+    def freezer(self) -> Callable[[], None]:
+        """A function that keeps destroyed units as they are now while the rest is trained.
 
         Call it after every step. A bit that is a unit keeps its state; the other bits of its
         number are free.
         """
-        holders = [hold for cut in self._cuts for hold in cut.holders()]
+        freezers = [reapply for lesion in self.lesions for reapply in lesion.freezers()]
 
         @torch.no_grad()
-        def hold() -> None:
-            for one in holders:
-                one()
+        def reapply() -> None:
+            for one_tensor in freezers:
+                one_tensor()
 
-        return hold
+        return reapply
+
+    def units_at(self, counts: Sequence[int]) -> dict[str, np.ndarray]:
+        """See `lesion.damage.receipt.Receipt.units`."""
+        units: dict[str, np.ndarray] = {}
+        for population, first in self._first(counts):
+            if population.key in units:  # several lesions, the same kind of unit
+                both = np.concatenate((units[population.key], first))
+                _, where = np.unique(both, return_index=True)
+                first = both[np.sort(where)]
+            units[population.key] = first
+        return units
+
+    def masks_at(self, counts: Sequence[int]) -> dict[str, torch.Tensor]:
+        """See `lesion.damage.receipt.Receipt.masks`."""
+        masks: dict[str, torch.Tensor] = {}
+        for population, first in self._first(counts):
+            numbers = first
+            if population.bit_selection is not None:
+                numbers = np.unique(first // len(population.bit_selection.positions))
+            for owned in population.tensors:
+                owned.add_to(masks, torch.from_numpy(numbers).to(owned.tensor.device))
+        return masks
+
+    def _first(self, counts: Sequence[int]) -> Iterator[tuple[Population, np.ndarray]]:
+        numbered = [(lesion, number) for lesion in self.lesions
+                    for number in range(len(lesion.populations))]  # fmt: skip
+        for (lesion, number), count in zip(numbered, counts, strict=True):
+            yield lesion.populations[number], lesion.destroyed_units(number, count)
+
+    def _hit(self) -> Iterator[tuple[Population, int]]:
+        """The populations with destroyed units, and how many."""
+        for lesion in self.lesions:
+            for population, count in zip(lesion.populations, lesion.destroyed, strict=True):
+                if count:
+                    yield population, count
 
     def _receipt(self, asked: int) -> Receipt:
-        whole = hashlib.blake2b(digest_size=16)
-        for cut in self._cuts:
-            whole.update(cut.digest())
-        hit = [
-            population.sites
-            for cut in self._cuts
-            for population, gone in zip(cut.populations, cut.gone, strict=True)
-            if gone
-        ]
-        touched: set[Address] = set().union(*hit)
-        gone = [count for cut in self._cuts for count in cut.gone]
-        units = sum(cut.units for cut in self._cuts)
-        return Receipt(asked, sum(gone), units, len(touched), whole.hexdigest(), self._places(gone))
-
-    def _places(self, gone: Sequence[int]) -> tuple[Place, ...]:
-        pairs = zip(self._where, gone, strict=True)
-        return tuple([Place._make((*where, count)) for where, count in pairs])
+        digest = hashlib.blake2b(digest_size=16)
+        for lesion in self.lesions:
+            digest.update(lesion.digest())
+        sites: set[Any] = set().union(*(population.sites for population, _ in self._hit()))
+        destroyed = [count for lesion in self.lesions for count in lesion.destroyed]
+        total = sum(lesion.units for lesion in self.lesions)
+        pairs = zip(self._where, destroyed, strict=True)
+        places = tuple([Place._make((*where, count)) for where, count in pairs])
+        return Receipt(asked, sum(destroyed), total, len(sites), digest.hexdigest(), places, self)

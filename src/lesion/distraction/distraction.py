@@ -10,9 +10,9 @@ example and column alone.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from lesion.damage.arguments import whole_draw
 from lesion.distraction.corruptions import CORRUPTIONS, Corruption
@@ -28,6 +28,9 @@ from lesion.errors import LesionError
 from lesion.schema import shortened
 from lesion.schema.entries import choose
 from lesion.tasks.examples import Split
+
+if TYPE_CHECKING:
+    from lesion.preparing.prepared import PreparedModel
 
 
 @dataclass(frozen=True, init=False)
@@ -49,7 +52,7 @@ class Distraction:
     Example:
         >>> split = Split((("The cat sat down .",),), np.zeros(1, int), "here")
         >>> texts, receipt = Distraction("drop").opened(split).deepen(0.4)
-        >>> len(texts[0][0].split()), receipt.destroyed, receipt.units
+        >>> len(texts[0][0].split()), receipt.destroyed, receipt.total
         (3, 2, 5)
     """
 
@@ -98,6 +101,11 @@ class Distraction:
             LesionError: if a column does not exist, or no text has anything to change.
         """
         return self._opened(split.texts, draw, language)
+
+    def open_on(self, prepared: "PreparedModel", draw: int) -> AbstractContextManager[TextWound]:
+        """As `open`, on a model that a study has prepared."""
+        task: Any = prepared.task
+        return self.open(task, prepared.tokenizer, prepared.score.set_task, draw)
 
     def check(self, task: TextTask) -> None:
         """Refuse a task whose texts cannot be changed.

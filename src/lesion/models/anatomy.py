@@ -6,7 +6,7 @@ and ModernBERT) are views of it: writing to a view writes to the model, and a vi
 contiguous.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +42,7 @@ class Site:
             not at all (None).
         module: holds the tensors.
         block: (k, m) if the tensors are block k of m of the module's; None if they are whole.
+        module_name: the module's name in `model.named_modules()`.
     """
 
     layer: int | None
@@ -55,6 +56,7 @@ class Site:
     stream: str | None
     module: nn.Module
     block: tuple[int, int] | None
+    module_name: str = ""
 
     @property
     def name(self) -> str:
@@ -100,7 +102,15 @@ class Site:
     def live(self, tensor: str) -> torch.Tensor | None:
         """As `own`, but only the block that belongs to the site."""
         whole = self.own(tensor)
-        return None if whole is None else _view(whole, tensor, self.axis, self.block)
+        return None if whole is None else self.block_of(whole, tensor)
+
+    def parameter(self, tensor: str) -> str:
+        """The name of its `weight` or `bias` among the model's parameters."""
+        return f"{self.module_name}.{tensor}"
+
+    def block_of(self, whole: torch.Tensor, tensor: str) -> torch.Tensor:
+        """The site's block of something of the shape of the module's `weight` or `bias`: a view."""
+        return _view(whole, tensor, self.axis, self.block)
 
     def grad(self, tensor: str) -> torch.Tensor | None:
         """Gradient of `weight` or `bias`, of the same shape; None where none was computed.
@@ -115,10 +125,11 @@ def sites(model: nn.Module) -> list[Site]:
     """Every site of a model, in the order of `PARTS`, layers ascending; shared tensors once."""
     collected: list[Site] = []
     seen: set[tuple[int, tuple[int, int] | None]] = set()
+    names = {module: name for name, module in model.named_modules()}
     for root, part, listed in paths(model):
-        # A classifier behind a pooler reads the pooler.
+        # What stands behind a pooler reads the pooler.
         reads = part != "classifier" or all(site.part != "pooler" for site in collected)
-        collected += _sites_of(model, root, part, listed, reads, seen)
+        collected += _sites_of(model, root, part, listed, reads, seen, names)
     return collected
 
 
@@ -209,6 +220,7 @@ def _sites_of(
     listed: Sequence[str],
     reads: bool,
     seen: set[tuple[int, tuple[int, int] | None]],
+    names: Mapping[nn.Module, str],
 ) -> Iterator[Site]:
     config: Any = model.config
     for layer, index, full, module, block in places(model, root, listed):
@@ -218,7 +230,8 @@ def _sites_of(
         reads = reads and part not in _HEADS
         if weight is not None or bias is not None:
             heads = _heads(config, part)
-            yield Site(layer, part, index, full, weight, bias, axis, heads, stream, module, block)
+            yield Site(layer, part, index, full, weight, bias, axis, heads, stream, module, block,
+                       names[module])  # fmt: skip
 
 
 def _name(layer: int | None, part: str, index: int) -> str:

@@ -6,7 +6,6 @@ versions, device and language of the training. A folder appears in it whole or n
 
 import hashlib
 import json
-import os
 import random
 import shutil
 import tempfile
@@ -22,21 +21,19 @@ import torch
 import transformers
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
+from lesion import digests
+from lesion.atomic import publish
+from lesion.models.cache import cache_folder
 from lesion.models.inputs import Batcher
 from lesion.models.load import Checkpoint, load_model, resolve, silence_transformers
 from lesion.models.recipes import Finetuning
 from lesion.models.stored import LOADED
+from lesion.models.versions import builds
 
 Progress = Callable[[int, int], None]
 Note = Callable[[str], None]
 METADATA = "finetuning.json"
 TRAINING = 1  # goes up with every change of this package that changes what a head learns
-
-
-def cache_folder() -> Path:
-    """`LESION_CACHE`, or `lesion` in the user's cache folder."""
-    default = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "lesion"
-    return Path(os.environ.get("LESION_CACHE", default)).expanduser()
 
 
 def finetuned_checkpoint(
@@ -90,7 +87,7 @@ def finetuned_checkpoint(
             )  # fmt: skip
             about = {**address, "versions": trained_with, "drawn": list(drawn)}
             (work / METADATA).write_text(json.dumps(about, indent=2))
-            _publish(work, target)
+            publish(work, target, METADATA)
         finally:
             shutil.rmtree(work, ignore_errors=True)
     _note_differences(target, base, trained_with, note)
@@ -128,7 +125,7 @@ def _note_differences(
 
 
 def _hashed(value: Mapping[str, Any]) -> str:
-    return hashlib.blake2b(json.dumps(value, sort_keys=True).encode(), digest_size=16).hexdigest()
+    return digests.of_text(json.dumps(value, sort_keys=True))
 
 
 def _train(
@@ -220,15 +217,6 @@ def preserve_rng() -> Iterator[None]:
             np.random.set_state(numpy_state)
 
 
-def _publish(work: Path, target: Path) -> None:
-    """Move a finished folder to its place, unless another process has published the same."""
-    try:
-        work.replace(target)
-    except OSError:
-        if not (target / METADATA).is_file():
-            raise
-
-
 def _digest(rows: Sequence[Mapping[str, list[int]]], labels: np.ndarray) -> str:
     digest = hashlib.blake2b(digest_size=16)
     digest.update(json.dumps([dict(row) for row in rows], sort_keys=True).encode())
@@ -238,9 +226,10 @@ def _digest(rows: Sequence[Mapping[str, list[int]]], labels: np.ndarray) -> str:
 
 def _versions() -> dict[str, str]:
     """Versions of everything that decides the weights of a head."""
+    used = builds()
     return {
-        "torch": torch.__version__,
-        "transformers": transformers.__version__,
+        "torch": used["torch"],
+        "transformers": used["transformers"],
         "accelerate": version("accelerate"),
         "training": str(TRAINING),
     }

@@ -25,6 +25,7 @@ from lesion.models.devices import check_device
 from lesion.models.families import FAMILIES, find_family
 from lesion.models.hush import hush_tokenizers
 from lesion.models.inputs import padding_id
+from lesion.models.live import copied, held
 from lesion.models.missing import check_missing, generator_kept
 from lesion.models.origins import folder_of
 from lesion.models.stored import LOADED, Loaded, name_of, number_of, stored_format
@@ -118,6 +119,11 @@ def load_model(
         _check_causal(checkpoint)
     stored = format_of(checkpoint)
     number = number_of(checkpoint.source, dtype, stored)
+    live = held(checkpoint.path)
+    if live is not None:
+        copy = copied(live, number, config)
+        setattr(copy, LOADED, Loaded(stored, name_of(number), ()))
+        return copy.to(device).eval()
     auto = getattr(transformers, HEADS[head])
     _load_family(checkpoint)
     with _as_lesion_error(checkpoint.source), generator_kept(require_head):
@@ -168,6 +174,9 @@ def check_available(checkpoint: Checkpoint) -> None:
 
 def load_config(checkpoint: Checkpoint) -> Any:
     """The configuration of a checkpoint."""
+    live = held(checkpoint.path)
+    if live is not None:
+        return live.model.config
     _load_family(checkpoint)
     with _as_lesion_error(checkpoint.source):
         return transformers.AutoConfig.from_pretrained(
@@ -179,6 +188,9 @@ def load_tokenizer(source: str | Checkpoint, *, revision: str | None = None) -> 
     """The tokenizer that belongs to a model; arguments as of `load_model`."""
     checkpoint = source if isinstance(source, Checkpoint) else resolve(source, revision)
     hush_tokenizers()
+    live = held(checkpoint.path)
+    if live is not None:
+        return live.tokenizer
     _load_family(checkpoint)
     with _as_lesion_error(checkpoint.source):
         return transformers.AutoTokenizer.from_pretrained(

@@ -37,6 +37,19 @@ LAYERS_SHAPE = {
 }
 
 
+def sorted_tensors(value: Any) -> Any:
+    """`bias`, [bias, weight] -> a list in the order of `TENSORS`, each word once.
+
+    The order of a list in a study does not change the damage. Unknown words stay, at the end.
+    """
+    value = words(value)
+    if not isinstance(value, list | tuple) or not all(isinstance(word, str) for word in value):
+        return value
+    known = list(TENSORS)
+    places = {word: known.index(word) if word in known else len(known) for word in value}
+    return sorted(places, key=places.__getitem__)
+
+
 def expand_layers(value: Any) -> Any:
     """`all`, `first`, `middle`, `last`, 3, -1, [0, 1], "6-9" -> a word or a tuple of numbers.
 
@@ -79,5 +92,5 @@ class Where(Spec):
     tensors: Annotated[
         tuple[Annotated[str, OneOf(TENSORS)], ...],
         doc("matrices, biases or both"),
-        Expand(words, words_shape(TENSORS)),
+        Expand(sorted_tensors, words_shape(TENSORS)),
     ] = tuple(TENSORS)

@@ -25,7 +25,7 @@ class Finetuning(Spec):
             raise ValueError(f"seeds must be different numbers. Got {list(self.seeds)}.")
 
 
-RECOVERED = " + recovery"  # after the name of the lesion whose damage it is
+RECOVERY_SUFFIX = " + recovery"  # after the name of the lesion whose damage it is
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,11 @@ class Recovery(Spec):
         float | None, Between(0, 1), doc("AdamW's weight decay (default: as finetune)")
     ] = None
 
-    def filled(self, usual: Finetuning) -> "Recovery":
-        """With defaults from how heads are trained."""
-        silent = {
-            part.name: getattr(usual, part.name)
+    def with_defaults(self, finetuning: Finetuning) -> "Recovery":
+        """With the settings of fine-tuning in place of those that are not given."""
+        missing = {
+            part.name: getattr(finetuning, part.name)
             for part in dataclasses.fields(self)
             if getattr(self, part.name) is None
         }
-        return dataclasses.replace(self, **silent)
+        return dataclasses.replace(self, **missing)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from lesion.errors import LesionError
-from lesion.words import LOAD_DTYPES
+from lesion.models.dtypes import LOAD_DTYPES
 
 # In the order in which transformers looks for them.
 SAFE, SAFE_PARTS = "model.safetensors", "model.safetensors.index.json"
@@ -64,7 +64,7 @@ def memory_format(model: nn.Module) -> str | None:
 
 
 def number_of(source: str, dtype: str, stored: str) -> torch.dtype:
-    """The dtype in which a model is loaded, by a word of `lesion.words.LOAD_DTYPES`.
+    """The dtype in which a model is loaded, by a word of `lesion.models.dtypes.LOAD_DTYPES`.
 
     Raises:
         LesionError: for another word, or a format in which models do not compute.

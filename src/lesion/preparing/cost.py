@@ -1,4 +1,4 @@
-"""About what a study takes, in time and memory: a few timed batches before anything runs."""
+"""Time and memory of a study, estimated from a few timed batches before anything runs."""
 
 import threading
 import time
@@ -9,30 +9,30 @@ import psutil
 import torch
 from torch import nn
 
-from lesion.damage.lesion import Lesion, Recovering, Together
-from lesion.distraction.distraction import Distraction
-from lesion.models import anatomy
+from lesion.damage.lesion import Lesion
+from lesion.damage.opening import selected_sites
 from lesion.models.finetune import preserve_rng
 from lesion.models.load import load_config, load_tokenizer, resolve
 from lesion.models.recipes import Finetuning
-from lesion.preparing.machine import FORKS
+from lesion.preparing.machine import USES_FORKSERVER
 from lesion.preparing.rehearsal import Patient, lesson
 from lesion.record.cuts import Text
 from lesion.scoring.scorer import Scorer
 from lesion.study.damages import Damage
+from lesion.study.needs import LABELS, distractions, lesions_of, needs, recovery_of, trains
 from lesion.study.specs import ModelSpec
 from lesion.study.study import Study
 from lesion.study.trials import INTACT
 from lesion.tasks.base import Task
 from lesion.tasks.classify import Classification
 
-PROBES = 3
+PROBE_BATCHES = 3
 CHECKED = 1000  # examples whose texts are damaged to see how many are cut
-LOOK = 0.002  # seconds between two looks at the memory of a process
-OWN = 50_000_000  # bytes of a worker beside libraries, weights and scoring: tokenizer, rows
-TRAINING = 3  # times the arithmetic of scoring: a backward pass is twice a forward pass
+LOOK_SECONDS = 0.002  # seconds between two looks at the memory of a process
+WORKER_BYTES = 50_000_000  # of a worker beside libraries, weights, scoring: tokenizer, rows
+TRAINING_PASSES = 3  # times the arithmetic of scoring: a backward pass is twice a forward pass
 HEAP = 1.2  # times what training holds: temporaries, and gaps that allocators leave (measured)
-STATES = 4  # times the weights: themselves, their gradients, and Adam's two averages
+TRAINING_STATES = 4  # times the weights: themselves, their gradients, and Adam's two averages
 
 
 class Cost(NamedTuple):
@@ -44,7 +44,7 @@ class Cost(NamedTuple):
         process: bytes of a process with its libraries and inputs, without weights.
         scoring: bytes that scoring takes for a while.
         training: seconds of fine-tuning one head; 0 where there is none.
-        slow: why it is scored by its own forward; "" where it is not.
+        fallback_reason: why it has no fast forward pass; "" where it has.
         cut: share of the examples that are cut at the task's max_length.
         activations: bytes that a step of training keeps of one example; 0 where there is none.
     """
@@ -54,7 +54,7 @@ class Cost(NamedTuple):
     process: int
     scoring: int
     training: float = 0.0
-    slow: str = ""
+    fallback_reason: str = ""
     cut: float = 0.0
     activations: int = 0
 
@@ -63,13 +63,14 @@ class Cost(NamedTuple):
         """Bytes of the model in float32: once a machine, however many workers."""
         return 4 * self.parameters
 
-    def machine(self, workers: int, damaged: int) -> int:
-        """Bytes of all processes together; `damaged`: what a worker must have of its own."""
+    def total_bytes(self, workers: int, written: int) -> int:
+        """Bytes of all processes together; `written`: what each worker copies."""
         if workers == 1:
-            return self.weights + self.process + self.scoring + damaged
-        return self.weights + self._libraries(workers) + workers * (OWN + self.scoring + damaged)
+            return self.weights + self.process + self.scoring + written
+        each = WORKER_BYTES + self.scoring + written
+        return self.weights + self._libraries(workers) + workers * each
 
-    def training_machine(self, workers: int, batch: int) -> int:
+    def training_bytes(self, workers: int, batch: int) -> int:
         """Bytes of all processes together while as many fine-tune a head, so many examples a step.
 
         The pages of the weights' file are not counted: nothing reads them any more.
@@ -77,13 +78,14 @@ class Cost(NamedTuple):
         each = _stepping(self.weights, batch * self.activations)
         if workers == 1:
             return self.process + each
-        return self._libraries(workers) + workers * (OWN + each)
+        return self._libraries(workers) + workers * (WORKER_BYTES + each)
 
     def _libraries(self, workers: int) -> int:
-        return self.process * (1 + (1 if FORKS else workers))  # the driver's, the workers'
+        copies = 1 if USES_FORKSERVER else workers
+        return self.process * (1 + copies)  # the first is that of this process
 
 
-def cost(patient: Patient, recipe: Finetuning | None = None, learns: bool = False) -> Cost:
+def measure_cost(patient: Patient, recipe: Finetuning | None = None, learns: bool = False) -> Cost:
     """Time a few batches of a model, with its head or a new one; extrapolate by tokens.
 
     Args:
@@ -96,24 +98,25 @@ def cost(patient: Patient, recipe: Finetuning | None = None, learns: bool = Fals
     model, task = patient.model, patient.task
     scorer = Scorer(model, patient.tokenizer, task, columns=patient.columns)
     tokens = scorer.tokens
-    probes = sorted({round(share * (len(tokens) - 1) / (PROBES - 1)) for share in range(PROBES)})
-    process = _own()
+    last, steps = len(tokens) - 1, PROBE_BATCHES - 1
+    probes = sorted({round(step * last / steps) for step in range(PROBE_BATCHES)})
+    process = _process_bytes()
     # the first batch also pays for warming up, and is the largest
-    scoring = _grown(lambda: scorer.forward(probes[0]))
+    scoring = _growth(lambda: scorer.forward(probes[0]))
     start = time.perf_counter()
     for probe in probes:
         scorer.forward(probe)
     rate = (time.perf_counter() - start) / sum(tokens[probe] for probe in probes)
-    taught = isinstance(task, Classification)
+    trained = trains(task)
     return Cost(
         rate * sum(tokens),
         sum(tensor.numel() for tensor in model.parameters()),
         process,
         scoring,
-        rate * _read_in_training(patient, recipe) * TRAINING if recipe and taught else 0.0,
+        rate * _read_in_training(patient, recipe) * TRAINING_PASSES if recipe and trained else 0.0,
         scorer.fallback_reason,
         scorer.cut,
-        kept(patient) if learns and taught else 0,
+        activation_bytes(patient) if learns and trained else 0,
     )
 
 
@@ -124,19 +127,19 @@ def _read_in_training(patient: Patient, recipe: Finetuning) -> float:
     return sum(len(row["input_ids"]) for row in rows) * recipe.epochs
 
 
-def kept(patient: Patient) -> int:
+def activation_bytes(patient: Patient) -> int:
     """Bytes of activations that a step of training keeps of one example, for its gradients.
 
     Of the longest: batches of about one length are drawn, and one has the longest examples.
     """
     model, inputs = patient.model, lesson(patient)
     weights = {tensor.untyped_storage().data_ptr() for tensor in model.parameters()}
-    found: dict[int, int] = {}
+    sizes: dict[int, int] = {}
 
     def keep(tensor: torch.Tensor) -> torch.Tensor:
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in weights:
-            found[storage.data_ptr()] = storage.nbytes()
+            sizes[storage.data_ptr()] = storage.nbytes()
         return tensor
 
     hooks = torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor)
@@ -147,7 +150,7 @@ def kept(patient: Patient) -> int:
         finally:
             model.eval()
     del loss
-    return sum(found.values()) // len(inputs["labels"])
+    return sum(sizes.values()) // len(inputs["labels"])
 
 
 def cut_shares(
@@ -157,64 +160,64 @@ def cut_shares(
 
     The first draw stands for all, and by how much it cuts more of `CHECKED` examples for all.
     """
-    found = {(spec.name, task.name, INTACT): {0.0: intact}}
-    distractions = [one for one in lesions if isinstance(one, Distraction)]
-    if not distractions or not isinstance(task, Classification):
-        return found
+    cut = {(spec.name, task.name, INTACT): {0.0: intact}}
+    changed = distractions(lesions)
+    if not changed or not isinstance(task, Classification):
+        return cut
     checkpoint = resolve(spec.source, spec.revision)
     tokenizer, config = load_tokenizer(checkpoint), load_config(checkpoint)
     some = task.with_examples(task.evaluated.sample(CHECKED, task.name))
     usual, seen = some.encode(tokenizer, config).cut, [0.0]
-    doses = {one.name: study.doses_of(one) for one in study.lesions}
-    for one in distractions:
-        shares = found[spec.name, task.name, one.name] = {}
-        with one.open(
+    doses = {lesion.name: study.doses_of(lesion) for lesion in study.lesions}
+    for distraction in changed:
+        shares = cut[spec.name, task.name, distraction.name] = {}
+        with distraction.open(
             some, tokenizer, lambda version: seen.append(version.encode(tokenizer, config).cut)
         ) as wound:
-            for dose in doses[one.name]:
+            for dose in doses[distraction.name]:
                 wound.deepen(dose)
                 shares[dose] = min(max(intact + (seen[-1] - usual), 0.0), 1.0)
-    return found
+    return cut
 
 
-def damaged(damage: Damage, model: nn.Module, activations: int = 0) -> int:
-    """Bytes of what a lesion may write to: a worker has its own copy of these.
+def writable_bytes(damage: Damage, model: nn.Module, activations: int = 0) -> int:
+    """Bytes of what damage may write to: each worker has its own copy of these.
 
-    Gradients of all weights are counted where the order asks for them, and all that training
-    needs where it follows the damage: what it changes is kept to be put back, and so is what the
-    lesion writes to.
+    Gradients of all weights are counted where the order takes them, and all that training needs
+    where it follows the damage: what it changes is kept to be restored, and so is what the lesion
+    writes to.
 
     Args:
-        activations: bytes that a step of training keeps of one example, see `kept`.
+        activations: bytes that a step of training keeps of one example, see `activation_bytes`.
     """
-    if isinstance(damage, Distraction):
-        return 0
+    lesions, recovery = lesions_of(damage), recovery_of(damage)
+    if not lesions:
+        return 0  # it damages texts
     weights = sum(tensor.nbytes for tensor in model.parameters())
-    if isinstance(damage, Recovering):
-        batch = damage.recipe.batch_size or Finetuning().batch_size
-        written = _written(damage.lesion, model)
-        return _stepping(weights, batch * activations) + weights + written
-    gradients = weights + activations if damage.needs_labels else 0
-    return _written(damage, model) + gradients
+    if recovery is not None:
+        batch = recovery.batch_size or Finetuning().batch_size
+        return _stepping(weights, batch * activations) + weights + _written(lesions, model)
+    gradients = weights + activations if LABELS in needs(damage) else 0
+    return _written(lesions, model) + gradients
 
 
 def _stepping(weights: int, activations: int) -> int:
     """Bytes of a process that trains: weights in their states, activations of a batch."""
-    return round(HEAP * (STATES * weights + activations))
+    return round(HEAP * (TRAINING_STATES * weights + activations))
 
 
-def _written(damage: Lesion | Together, model: nn.Module) -> int:
+def _written(lesions: Sequence[Lesion], model: nn.Module) -> int:
     tensors = {
         id(tensor): tensor
-        for lesion in (damage.lesions if isinstance(damage, Together) else (damage,))
-        for site in anatomy.select_sites(model, lesion.layers, lesion.reach)
+        for lesion in lesions
+        for site in selected_sites(lesion, model)
         for tensor in (getattr(site, name) for name in lesion.tensors)
         if tensor is not None
     }
     return sum(tensor.nbytes for tensor in tensors.values())
 
 
-def _own() -> int:
+def _process_bytes() -> int:
     """Bytes of this process that are no pages of files, such as libraries and mapped weights."""
     process = psutil.Process()
     memory = process.memory_info()
@@ -223,14 +226,14 @@ def _own() -> int:
     return int(process.memory_full_info().uss)
 
 
-def _grown(act: Callable[[], object]) -> int:
+def _growth(act: Callable[[], object]) -> int:
     """Bytes by which this process grows, at most, while something is done."""
     process, done = psutil.Process(), threading.Event()
     before = most = process.memory_info().rss
 
     def look() -> None:
         nonlocal most
-        while not done.wait(LOOK):
+        while not done.wait(LOOK_SECONDS):
             most = max(most, process.memory_info().rss)
 
     thread = threading.Thread(target=look, daemon=True)

@@ -1,8 +1,8 @@
 """What a run may use of this machine: memory and cores, inside a container too.
 
 The operating system's own figures come from psutil. A container (a control group of Linux) may
-have less: the smallest limit counts of its group and of all groups around it. Libraries that
-count cores so (joblib, loky) read no limit of memory, and only the outermost group.
+have less: the smallest limit of its group and of all groups around it counts. Libraries that
+count cores this way (joblib, loky) do not read memory limits, and read only the outermost group.
 """
 
 import contextlib
@@ -16,9 +16,9 @@ import psutil
 ROOT = Path("/")
 
 
-def free() -> int:
+def available_memory() -> int:
     """Bytes that processes can still take without swapping."""
-    return max(0, min([int(psutil.virtual_memory().available), *_rooms()]))
+    return max(0, min([int(psutil.virtual_memory().available), *_free_in_groups()]))
 
 
 def cores() -> int:
@@ -28,7 +28,7 @@ def cores() -> int:
     return max(1, int(min([bound or 1, *_quotas()])))
 
 
-def _rooms() -> Iterator[int]:
+def _free_in_groups() -> Iterator[int]:
     """Bytes that each group leaves: its limit less what it holds; cached files can be dropped."""
     for folder in _groups("memory"):
         for limit, usage, dropped in (
@@ -56,7 +56,7 @@ def _groups(controller: str) -> Iterator[Path]:
     """The folders of this process's groups, and those above them, of both versions of Linux's.
 
     A container may see its own group as the outermost while /proc names it by its path outside;
-    what is not there is passed over by whoever reads in it.
+    readers skip what does not exist.
     """
     mounted = ROOT / "sys/fs/cgroup"
     with contextlib.suppress(OSError):
@@ -80,4 +80,4 @@ def _text(path: Path) -> str:
     return path.read_text(encoding="ascii").strip()
 
 
-FORKS = sys.platform == "linux"  # elsewhere, system libraries may not outlive a fork
+USES_FORKSERVER = sys.platform == "linux"  # elsewhere, system libraries may not outlive a fork

@@ -1,25 +1,24 @@
-"""Plasticity: a damaged model is trained again, its destroyed units held, and then scored.
+"""Plasticity: a damaged model is trained again, its destroyed units frozen, and then scored.
 
-Every dose starts from the damaged weights and not from what an earlier dose has learned, so that a
-trial can be made again alone. Batches and dropout are keyed by seed, lesion, draw and dose, never
-by the model. Leaving gives back every bit of the model.
+Every dose starts from the damaged weights and not from what was learned at an earlier dose, so that
+a trial can be repeated alone. Batches and dropout are keyed by seed, lesion, draw and dose, never
+by the model. Leaving restores every bit of the model.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain, count, islice
-from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from lesion.damage.lesion import Recovering
+from lesion.damage.lesion import WithRecovery
 from lesion.damage.receipt import Receipt
 from lesion.damage.wound import Wound
 from lesion.keys import Address, random_uint32
 from lesion.models.finetune import preserve_rng
-from lesion.models.inputs import collate, language_id
+from lesion.models.inputs import Batcher
 from lesion.models.recipes import Finetuning, Recovery
 from lesion.preparing.head_classes import head_labels
 from lesion.tasks.base import Row
@@ -30,10 +29,10 @@ Inputs = Mapping[str, torch.Tensor]
 
 
 @contextmanager
-def retrained(
-    damage: Recovering,
+def open_with_training(
+    damage: WithRecovery,
     model: nn.Module,
-    tokenizer: Any,
+    batcher: Batcher,
     task: Classification,
     draw: int,
     examples: Sequence[Inputs] = (),
@@ -42,20 +41,18 @@ def retrained(
     """Open a lesion whose every dose is followed by training.
 
     Args:
+        batcher: of the model.
         columns: the head's output for each class of the task, where their order differs.
 
     Raises:
         LesionError: as `Lesion.opened`.
     """
-    config: Any = model.config
-    rows, found = task.encode_split("train", tokenizer, config)
-    labels = head_labels(found, columns)
-    language = language_id(config, task.language)
-    device = next(model.parameters()).device
+    rows, targets = task.encode_split("train", batcher.tokenizer, model.config)
+    labels = head_labels(targets, columns)
 
     def batch(numbers: list[int]) -> Inputs:
-        made = collate([rows[number] for number in numbers], tokenizer, language, device)
-        return {**made, "labels": torch.from_numpy(labels[numbers]).to(device)}
+        inputs = batcher([rows[number] for number in numbers])
+        return {**inputs, "labels": torch.from_numpy(labels[numbers]).to(batcher.device)}
 
     address = ("recovery", damage.lesion.name, draw if damage.random else 0)
     with damage.lesion.opened(model, draw, examples) as wound:
@@ -63,7 +60,7 @@ def retrained(
 
 
 class RetrainedWound:
-    """A wound as the sweep sees it: the same `deepen`, with training after it."""
+    """A wound whose every dose is followed by training."""
 
     def __init__(
         self,
@@ -71,17 +68,17 @@ class RetrainedWound:
         model: nn.Module,
         rows: Sequence[Row],
         batch: Callable[[list[int]], Inputs],
-        damage: Recovering,
+        damage: WithRecovery,
         address: tuple[Address, ...],
     ) -> None:
         self._wound, self._model, self._rows, self._batch = wound, model, rows, batch
         self._damage, self._address = damage, address
         self._before: list[torch.Tensor] = []
-        wound.before_leaving = self.undo
+        wound.before_leaving = self.restore
 
     def deepen(self, dose: float) -> Receipt:
         """Go to a dose from the damage alone, and train."""
-        self.undo()
+        self.restore()
         receipt = self._wound.deepen(dose)
         self._before = [tensor.detach().clone() for tensor in self._tensors()]
         seed, key = self._damage.seed, (*self._address, float(dose))
@@ -91,12 +88,12 @@ class RetrainedWound:
         with preserve_rng():
             # dropout draws from torch's global generator
             torch.manual_seed(int(random_uint32(1, seed, *key, "dropout")[0]))  # noqa: TID251
-            train(self._model, batches, self._damage.recipe, self._wound.holder())
+            train(self._model, batches, self._damage.recipe, self._wound.freezer())
         return receipt
 
     @torch.no_grad()
-    def undo(self) -> None:
-        """Forget what was learned: every bit is again as the damage left it."""
+    def restore(self) -> None:
+        """Restore every bit to its value after the damage."""
         for tensor, before in zip(self._tensors(), self._before, strict=False):
             tensor.copy_(before)
         self._before = []
@@ -106,15 +103,15 @@ class RetrainedWound:
 
 
 def train(
-    model: nn.Module, batches: Iterator[Inputs], recipe: Recovery, hold: Callable[[], None]
+    model: nn.Module, batches: Iterator[Inputs], recipe: Recovery, freeze: Callable[[], None]
 ) -> None:
-    """Train a model in place by AdamW, as fine-tuning does; afterwards it is as it was otherwise.
+    """Train a model in place by AdamW, as fine-tuning does; its mode and gradients are restored.
 
     Args:
         batches: model inputs with labels, as many as there are steps, or more.
-        hold: called after every step.
+        freeze: called after every step; it restores the destroyed units.
     """
-    recipe = recipe.filled(Finetuning())
+    recipe = recipe.with_defaults(Finetuning())
     assert recipe.learning_rate is not None
     assert recipe.warmup is not None
     parameters = [tensor for tensor in model.parameters() if tensor.requires_grad]
@@ -134,24 +131,26 @@ def train(
     try:
         for step, inputs in zip(range(recipe.steps), batches, strict=False):
             for group in optimiser.param_groups:
-                group["lr"] = recipe.learning_rate * slope(step, recipe.steps, recipe.warmup)
+                group["lr"] = recipe.learning_rate * linear_schedule(
+                    step, recipe.steps, recipe.warmup
+                )
             optimiser.zero_grad(set_to_none=True)
             with torch.enable_grad():
                 model(**inputs).loss.backward()
             nn.utils.clip_grad_norm_(parameters, CLIP)
             optimiser.step()
-            hold()
+            freeze()
     finally:
         model.train(not evaluating)
         for tensor, gradient in zip(parameters, gradients, strict=True):
             tensor.grad = gradient
 
 
-def slope(step: int, steps: int, warmup: float) -> float:
+def linear_schedule(step: int, steps: int, warmup: float) -> float:
     """The learning rate's share of its peak: up over the warm-up, then down in a line to 0.
 
     Example:
-        >>> [slope(step, 4, 0.25) for step in range(4)]
+        >>> [linear_schedule(step, 4, 0.25) for step in range(4)]
         [0.0, 1.0, 0.6666666666666666, 0.3333333333333333]
     """
     rising = round(warmup * steps)

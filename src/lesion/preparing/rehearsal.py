@@ -1,4 +1,4 @@
-"""Every model, task and lesion of a study tried on two examples, before anything takes hours."""
+"""Rehearsal: every model, task and lesion of a study is tried on two examples before it runs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -8,27 +8,28 @@ import numpy as np
 import torch
 from torch import nn
 
-from lesion.damage.lesion import Lesion, Recovering, Together
+from lesion.damage.lesion import Lesion, Together
+from lesion.damage.orders import Random
 from lesion.damage.rows import Inputs
-from lesion.distraction.distraction import Distraction
 from lesion.errors import LesionError
 from lesion.models import anatomy
 from lesion.models.finetune import preserve_rng
-from lesion.models.inputs import collate, language_id
+from lesion.models.inputs import Batcher
 from lesion.models.load import Checkpoint, load_model, load_tokenizer, resolve
 from lesion.models.recipes import Finetuning
 from lesion.models.stored import LOADED
-from lesion.preparing.head_classes import head_labels
-from lesion.preparing.prepared import columns_of, notes_on
+from lesion.preparing.head_classes import columns_of, head_labels
+from lesion.preparing.prepared import notes_on
 from lesion.scoring.scorer import Scorer
 from lesion.study.damages import Damage
-from lesion.study.needs import needs_gradients, unsuited
+from lesion.study.needs import classified, distractions, lesions_of, needs_gradients, suited
 from lesion.study.specs import ModelSpec
 from lesion.tasks.base import Task
 from lesion.tasks.classify import Classification, encode
 from lesion.tasks.examples import Split
 
 FEW = 2
+CPU_OOM_MESSAGES = ("not enough memory", "can't allocate memory")
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +38,7 @@ class Patient:
 
     Attributes:
         trained: whether the head is to be trained.
-        notes: what a person should know of it, in sentences.
+        notes: sentences that the user should know.
     """
 
     spec: ModelSpec
@@ -48,6 +49,12 @@ class Patient:
     trained: bool
     columns: tuple[int, ...] | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def batcher(self) -> Batcher:
+        """Rows to tensors."""
+        device = next(self.model.parameters()).device
+        return Batcher(self.tokenizer, self.model.config, self.task.language, device)
 
 
 def admit(
@@ -106,27 +113,27 @@ def problems(patient: Patient, damages: Mapping[str, Damage]) -> list[str]:
     take their time and reach the same units.
     """
     where = f"{patient.spec.name} on {patient.task.name}"
-    found = tried(where, lambda: _score(patient))
+    sentences = tried(where, lambda: _score(patient))
     # what does not suit the task is reported without a model
-    suited = {name: one for name, one in damages.items() if not unsuited(name, one, patient.task)}
-    learns = patient.trained or any(map(needs_gradients, suited.values()))
-    if not found and learns and isinstance(patient.task, Classification):
-        found = tried(where, lambda: _learn(patient))
-    if not found and not all(isinstance(one, Distraction) for one in suited.values()):
-        found = tried(patient.spec.name, lambda: anatomy.sites(patient.model))
-    if found:
-        return found  # no lesion can be better
-    for name, damage in suited.items():
+    opened = suited(damages, patient.task)
+    learns = patient.trained or any(map(needs_gradients, opened.values()))
+    if not sentences and learns and isinstance(patient.task, Classification):
+        sentences = tried(where, lambda: _learn(patient))
+    if not sentences and any(map(lesions_of, opened.values())):
+        sentences = tried(patient.spec.name, lambda: anatomy.sites(patient.model))
+    if sentences:
+        return sentences  # no lesion can be better
+    for name, damage in opened.items():
         place = f"{name} in {patient.spec.name}"
-        found += [
+        sentences += [
             line.replace(f"{place}: {name}: ", f"{place}: ", 1)
-            for line in tried(place, lambda one=damage: _open(patient, one))
+            for line in tried(place, lambda damage=damage: _open(patient, damage))
         ]
-    return found
+    return sentences
 
 
 def tried(what: str, act: Any) -> list[str]:
-    """Do something; what a user must know of it, in a sentence, where it cannot be done.
+    """Do something; a sentence for the user where it cannot be done.
 
     Raises:
         MemoryError, torch.OutOfMemoryError, RuntimeError: if memory runs out, which is no mistake
@@ -145,10 +152,9 @@ def tried(what: str, act: Any) -> list[str]:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether memory has run out; torch has no class of its own for that of a CPU."""
-    said = ("not enough memory", "can't allocate memory")
+    """Whether memory ran out; torch has no error class for the memory of a CPU."""
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(
-        words in str(error) for words in said
+        message in str(error) for message in CPU_OOM_MESSAGES
     )
 
 
@@ -173,14 +179,11 @@ def lesson(patient: Patient) -> Inputs:
     Raises:
         LesionError: if there are none, or the model cannot read them.
     """
-    task, model = patient.task, patient.model
-    assert isinstance(task, Classification), "only such a task trains"
-    split, config = longest(task.split("train")), model.config
-    rows = encode(task, split, patient.tokenizer, config).rows
-    device = next(model.parameters()).device
-    inputs = collate(rows, patient.tokenizer, language_id(config, task.language), device)
+    task, batcher = classified(patient.task), patient.batcher
+    split = longest(task.split("train"))
+    inputs = batcher(encode(task, split, patient.tokenizer, patient.model.config).rows)
     labels = torch.from_numpy(head_labels(split.labels, patient.columns))
-    return {**inputs, "labels": labels.to(device)}
+    return {**inputs, "labels": labels.to(batcher.device)}
 
 
 def _score(patient: Patient) -> None:
@@ -194,25 +197,23 @@ def _learn(patient: Patient) -> None:
 
 def _open(patient: Patient, damage: Damage) -> None:
     """Open a lesion for its first draw, and leave it."""
-    if isinstance(damage, Distraction):
-        damage.check_tokenizer(patient.tokenizer)
-        return
-    lesion = damage.lesion if isinstance(damage, Recovering) else damage
-    examples = _examples(patient) if lesion.needs_examples else ()
-    with _cheap(lesion).opened(patient.model, 0, examples):
-        pass
+    for distraction in distractions([damage]):
+        distraction.check_tokenizer(patient.tokenizer)
+    lesions = tuple(map(_cheap, lesions_of(damage)))
+    if lesions:
+        needed = any(lesion.needs for lesion in lesions)
+        with Together(lesions).opened(patient.model, 0, _examples(patient) if needed else ()):
+            pass
 
 
-def _cheap(lesion: Lesion | Together) -> Lesion | Together:
+def _cheap(lesion: Lesion) -> Lesion:
     """A lesion of the same units that needs no gradients."""
-    if isinstance(lesion, Together):
-        return replace(lesion, lesions=tuple(map(_cheap, lesion.lesions)))  # type: ignore[arg-type]
-    return replace(lesion, order="random", size_matched=False) if lesion.needs_labels else lesion
+    ranked = "labels" in lesion.needs
+    return replace(lesion, order=Random(), size_matched=False) if ranked else lesion
 
 
 def _examples(patient: Patient) -> list[Inputs]:
     """Two rows, for effect mean."""
-    config: Any = patient.model.config
+    batcher, config = patient.batcher, patient.model.config
     rows = few(patient.task).encode(patient.tokenizer, config).rows[:FEW]
-    language, device = language_id(config, patient.task.language), patient.model.device
-    return [collate([row], patient.tokenizer, language, device) for row in rows]  # type: ignore[arg-type]
+    return [batcher([row]) for row in rows]

@@ -9,16 +9,9 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import nn
 
+from lesion.atomic import write
 from lesion.errors import LesionError
 from lesion.pretraining.learning import LearningScore
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file completely or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(content)
-    part.replace(path)
 
 
 def save_checkpoint(
@@ -38,7 +31,7 @@ def save_checkpoint(
         tensors |= {f"optimiser/{index}/{key}": value for key, value in state.items()}
     facts = {"fingerprint": fingerprint, "step": step, "scores": list(map(list, scores))}
     contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
-    write_whole(path, save(contiguous, {"lesion": json.dumps(facts)}))
+    write(path, save(contiguous, {"lesion": json.dumps(facts)}))
 
 
 def restore_checkpoint(

@@ -19,11 +19,12 @@ import torch
 from torch.nn import functional
 from transformers import BertForMaskedLM, PreTrainedTokenizerFast
 
+from lesion.atomic import write
 from lesion.errors import LesionError
 from lesion.keys import random_uint32
 from lesion.pretraining import corpus
 from lesion.pretraining.card import model_card
-from lesion.pretraining.checkpoint import restore_checkpoint, save_checkpoint, write_whole
+from lesion.pretraining.checkpoint import restore_checkpoint, save_checkpoint
 from lesion.pretraining.family import Pretraining, Twin, paths
 from lesion.pretraining.forward import masked_logits
 from lesion.pretraining.initial import initial_model
@@ -229,7 +230,7 @@ def _finish(
     card = model_card(
         workspace.config, twin, read, model.num_parameters(), tokenizer_digest(workspace), held_out
     )
-    write_whole(folder / "README.md", card.encode())
+    write(folder / "README.md", card.encode())
     return folder
 
 

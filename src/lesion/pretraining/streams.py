@@ -1,18 +1,17 @@
 """The texts of a twin family on disk: tokenizer, token streams, and the batches of a twin."""
 
 import hashlib
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from tokenizers import Tokenizer
 
+from lesion.atomic import write, written_aside
 from lesion.errors import LesionError
 from lesion.keys import random_uint32
 from lesion.pretraining import corpus
-from lesion.pretraining.checkpoint import write_whole
 from lesion.pretraining.family import Pretraining, Twin, paths
 from lesion.pretraining.primer import primer
 
@@ -43,7 +42,7 @@ def train_tokenizer(config: Pretraining, out: Path, base: Path = Path()) -> Path
     """One cased WordPiece tokenizer over all languages of the family, as `out/tokenizer.json`."""
     files = list(paths(config, base, "train").values())
     tokenizer = corpus.train_wordpiece(files, config.vocabulary, config.tokenizer_characters)
-    write_whole(out / "tokenizer.json", tokenizer.to_str(pretty=True).encode())
+    write(out / "tokenizer.json", tokenizer.to_str(pretty=True).encode())
     return out / "tokenizer.json"
 
 
@@ -59,7 +58,8 @@ def stream(workspace: Workspace, language: str, split: str) -> np.ndarray:
     if not cache.exists():
         tokenizer = Tokenizer.from_file(str(workspace.out / "tokenizer.json"))
         ids = corpus.encode(tokenizer, source)
-        write_aside(cache, lambda part: np.save(part, ids))
+        with written_aside(cache) as part:
+            np.save(part, ids)
     cut = corpus.sequences(np.load(cache, mmap_mode="r"), workspace.config.sequence_length)
     if len(cut) == 0:
         raise LesionError(
@@ -94,17 +94,10 @@ def sentences(workspace: Workspace, language: str) -> Sentences:
         tokenizer = Tokenizer.from_file(str(workspace.out / "tokenizer.json"))
         limit = workspace.config.sequence_length - 2
         encoded = corpus.encode_marked(tokenizer, primer(source, language, count), limit)
-        write_aside(cache, lambda part: np.savez(part, **Sentences(*encoded)._asdict()))
+        with written_aside(cache) as part:
+            np.savez(part, **Sentences(*encoded)._asdict())
     with np.load(cache) as stored:
         return Sentences(*(stored[field] for field in Sentences._fields))
-
-
-def write_aside(path: Path, write: Callable[[Path], None]) -> None:
-    """Call `write` with a temporary path beside `path`, then move the file to `path`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.stem}.{os.getpid()}.part{path.suffix}")
-    write(part)
-    part.replace(path)
 
 
 class PrimerBatch(NamedTuple):

@@ -1,1 +1,1 @@
-"""One SQLite file a run, and what belongs to it."""
+"""The record of a run: one SQLite file."""

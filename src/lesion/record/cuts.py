@@ -1,7 +1,7 @@
 """Texts that were cut at a task's max_length: how many, in sentences.
 
-What is cut is a second damage beside the lesion, and words that are inserted cut more of it; so the
-share is kept for every dose, and mentioned from 1% on.
+Cutting is a second damage beside the lesion, and inserted words increase it. The share is kept for
+every dose, and mentioned from 1% on.
 """
 
 import json
@@ -19,18 +19,18 @@ Cuts = Mapping[Text, Shares]
 
 
 def sentences(cuts: Cuts, limits: Mapping[str, int]) -> dict[tuple[str, str], str]:
-    """(task, lesion) -> a sentence, where it matters; a lesion has one if it makes texts longer.
+    """(task, lesion) -> a sentence if the share matters; a lesion has one if it lengthens texts.
 
     Args:
         cuts: those of lesions need the intact ones beside them.
         limits: the max_length of each task.
 
     Example:
-        >>> found = sentences({("A", "rte", ""): {0.0: 0.119}}, {"rte": 128})
-        >>> found["rte", ""]
+        >>> cut = sentences({("A", "rte", ""): {0.0: 0.119}}, {"rte": 128})
+        >>> cut["rte", ""]
         'rte: 11.9% of the examples are longer than max_length 128 and are cut for A.'
     """
-    found = {}
+    worded = {}
     for task, lesion in dict.fromkeys((task, lesion) for _, task, lesion in cuts):
         parts = [
             (_range(shares), model)
@@ -42,11 +42,11 @@ def sentences(cuts: Cuts, limits: Mapping[str, int]) -> dict[tuple[str, str], st
             (share, model), *others = parts
             under = f" under {lesion}" if lesion else ""
             rest = "".join(f"; {share} for {model}" for share, model in others)
-            found[task, lesion] = (
+            worded[task, lesion] = (
                 f"{task}{under}: {share} of the examples are longer than max_length "
                 f"{limits[task]} and are cut for {model}{rest}."
             )
-    return found
+    return worded
 
 
 def rows(cuts: Cuts) -> list[dict[str, Any]]:
@@ -64,7 +64,7 @@ def key(model: str, task: str, lesion: str) -> str:
 
 
 def added(stored: str, dose: float, draw: int, share: float) -> str:
-    """What is stored, with one more share; it does not depend on the order in which they come."""
+    """What is stored, with one more share; the order in which they come does not matter."""
     doses = json.loads(stored)
     doses.setdefault(str(dose), {})[str(draw)] = share
     return json.dumps(doses, sort_keys=True)
@@ -72,17 +72,17 @@ def added(stored: str, dose: float, draw: int, share: float) -> str:
 
 def stored(rows: Iterable[tuple[str, str]]) -> dict[Text, dict[float, float]]:
     """Keys and values of a record as shares by dose, each the mean of its draws."""
-    found = {}
+    shares = {}
     for name, value in rows:
         doses = {float(dose): list(draws.values()) for dose, draws in json.loads(value).items()}
         model, task, lesion = json.loads(name.removeprefix(KEY))
         means = {dose: sum(doses[dose]) / len(doses[dose]) for dose in sorted(doses)}
-        found[model, task, lesion] = means
-    return found
+        shares[model, task, lesion] = means
+    return shares
 
 
 def _usual(cuts: Cuts, model: str, task: str, lesion: str) -> float:
-    """The share that is not worth a word; under a lesion, that of the intact texts is not."""
+    """The share that is not mentioned; under a lesion, at least that of the intact texts."""
     intact = cuts.get((model, task, INTACT), {0.0: 0.0})
     return WORTH if lesion == INTACT else max(WORTH, *intact.values())
 

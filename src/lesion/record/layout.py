@@ -1,14 +1,13 @@
-"""The SQLite file of a record: its tables, what older versions lack, and the bytes of counts."""
+"""The SQLite file of a record: its tables, upgrades of older files, and the bytes of counts."""
 
 import contextlib
-import platform
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from lesion.atomic import written_aside
 from lesion.errors import LesionError
 
 VERSION = 2
@@ -43,24 +42,21 @@ NO_ACCESS = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
 
 def create(path: Path, meta: Mapping[str, str]) -> None:
     """A new file with empty tables; it appears under its name only when it is complete."""
-    unfinished = path.with_name(path.name + ".new")
-    unfinished.unlink(missing_ok=True)
-    with contextlib.closing(sqlite3.connect(unfinished)) as base:
+    with written_aside(path) as unfinished, contextlib.closing(sqlite3.connect(unfinished)) as base:
         base.execute("PRAGMA journal_mode = WAL")
         with base:
             base.executescript(SCHEMA)
             base.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
-    unfinished.replace(path)
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open a file, if need be only to be read.
+    """Open a file, if necessary only for reading.
 
-    SQLite keeps a journal beside the file. Where the folder allows none, the file is read alone.
+    SQLite keeps a journal beside the file. In a read-only folder the file is read without it.
 
     Raises:
-        LesionError: if it is no database, or its folder is read-only and an unmerged journal of a
-            killed run is there, without which trials would be missing.
+        LesionError: if it is not a database, or if its folder is read-only and holds an unmerged
+            journal of a killed run, without which trials would be missing.
     """
     base = sqlite3.connect(path, timeout=60)
     try:
@@ -80,7 +76,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def writable(base: sqlite3.Connection) -> bool:
-    """Whether a change is taken; it is not kept."""
+    """Whether the file can be changed; nothing is."""
     try:
         base.execute("UPDATE meta SET value = value")
     except sqlite3.OperationalError as error:
@@ -95,8 +91,8 @@ def upgrade(base: sqlite3.Connection) -> None:
     """Bring a file of version 1 to version 2 in one transaction; its trials have no counts."""
     with base:
         base.execute("BEGIN IMMEDIATE")
-        found = base.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()[0]
-        if int(found) == VERSION:  # somebody else did it meanwhile
+        version = base.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()[0]
+        if int(version) == VERSION:  # another process was faster
             return
         base.execute("ALTER TABLE trials ADD COLUMN by_site BLOB")
         base.execute(PLACES)
@@ -114,16 +110,6 @@ def packed(counts: Sequence[int]) -> bytes:
     return np.array(counts, f"<u{width}").tobytes()
 
 
-def unpacked(found: bytes, places: int) -> np.ndarray:
+def unpacked(counts: bytes, places: int) -> np.ndarray:
     """The counts of so many places, int64 (places,)."""
-    return np.frombuffer(found, f"<u{len(found) // places}").astype(np.int64)
-
-
-def versions() -> Iterator[tuple[str, str]]:
-    """Of Python and of the libraries that decide a score."""
-    yield "python", platform.python_version()
-    for name in ("lesion", "torch", "transformers", "tokenizers", "numpy"):
-        try:
-            yield name, version(name)
-        except PackageNotFoundError:
-            yield name, "not installed as a package"
+    return np.frombuffer(counts, f"<u{len(counts) // places}").astype(np.int64)

@@ -1,4 +1,4 @@
-"""One writer a folder: a lock that the system takes back when its process ends, however it ends."""
+"""One writer a folder: a lock that the system releases when its process ends, however it ends."""
 
 import contextlib
 import errno
@@ -16,7 +16,7 @@ from lesion.errors import LesionError
 if sys.platform == "win32":
     import msvcrt
 
-    FAR = 1 << 30  # a byte that nobody reads: the system keeps others from a locked byte
+    FAR = 1 << 30  # beyond the content: the system keeps others from reading a locked byte
 
     def _lock(file: int) -> None:
         os.lseek(file, FAR, os.SEEK_SET)
@@ -37,15 +37,15 @@ READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 def locked(folder: Path, note: Callable[[str], None]) -> Iterator[None]:
     """While open, no other process (nor thread) writes to a run's folder.
 
-    A folder that cannot be written to is not locked. The file of the lock stays: to remove it
-    while another waits for it would make two locks.
+    A folder that cannot be written to is not locked. The lock file stays: removing it while another
+    process waits for it would make two locks.
 
     Args:
-        folder: is made if it is not there.
-        note: called with a sentence where the file system has no locks.
+        folder: created if it does not exist.
+        note: called with a sentence if the file system has no locks.
 
     Raises:
-        LesionError: if another holds the lock, with its host, process and time.
+        LesionError: if another process holds the lock, with its host, number and time.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -53,9 +53,9 @@ def locked(folder: Path, note: Callable[[str], None]) -> Iterator[None]:
     except OSError as error:
         if error.errno not in READ_ONLY:
             raise
-        yield  # whoever writes will explain it
+        yield  # writing to it later gives the message
         return
-    with file:  # closing it gives the lock back
+    with file:  # closing it releases the lock
         try:
             _lock(file.fileno())
         except OSError as error:
@@ -89,7 +89,7 @@ def _holder(file: IO[str]) -> dict[str, str | int]:
     file.seek(0)
     try:
         return dict(json.load(file))
-    except ValueError:  # it has begun, or ended, this moment
+    except ValueError:  # the other process writes it at this moment
         return {}
 
 

@@ -1,4 +1,4 @@
-"""What a run began with, in its record: sources, weights, examples, places; are they the same?"""
+"""Sources, weights, examples and places with which a run began, held against those of now."""
 
 import json
 import sqlite3
@@ -20,16 +20,16 @@ KEY, FORMER = "sources", "files"  # of `meta`; the second held files of lesions,
 
 
 def stored(base: sqlite3.Connection) -> dict[str, Pin]:
-    """What is held: use -> pin. Records of earlier versions hold less, or nothing."""
-    found = dict(
+    """Use -> pin. Records of earlier versions hold fewer, or none."""
+    values = dict(
         base.execute("SELECT key, value FROM meta WHERE key IN (?, ?)", (KEY, FORMER)).fetchall()
     )
-    former = {use: Pin("", digest) for use, digest in json.loads(found.get(FORMER, "{}")).items()}
-    return former | {use: Pin(*pin) for use, pin in json.loads(found.get(KEY, "{}")).items()}
+    former = {use: Pin("", digest) for use, digest in json.loads(values.get(FORMER, "{}")).items()}
+    return former | {use: Pin(*pin) for use, pin in json.loads(values.get(KEY, "{}")).items()}
 
 
 def store(base: sqlite3.Connection, pins: Mapping[str, Pin]) -> None:
-    """Hold these from now on, beside those of other uses."""
+    """Add these, beside those of other uses."""
     before = stored(base)
     after = {**before, **pins}
     if after != before:
@@ -40,7 +40,7 @@ def store(base: sqlite3.Connection, pins: Mapping[str, Pin]) -> None:
 def hold(
     base: sqlite3.Connection, folder: Path, begun: Study, study: Study
 ) -> tuple[dict[str, Pin], dict[str, str]]:
-    """Hold models and files of lesions to what they were when a run began.
+    """Refuse models and files of lesions that changed since a run began.
 
     Args:
         folder: of the run, for messages.
@@ -48,11 +48,11 @@ def hold(
         study: as it is run now, maybe with other paths.
 
     Returns:
-        All that is at hand now, and the digests of what is known to be the same; by use. Nothing
-        is written.
+        All sources at hand now, and the digests of those that are known to be the same; by use.
+        Nothing is written.
 
     Raises:
-        LesionError: for the first that is not.
+        LesionError: for the first that changed.
     """
     before = _of_weights(base, begun) | stored(base)
     now = pinning.pins(pinning.sources(study))
@@ -61,7 +61,7 @@ def hold(
 
 
 def check(folder: Path, before: Mapping[str, Pin], now: Mapping[str, Pin]) -> None:
-    """Refuse the first source that holds something else than it did.
+    """Refuse the first source whose content changed.
 
     Raises:
         LesionError: with both paths, where it lies in another place.
@@ -83,7 +83,7 @@ def check(folder: Path, before: Mapping[str, Pin], now: Mapping[str, Pin]) -> No
 
 
 def changes(pins: Mapping[str, Pin]) -> Iterable[str]:
-    """A sentence for each source at hand that holds something else than it did."""
+    """A sentence for each source at hand whose content changed."""
     for use, pin in pins.items():
         if pinning.has_changed(pin):
             yield f"{pin.path} ({use}) changed since it was scored; the results are of the former."
@@ -92,10 +92,10 @@ def changes(pins: Mapping[str, Pin]) -> Iterable[str]:
 def unchanged(
     base: sqlite3.Connection, folder: Path, table: str, key: tuple, digest: str, what: str
 ) -> bool:
-    """Hold a digest to the one that `models` or `tasks` has; False if they have none.
+    """Whether `models` or `tasks` has this digest; False if they have none.
 
     Raises:
-        LesionError: if it is another.
+        LesionError: if they have another.
     """
     where = " AND ".join(f"{column} = ?" for column in KEYS[table])
     row = base.execute(f"SELECT digest FROM {table} WHERE {where}", key).fetchone()
@@ -108,7 +108,7 @@ def unchanged(
 
 
 def insert(base: sqlite3.Connection, table: str, values: tuple) -> None:
-    """A new row, in a transaction of its own."""
+    """Add a row in one transaction."""
     with base:
         base.execute(f"INSERT INTO {table} VALUES ({','.join('?' * len(values))})", values)
 
@@ -116,13 +116,13 @@ def insert(base: sqlite3.Connection, table: str, values: tuple) -> None:
 def hold_places(
     base: sqlite3.Connection, folder: Path, key: tuple[str, str, str], places: "Iterable[Place]"
 ) -> None:
-    """Hold the places of a lesion to what they were at its first trial.
+    """Refuse places of a lesion that differ from those of its first trial.
 
     Args:
         key: model, task and lesion.
 
     Raises:
-        LesionError: if they are others.
+        LesionError: if they differ.
     """
     now = json.dumps([place[:-1] for place in places], separators=(",", ":"))
     row = base.execute(
@@ -138,7 +138,7 @@ def hold_places(
 
 
 def _of_weights(base: sqlite3.Connection, study: Study) -> dict[str, Pin]:
-    """The models of a record that holds no sources: those that were scored as they came."""
+    """The models of a record without sources: those that were scored without fine-tuning."""
     if study.finetune is not None:
         return {}  # its weights are those of trained heads
     rows = base.execute("SELECT DISTINCT model, source, digest FROM models").fetchall()
@@ -149,7 +149,7 @@ def _of_weights(base: sqlite3.Connection, study: Study) -> dict[str, Pin]:
 
 
 def _absolute(source: str) -> str:
-    """Where a model was, as pins have it; a source of a hub stays as it is."""
+    """The absolute path of a model's folder; a hub id stays as it is."""
     try:
         folder = folder_of(source)
     except LesionError:

@@ -1,9 +1,9 @@
-"""One SQLite file a run: what was measured, and everything needed to trust it.
+"""One SQLite file a run: its measurements, and everything needed to trust them.
 
 A trial is one transaction. `trials` holds only what is reproducible, keyed by the trial's
 address, so that two runs of one study have equal tables whatever the order, the interruptions or
-the number of workers; wall times live in `timings`. Where the units of a lesion are stands once in
-`places`; each trial has how many of them it destroyed, place by place.
+the number of workers; wall times are in `timings`. The places of a lesion's units are stored once,
+in `places`; each trial holds how many units it destroyed in each place.
 """
 
 import json
@@ -20,15 +20,16 @@ from lesion.errors import LesionError
 from lesion.outputs import make_folder, writing
 from lesion.record import cuts, layout, pins, versions
 from lesion.record.cuts import Cuts
-from lesion.schema import did_you_mean, to_mapping
+from lesion.schema import did_you_mean
 from lesion.study import pinning
 from lesion.study.files import parse_study, write_study
 from lesion.study.fingerprint import differences
+from lesion.study.packages import study_versions
 from lesion.study.study import Study
-from lesion.study.trials import Trial
+from lesion.study.trials import Patient, Trial
 
 if TYPE_CHECKING:  # a record is read where torch is not wanted
-    from lesion.study.trials import Measured
+    from lesion.study.trials import TrialResult
     from lesion.tasks.base import Task
 
 FILE, STUDY = "record.sqlite", "study.yaml"
@@ -105,18 +106,18 @@ class Record:
     def _store(self, study: Study) -> None:
         with self._base:
             self._base.execute(
-                "UPDATE meta SET value = ? WHERE key = 'study'", (json.dumps(to_mapping(study)),)
+                "UPDATE meta SET value = ? WHERE key = 'study'", (json.dumps(study.document),)
             )
         (self.folder / STUDY).write_text(write_study(study), encoding="utf-8")
         self.study = study
 
     def hold(self, tasks: "Mapping[str, Task]", files: Mapping[str, Path]) -> None:
-        """Hold tasks, and the files that they are read from, to what they were.
+        """Refuse tasks, or files that they are read from, that changed since the run began.
 
         Args:
             tasks: as `as_begun` gives them.
-            files: use -> path; a file of examples that are scored may be written otherwise as
-                long as the examples are the same.
+            files: use -> path; a file of examples that are scored may change as long as the
+                examples are the same.
 
         Raises:
             LesionError: if trials were made with other examples, or heads with others.
@@ -124,12 +125,12 @@ class Record:
         for task in tasks.values():
             self._check("tasks", (task.name,), task.digest, f"{task.name}: its examples")
         now = pinning.pins(files)
-        taught = {use: pin for use, pin in now.items() if use.startswith(pinning.TAUGHT)}
-        pins.check(self.folder, pins.stored(self._base), taught)
+        training = {use: pin for use, pin in now.items() if use.startswith(pinning.TRAINING)}
+        pins.check(self.folder, pins.stored(self._base), training)
         pins.store(self._base, now)
 
     def changes(self) -> list[str]:
-        """A sentence for each source that is at hand and holds something else than it did."""
+        """A sentence for each source that is at hand and has changed."""
         return list(pins.changes(pins.stored(self._base)))
 
     def meta(self, key: str) -> str:
@@ -140,17 +141,18 @@ class Record:
         return str(row[0])
 
     def close(self) -> None:
-        """Close the file; what was added is safe without."""
+        """Close the file; added trials are safe without."""
         self._base.close()
 
-    def add(self, measured: "Measured") -> None:
+    def add(self, measured: "TrialResult") -> None:
         """Store one trial in one transaction.
 
         Raises:
             LesionError: if earlier trials of its lesion were of other places.
         """
         trial, receipt = measured.trial, measured.receipt
-        *proof, places = receipt if receipt is not None else (0, 0, 0, 0, "", ())
+        proof = receipt.row() if receipt is not None else (0, 0, 0, 0, "")
+        places = receipt.places if receipt is not None else ()
         by_site = layout.packed([place.destroyed for place in places]) if places else None
         outputs = np.ascontiguousarray(measured.outputs, dtype="<f4")
         with self._base:
@@ -196,8 +198,8 @@ class Record:
     def as_begun(self, tasks: "Mapping[str, Task]") -> "dict[str, Task]":
         """The tasks with the examples that this run began with.
 
-        `examples: n` once took the first n, where it now takes a sample; a run goes on with those
-        that it has scored.
+        In earlier versions `examples: n` took the first n; now it takes a sample. A run continues
+        with the examples that it has scored.
         """
         return {name: self._as_begun(task) for name, task in tasks.items()}
 
@@ -215,9 +217,14 @@ class Record:
     def _check(self, table: str, key: tuple, digest: str, what: str) -> bool:
         return pins.unchanged(self._base, self.folder, table, key, digest, what)
 
+    def weights(self) -> dict[Patient, str]:
+        """Digests of the weights with which the run began."""
+        rows = self._base.execute("SELECT model, seed, task, digest FROM models")
+        return {Patient(*key): pinning.digest_of(digest) for *key, digest in rows}
+
     @cached_property
     def _versions(self) -> str:
-        return json.dumps(dict(layout.versions()))
+        return json.dumps(study_versions(self.study))
 
     def made_with(self) -> dict[Trial, str]:
         """Versions of Python and the libraries that made each trial, where they are known."""
@@ -225,7 +232,7 @@ class Record:
 
     def version_notes(self) -> list[str]:
         """A sentence where finished trials were made with other versions than those of now."""
-        return versions.notes(self._base)
+        return versions.notes(self._base, study_versions(self.study))
 
     def add_cut(self, trial: Trial, share: float) -> None:
         """Store which share of the examples was cut at max_length in what a trial read.
@@ -234,17 +241,17 @@ class Record:
         """
         key = cuts.key(trial.model, trial.task, trial.lesion)
         row = self._base.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        found = cuts.added(row[0] if row else "{}", trial.dose, trial.draw, share)
-        if not row or found != row[0]:
+        shares = cuts.added(row[0] if row else "{}", trial.dose, trial.draw, share)
+        if not row or shares != row[0]:
             with self._base:
-                self._base.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, found))
+                self._base.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, shares))
 
     def cuts(self) -> Cuts:
         """(model, task, lesion) -> dose -> share of the examples that was cut, over the draws."""
-        found = self._base.execute(
+        rows = self._base.execute(
             "SELECT key, value FROM meta WHERE substr(key, 1, 4) = ? ORDER BY key", (cuts.KEY,)
         )
-        return cuts.stored(found)
+        return cuts.stored(rows)
 
     def done(self) -> set[Trial]:
         """Addresses of all finished trials, the intact ones (dose 0) among them."""
@@ -271,11 +278,11 @@ class Record:
             )
         if table == "places" and self._version == 1:
             return ["model", "task", "lesion", "places"], []
-        found = self._base.execute(f"SELECT * FROM {table}")
-        return [column[0] for column in found.description], found.fetchall()
+        cursor = self._base.execute(f"SELECT * FROM {table}")
+        return [column[0] for column in cursor.description], cursor.fetchall()
 
     def by_site(self) -> Iterator[tuple[Trial, list[list], np.ndarray]]:
-        """What trials destroyed where, by address; without intact, distracted and old ones.
+        """Where trials destroyed units, by address; without intact, distracted and old trials.
 
         Yields:
             The trial; layer, part, index, tensor and units of each place; int64 (places,)
@@ -284,14 +291,14 @@ class Record:
         if self._version == 1:
             return
         *_, rows = self.rows("places")
-        places = {tuple(key): json.loads(found) for *key, found in rows}
-        for *address, found in self._base.execute(
+        places = {tuple(key): json.loads(text) for *key, text in rows}
+        for *address, counts in self._base.execute(
             "SELECT model, seed, task, lesion, dose, draw, by_site FROM trials "
             "WHERE by_site IS NOT NULL"
         ):
             trial = Trial(*address)
             where = places[trial.model, trial.task, trial.lesion]
-            yield trial, where, layout.unpacked(found, len(where))
+            yield trial, where, layout.unpacked(counts, len(where))
 
     def task(self, name: str) -> dict[str, Any] | None:
         """Kind, metrics, classes and labels of a task; None before its first trial."""
@@ -312,9 +319,9 @@ def _create(folder: Path, study: Study) -> None:
     make_folder(folder, "--out")
     meta = {
         "schema": str(layout.VERSION),
-        "study": json.dumps(to_mapping(study)),
+        "study": json.dumps(study.document),
         "fingerprint": study.fingerprint(),
-        "versions": json.dumps(dict(layout.versions())),
+        "versions": json.dumps(study_versions(study)),
     }
     with writing(folder, "--out"):
         (folder / STUDY).write_text(write_study(study), encoding="utf-8")

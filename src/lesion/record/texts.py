@@ -1,4 +1,4 @@
-"""The texts of a run's examples: not in the record, but often still where the tasks found them."""
+"""The texts of a run's examples, read again from their sources; the record does not hold them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,19 +15,19 @@ def texts(record: Record, data: str | Path | None, note: Callable[[str], None]) 
 
     Args:
         data: folder with data in GLUE's own layout (default: `LESION_DATA`, then the hub).
-        note: called with a sentence for each task whose texts are not to be had.
+        note: called with a sentence for each task whose texts are not available.
     """
     names, rows = record.rows("tasks")
     digests = {row[names.index("task")]: row[names.index("digest")] for row in rows}
-    found = {}
+    columns = {}
     for spec in record.study.tasks:
         if spec.name not in digests:
             continue  # no trial of it is finished
         try:
-            found[spec.name] = _texts(record, spec, data, digests[spec.name])
+            columns[spec.name] = _texts(record, spec, data, digests[spec.name])
         except LesionError as error:
             note(f"{spec.name}: its texts are left out: {error}")
-    return found
+    return columns
 
 
 def _texts(record: Record, spec: TaskSpec, data: str | Path | None, digest: str) -> Texts:

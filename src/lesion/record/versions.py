@@ -1,14 +1,13 @@
-"""Which versions of the libraries made which trial: two tables that records of before lack.
+"""Which versions of the libraries made which trial: two tables that earlier records lack.
 
-They stand beside the others, so that an earlier Lesion still reads the record, and adds trials to
-it: of those, as of all that were made before these tables, the versions are not known.
+They stand beside the others, so that an earlier Lesion still reads the record and adds trials to
+it. The versions of those trials, and of all trials older than these tables, are not known.
 """
 
 import json
 import sqlite3
 from collections.abc import Mapping
 
-from lesion.record import layout
 from lesion.study.trials import Trial
 
 TABLES = """
@@ -30,7 +29,7 @@ def add(base: sqlite3.Connection, trial: Trial, versions: str) -> None:
 
 
 def made_with(base: sqlite3.Connection) -> dict[Trial, str]:
-    """With what each trial was made, as words; without those of which it is not known."""
+    """The versions of each trial as text, where they are known."""
     if not _there(base):
         return {}
     known = {
@@ -41,14 +40,13 @@ def made_with(base: sqlite3.Connection) -> dict[Trial, str]:
     return {Trial(*address): known[number] for *address, number in rows}
 
 
-def notes(base: sqlite3.Connection) -> list[str]:
-    """A sentence where trials were made with other versions than those of now."""
-    now, others = dict(layout.versions()), list[str]()
+def notes(base: sqlite3.Connection, now: Mapping[str, str]) -> list[str]:
+    """A sentence if trials were made with other versions than those of now."""
+    others = list[str]()
     before = _before(base)
     for name, version in now.items():
-        earlier = list(
-            dict.fromkeys(one[name] for one in before if one.get(name, version) != version)
-        )
+        differing = (used[name] for used in before if used.get(name, version) != version)
+        earlier = list(dict.fromkeys(differing))
         if earlier:
             others.append(f"{name} {version} (before: {', '.join(earlier)})")
     if not others:
@@ -60,17 +58,17 @@ def notes(base: sqlite3.Connection) -> list[str]:
 
 
 def _before(base: sqlite3.Connection) -> list[Mapping[str, str]]:
-    """The versions of every finished trial; where none are stored, those that began the record."""
+    """The versions of every finished trial; by default those with which the record began."""
     if base.execute("SELECT 1 FROM trials LIMIT 1").fetchone() is None:
         return []
-    found = base.execute("SELECT value FROM meta WHERE key = 'versions'").fetchall()
+    rows = base.execute("SELECT value FROM meta WHERE key = 'versions'").fetchall()
     if _there(base):
-        found += base.execute(
+        rows += base.execute(
             "SELECT versions FROM versions WHERE id IN (SELECT versions FROM made_with) ORDER BY id"
         ).fetchall()
-    return [json.loads(text) for (text,) in found]
+    return [json.loads(text) for (text,) in rows]
 
 
 def _there(base: sqlite3.Connection) -> bool:
-    found = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'made_with'"
-    return base.execute(found).fetchone() is not None
+    query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'made_with'"
+    return base.execute(query).fetchone() is not None

@@ -1,18 +1,18 @@
-"""What a record holds a model to: its weights, and how they are read where that decides scores."""
+"""What identifies a model in a record: its weights, and how they are read if that matters."""
 
 from collections.abc import Iterator
 
+from lesion.damage.lesion import Lesion
 from lesion.models.load import Checkpoint
 from lesion.study.pinning import READ
-from lesion.study.specs import LesionSpec
 from lesion.study.study import Study
 
 
 def pin(checkpoint: Checkpoint, study: Study, load_dtype: str) -> str:
-    """The digest of a checkpoint and, where they are not the usual ones, how it is read.
+    """The digest of a checkpoint, and how it is read if that differs from the default.
 
-    The usual ones are outputs in the order of the task's classes and weights in float32. Weights
-    in another format count where they are loaded in it, or where bits of it are damaged.
+    By default outputs stand in the order of the task's classes and weights are in float32. Another
+    format counts if weights are loaded in it, or if bits of it are damaged.
 
     Example:
         >>> pin(swapped, study, "float32")
@@ -28,17 +28,16 @@ def pin(checkpoint: Checkpoint, study: Study, load_dtype: str) -> str:
 
 
 def loaded_stored(pinned: str) -> bool:
-    """Whether weights were loaded in the format of their checkpoint, and that is not the usual."""
+    """Whether weights were loaded in the format of their checkpoint, other than float32."""
     return any(part.startswith("loaded ") for part in pinned.partition(READ)[2].split(", "))
 
 
-def _parts(study: Study) -> Iterator[LesionSpec]:
-    for lesion in study.lesions:
-        yield from lesion.together or (lesion,)
+def _parts(study: Study) -> Iterator[Lesion]:
+    for spec in study.lesions:
+        yield from spec.lesions
 
 
-def _of_bits(lesion: LesionSpec) -> bool:
+def _of_bits(lesion: Lesion) -> bool:
     """Whether it damages bits in the format of the checkpoint."""
-    if lesion.distraction or lesion.format is not None:
-        return False
-    return lesion.units == "bits" or lesion.effect == "flip"
+    entries = (lesion.units, lesion.effect)
+    return any(getattr(entry, "format", "none") is None for entry in entries)

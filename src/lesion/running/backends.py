@@ -1,105 +1,71 @@
-"""Who does the work of a run: this process, processes beside it, or a cluster."""
+"""The pool that runs the jobs: this process, processes beside it, or a cluster."""
 
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from typing import Protocol
 
 from lesion.errors import LesionError
-from lesion.preparing.machine import cores
-from lesion.running.jobs import Setting
-from lesion.running.messages import versions
-from lesion.running.pool import at_work
-from lesion.running.processes import Processes
-from lesion.running.sweep import Crew
-from lesion.words import ENGINES
+from lesion.models.devices import check_device
+from lesion.running.jobs import Queue, RunContext
+from lesion.running.messages import Emit
+from lesion.running.options import PoolOptions, worker_count
+from lesion.running.pool import running
+from lesion.running.processes import ProcessBackend
+from lesion.running.sendable import held_model, obstacle
+from lesion.scoring.device import check_precision
+from lesion.study.packages import study_builds
 
 
-@dataclass(frozen=True)
-class Hiring:
-    """What a user says about it.
+class Pool(Protocol):
+    """What does the jobs: this process (`InProcessPool`) or a `WorkerPool`."""
 
-    Attributes:
-        workers: how many; None: `LESION_WORKERS`, else one a core, or one for a GPU, or as many
-            as a cluster has room for.
-        engine: a word of `lesion.words.ENGINES`.
-        address: of a Ray cluster; None starts one on this machine.
-        resources: of a cluster that one worker takes: cpu, gpu, memory (bytes), or its own names.
-
-    Raises:
-        LesionError: for what does not go together.
-    """
-
-    workers: int | None = None
-    engine: str = "local"
-    address: str | None = None
-    resources: Mapping[str, float] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if self.engine not in ENGINES:
-            known = ", ".join(ENGINES)
-            raise LesionError(f"--engine: must be one of {known}. Got {self.engine!r}.")
-        if self.workers is not None and self.workers < 1:
-            raise LesionError(f"--workers: must be at least 1. Got {self.workers}.")
-        for option, given in (("--address", self.address), ("--resources", self.resources)):
-            if given and self.engine != "ray":
-                raise LesionError(f"{option}: belongs to a cluster. Add --engine ray.")
-
-
-def wanted(hiring: Hiring, device: str) -> int:
-    """How many workers this machine is to have.
-
-    Raises:
-        LesionError: if `LESION_WORKERS` is no number.
-    """
-    if hiring.workers is not None:
-        return hiring.workers
-    if device != "cpu":
-        return 1
-    said = os.environ.get("LESION_WORKERS", "")
-    if said and not (said.isdecimal() and int(said)):
-        raise LesionError(f"LESION_WORKERS: must be a whole number of at least 1. Got {said!r}.")
-    return int(said) if said else cores()
+    def run(self, queue: Queue, emit: Emit) -> None:
+        """Do all jobs of a queue; every event is emitted in this process."""
 
 
 @contextmanager
-def crew(setting: Setting, hiring: Hiring) -> Iterator[Crew]:
-    """Whoever works in a setting; they are dismissed at the end.
+def open_pool(
+    context: RunContext, options: PoolOptions, note: Callable[[str], None]
+) -> Iterator[Pool]:
+    """The pool of a run; its workers are stopped at the end.
+
+    Args:
+        note: called with a sentence if the run stays in this process for want of another way.
 
     Raises:
-        LesionError: for a lesion that cannot be built, before anybody is hired.
+        LesionError: for a device or precision that is not available, and for a study that worker
+            processes cannot receive although some were requested.
     """
-    setting.damages()
-    if hiring.engine == "ray":
-        from lesion.running.ray_cluster import Nodes
+    if options.engine == "ray":
+        from lesion.running.ray_cluster import RayBackend
 
-        nodes = Nodes(replace(setting, far=True), hiring.address, hiring.resources)
-        with at_work(nodes, hiring.workers or nodes.room(), versions()) as crew:
-            yield crew
+        check_precision(context.study.precision, context.device)
+        if held := held_model(context):
+            raise LesionError(f"--engine: {held.reason}: run it without a cluster.")
+        ray = RayBackend(replace(context, remote=True), options.address, options.resources)
+        count = options.workers or ray.capacity()
+        with running(ray, count, study_builds(context.study)) as pool:
+            yield pool
         return
-    count = wanted(hiring, setting.device)
+    check_precision(context.study.precision, check_device(context.device))
+    count = _local_count(context, options, note)
     if count == 1:
-        from lesion.running.worker import Alone  # loads what models need
+        from lesion.running.worker import InProcessPool  # loads what models need
 
-        yield Alone(setting)
+        yield InProcessPool(context)
         return
-    with at_work(Processes(setting), count, versions()) as crew:
-        yield crew
+    with running(ProcessBackend(context), count, study_builds(context.study)) as pool:
+        yield pool
 
 
-def read_resources(text: str) -> dict[str, float]:
-    """`cpu=1,memory=8e9` as a mapping.
-
-    Raises:
-        LesionError: if it is not of that form.
-    """
-    found = {}
-    for part in filter(None, text.split(",")):
-        name, _, amount = part.partition("=")
-        try:
-            found[name.strip()] = float(amount)
-        except ValueError:
-            raise LesionError(
-                f"--resources: must be like cpu=1,gpu=0.5,memory=8e9. Got {text!r}."
-            ) from None
-    return found
+def _local_count(context: RunContext, options: PoolOptions, note: Callable[[str], None]) -> int:
+    """How many workers run here; one where the study cannot be sent to other processes."""
+    count = worker_count(options, context.device)
+    kept = obstacle(context) if count > 1 else None
+    if kept is None:
+        return count
+    if options.workers is not None:
+        raise LesionError(f"--workers: {kept.reason}: {kept.remedy}.")
+    note(f"This run uses one process: {kept.reason}.")
+    return 1

@@ -1,7 +1,7 @@
-"""What the workers of a machine have in common, imported once.
+"""The libraries that all workers of a machine share, imported once.
 
 Where processes can be forked, one process imports this file and every worker is a fork of it: a
-worker is there at once, and its libraries take no memory of their own.
+worker starts at once, and its libraries take no memory of their own.
 """
 
 import gc

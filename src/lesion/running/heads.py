@@ -1,4 +1,4 @@
-"""Training from the command line and from Python: task heads, and families of twins."""
+"""Training of the heads of a study, without running it."""
 
 import shutil
 from collections.abc import Iterator
@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 from lesion.errors import LesionError
 from lesion.outputs import make_folder, writing
-from lesion.running.watcher import Quiet
+from lesion.running.watcher import NullWatcher, Watcher
 from lesion.study.resolve import load_tasks
 from lesion.study.study import Study
 
 if TYPE_CHECKING:
-    from lesion.running.watcher import Watcher
     from lesion.tasks.base import Task
     from lesion.tasks.classify import Classification
 
@@ -23,21 +22,21 @@ def finetune_study(
     to: str | Path,
     data: str | Path | None = None,
     device: str = "cpu",
-    watcher: "Watcher | None" = None,
+    watcher: Watcher | None = None,
 ) -> Iterator[Path]:
-    """Train (or take from the cache) every head of a study and copy it to a folder of its own.
+    """Train (or take from the cache) every head of a study and copy it to a folder below `to`.
 
     Raises:
         LesionError: if the study does not fine-tune.
     """
     from lesion.models.devices import check_device
     from lesion.models.load import load_tokenizer, resolve
-    from lesion.preparing.prepared import train_head
+    from lesion.preparing.weights import train_head
     from lesion.scoring.device import single_thread
 
     if study.finetune is None:
         raise LesionError(f"{study.name}: has no finetune section, so there is nothing to train.")
-    watcher = watcher or Quiet()
+    watcher = watcher or NullWatcher()
     check_device(device)
     tasks = _with_heads(study, load_tasks(study, data), watcher)
     make_folder(to, "--to")
@@ -58,19 +57,19 @@ def finetune_study(
 
 
 def _with_heads(
-    study: Study, tasks: "dict[str, Task]", watcher: "Watcher"
+    study: Study, tasks: "dict[str, Task]", watcher: Watcher
 ) -> "dict[str, Classification]":
-    """The tasks for which a head is trained; the others use the one of a language model."""
+    """The tasks for which a head is trained; the others use that of a language model."""
     from lesion.tasks.classify import Classification
 
-    found = {name: task for name, task in tasks.items() if isinstance(task, Classification)}
-    others = ", ".join(name for name in tasks if name not in found)
-    if not found:
+    heads = {name: task for name, task in tasks.items() if isinstance(task, Classification)}
+    others = ", ".join(name for name in tasks if name not in heads)
+    if not heads:
         raise LesionError(
             f"{study.name}: has no task of kind classify, the only one for which a head is "
             f"trained. It has {others}: choose checkpoints that were saved with their language "
             "model, and run the study."
         )
     if others:
-        watcher.note(f"{others}: no head is trained; its models bring the one that it needs.")
-    return found
+        watcher.note(f"{others}: no head is trained; its models have the one that it needs.")
+    return heads

@@ -1,8 +1,7 @@
-"""What is to be done, in pieces that any process can do alone, and what is said of it.
+"""Jobs, each of which one process can do alone, and the queues that hand them out.
 
-A piece of work is one draw: an ordering made once and taken through all its doses. Before the
-draws of a patient (a model, a seed and a task) somebody finds its weights, which may mean to
-fine-tune it; that is a piece of work as well.
+A job is one draw: an ordering made once and taken through all its doses. Before the draws of a
+patient (a model, a seed and a task) one job finds its weights, which may include fine-tuning.
 """
 
 from collections import deque
@@ -11,48 +10,42 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from lesion.models.load import Checkpoint
-from lesion.study.damages import Damage, build
+from lesion.study.damages import Damage
 from lesion.study.study import Study
 from lesion.study.trials import INTACT, Patient, Trial
 from lesion.tasks.base import Task
 
 
 @dataclass(frozen=True)
-class Setting:
-    """What every worker of a run must know.
+class RunContext:
+    """What every worker of a run needs.
 
     Attributes:
-        device: that models are put on.
-        far: whether a worker may see other files under the same paths (another machine).
-        load_dtype: what weights are loaded as, a word of `lesion.words.LOAD_DTYPES`.
+        tasks, damages: of the study, by name.
+        device: where models are put.
+        remote: whether a worker may see other files under the same paths (another machine).
+        load_dtype: what weights are loaded as, see `lesion.models.dtypes.LOAD_DTYPES`.
         pinned: digests of the weights with which the run began, by patient.
     """
 
     study: Study
     tasks: Mapping[str, Task]
+    damages: Mapping[str, Damage]
     device: str = "cpu"
-    far: bool = False
+    remote: bool = False
     load_dtype: str = "float32"
-    pinned: Mapping["Patient", str] = field(default_factory=dict)
-
-    def damages(self) -> dict[str, Damage]:
-        """The lesions and distractions of the study, by name.
-
-        Raises:
-            LesionError: for one that cannot be built.
-        """
-        return {spec.name: build(spec, self.study.seed) for spec in self.study.lesions}
+    pinned: Mapping[Patient, str] = field(default_factory=dict)
 
 
 class Job(NamedTuple):
-    """A piece of work: a draw, or the weights to find.
+    """A draw, the weights to find, or lesions to rehearse.
 
     Attributes:
         patient: whose.
         checkpoint: its weights; None if the job is to find them.
         lesion, draw: what is opened.
         trials: doses ascending; none if the job is to find weights.
-        tried: lesions to be tried out with the patient; None if that is not the job.
+        rehearsed: lesions to be rehearsed with the patient; None for any other job.
     """
 
     patient: Patient
@@ -60,10 +53,10 @@ class Job(NamedTuple):
     lesion: str = INTACT
     draw: int = 0
     trials: tuple[Trial, ...] = ()
-    tried: tuple[str, ...] | None = None
+    rehearsed: tuple[str, ...] | None = None
 
     def __str__(self) -> str:
-        if self.tried is not None:
+        if self.rehearsed is not None:
             return f"{self.patient.model} on {self.patient.task}, tried on two examples"
         where = f"{self.patient.model} (seed {self.patient.seed}) on {self.patient.task}"
         if not self.trials:
@@ -71,26 +64,26 @@ class Job(NamedTuple):
         return f"{where}, {self.lesion}, draw {self.draw}" if self.lesion else f"{where}, intact"
 
 
-class Pieces(Protocol):
-    """Work in pieces: an `Agenda`, or `Rehearsals`."""
+class Queue(Protocol):
+    """Jobs that wait: a `JobQueue`, or a `RehearsalQueue`."""
 
     def __len__(self) -> int:
-        """Pieces that nobody has taken."""
+        """Jobs that wait."""
         ...
 
     def take(self) -> Job | None:
-        """The next piece of work; None if there is none now."""
+        """The next job; None if there is none now."""
         ...
 
-    def put_back(self, job: Job) -> None:
-        """Work that was taken and not finished."""
+    def requeue(self, job: Job) -> None:
+        """Put a job back that was taken and not finished; it is the next to be taken."""
         ...
 
 
-class Rehearsals:
-    """Every model and task of some trials, to be tried out with the lesions that await them.
+class RehearsalQueue:
+    """Every model and task of some trials, to be rehearsed with the lesions of these trials.
 
-    Heads of several seeds are heads of one model, and are tried once.
+    Heads of several seeds are heads of one model, and are rehearsed once.
     """
 
     def __init__(self, trials: Iterable[Trial]) -> None:
@@ -101,38 +94,40 @@ class Rehearsals:
             seeds.setdefault(pair, trial.seed)
             lesions.setdefault(pair, {}).update({trial.lesion: None})
         self._waiting = deque(
-            Job(Patient(model, seeds[model, task], task), tried=tuple(filter(None, names)))
+            Job(Patient(model, seeds[model, task], task), rehearsed=tuple(filter(None, names)))
             for (model, task), names in lesions.items()
         )
 
     @property
     def patients(self) -> list[Patient]:
-        """Those that nobody has taken, in their order."""
+        """Those whose jobs wait, in their order."""
         return [job.patient for job in self._waiting]
 
     def __len__(self) -> int:
-        """Models and tasks that nobody has taken."""
+        """Models and tasks that wait."""
         return len(self._waiting)
 
     def take(self) -> Job | None:
-        """The next piece of work."""
+        """The next job."""
         return self._waiting.popleft() if self._waiting else None
 
-    def put_back(self, job: Job) -> None:
-        """Work that was taken and not finished: it is the next to be taken."""
+    def requeue(self, job: Job) -> None:
+        """Put an unfinished job back at the front."""
         self._waiting.appendleft(job)
 
 
-class Agenda:
-    """What is left of a round of trials, handed out in the order in which they stand.
+class JobQueue:
+    """The draws of a round of trials, handed out in the order of the trials.
 
     Args:
         trials: in the order of `Study.trials`; those of one draw with ascending doses.
-        found: the weights known so far; grows with `Found`.
+        checkpoints: the weights known so far; grows with `ready`.
     """
 
-    def __init__(self, trials: Iterable[Trial], found: MutableMapping[Patient, Checkpoint]) -> None:
-        self._found, self._sought = found, set[Patient]()
+    def __init__(
+        self, trials: Iterable[Trial], checkpoints: MutableMapping[Patient, Checkpoint]
+    ) -> None:
+        self._checkpoints, self._searching = checkpoints, set[Patient]()
         draws: dict[tuple[Patient, str, int], list[Trial]] = {}
         for trial in trials:
             patient = Patient(trial.model, trial.seed, trial.task)
@@ -143,26 +138,26 @@ class Agenda:
             self._waiting.setdefault(patient, deque()).append(job)
 
     def __len__(self) -> int:
-        """Draws that nobody has taken."""
+        """Draws that wait."""
         return sum(len(jobs) for jobs in self._waiting.values())
 
     def take(self) -> Job | None:
-        """The next piece of work; None if there is none, or none before weights are found."""
+        """The next job; None if there is none, or none before weights are found."""
         for patient, jobs in self._waiting.items():
-            if jobs and patient in self._found:
-                return jobs.popleft()._replace(checkpoint=self._found[patient])
-            if jobs and patient not in self._sought:
-                self._sought.add(patient)
+            if jobs and patient in self._checkpoints:
+                return jobs.popleft()._replace(checkpoint=self._checkpoints[patient])
+            if jobs and patient not in self._searching:
+                self._searching.add(patient)
                 return Job(patient)
         return None
 
-    def put_back(self, job: Job) -> None:
-        """Work that was taken and not finished: it is the next to be taken."""
+    def requeue(self, job: Job) -> None:
+        """Put an unfinished job back at the front."""
         if job.trials:
             self._waiting[job.patient].appendleft(job)
         else:
-            self._sought.discard(job.patient)
+            self._searching.discard(job.patient)
 
-    def found(self, patient: Patient, checkpoint: Checkpoint) -> None:
-        """The draws of a patient can be taken from now on."""
-        self._found[patient] = checkpoint
+    def ready(self, patient: Patient, checkpoint: Checkpoint) -> None:
+        """From now on, the draws of a patient can be taken."""
+        self._checkpoints[patient] = checkpoint

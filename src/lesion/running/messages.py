@@ -1,70 +1,65 @@
-"""What workers tell: events of a run and states of a worker."""
+"""What workers send: events of a run and states of a worker."""
 
-import platform
 from collections.abc import Callable
 from typing import NamedTuple
 
-import torch
-import transformers
-
-import lesion
 from lesion.models.load import Checkpoint
 from lesion.running.jobs import Job
-from lesion.study.trials import Measured, Patient
+from lesion.study.trials import Patient, TrialResult
 
 
-class Began(NamedTuple):
-    """Somebody looks for the weights of a patient."""
+class Rehearsed(NamedTuple):
+    """A patient was rehearsed; `problems` holds a sentence for everything that cannot run."""
+
+    patient: Patient
+    problems: tuple[str, ...]
+
+
+class Preparing(NamedTuple):
+    """A worker resolves or fine-tunes the weights of a patient."""
 
     patient: Patient
 
 
-class Trained(NamedTuple):
-    """A step of fine-tuning is done; others may be fine-tuned at the same time."""
+class FinetuningStep(NamedTuple):
+    """A step of fine-tuning is done; several patients may be fine-tuned at once."""
 
     patient: Patient
     step: int
     steps: int
 
 
-class Tried(NamedTuple):
-    """A patient was tried out; what cannot run, in sentences."""
-
-    patient: Patient
-    problems: tuple[str, ...]
-
-
-class Found(NamedTuple):
+class WeightsReady(NamedTuple):
     """The weights of a patient are there."""
 
     patient: Patient
     checkpoint: Checkpoint
 
 
-class Slow(NamedTuple):
-    """A patient is scored by its model's own forward.
+class NoFastForward(NamedTuple):
+    """A patient is scored by the forward pass of its library.
 
     Attributes:
-        why: what the fast forward lacks for it.
+        reason: what the fast forward pass lacks.
     """
 
     patient: Patient
-    why: str
+    reason: str
 
     def __str__(self) -> str:
         model, _, task = self.patient
-        return f"{model} on {task} is scored by its own forward: {self.why}."
+        return f"{model} on {task} is scored by the Hugging Face forward pass: {self.reason}."
 
 
-class Cut(NamedTuple):
-    """The share of a task's examples that are cut for a patient, its texts being intact."""
+class CutShare(NamedTuple):
+    """The share of a task's intact examples that are cut for a patient."""
 
     patient: Patient
     share: float
 
 
 class Noted(NamedTuple):
-    """Something that a person should know of a model; every worker that loads it says it."""
+    """A fact about a model that the user should know; every worker that loads it sends it."""
 
     sentence: str
 
@@ -72,34 +67,52 @@ class Noted(NamedTuple):
         return self.sentence
 
 
-class Lost(NamedTuple):
-    """A worker died; what it had not finished is done again."""
+class WorkerLost(NamedTuple):
+    """A worker exited; the rest of its job is queued again.
 
-    cause: str
+    Attributes:
+        reason: how it exited, as a predicate.
+        job: what it was doing; None if nothing.
+    """
+
+    reason: str
     job: Job | None
 
+    def __str__(self) -> str:
+        return f"A worker {self.reason}{f'; {self.job}, is done again' if self.job else ''}."
 
-Event = Tried | Began | Trained | Found | Slow | Cut | Noted | Measured | Lost
 
-Tell = Callable[[Event], None]
+Event = (
+    Rehearsed
+    | Preparing
+    | FinetuningStep
+    | WeightsReady
+    | NoFastForward
+    | CutShare
+    | Noted
+    | TrialResult
+    | WorkerLost
+)
+
+Emit = Callable[[Event], None]
 
 
 class Ready(NamedTuple):
-    """A worker can be given work.
+    """A worker can be sent a job.
 
     Attributes:
-        versions: of what decides the scores.
+        versions: of what decides the scores, see `lesion.models.versions.builds`.
     """
 
     versions: dict[str, str]
 
 
 class Finished(NamedTuple):
-    """A worker has done its piece of work."""
+    """A worker has finished its job."""
 
 
 class Failed(NamedTuple):
-    """A piece of work that cannot be done, by this worker or by any other.
+    """A job that neither this worker nor any other can do.
 
     Attributes:
         text: a sentence for the user, or a traceback.
@@ -110,22 +123,16 @@ class Failed(NamedTuple):
     by_user: bool
 
 
-class Died(NamedTuple):
-    """A worker is gone; nothing more will be heard of it."""
+class Exited(NamedTuple):
+    """A worker is gone; no message follows.
 
-    cause: str
+    Attributes:
+        reason: how it exited, as a predicate.
+    """
+
+    reason: str
 
 
-Signal = Event | Ready | Finished | Failed | Died
+Message = Event | Ready | Finished | Failed | Exited
 
-Hand = int  # a worker, numbered by its staff; no number is used twice
-
-
-def versions() -> dict[str, str]:
-    """What must be the same wherever trials of one record are made."""
-    return {
-        "python": platform.python_version(),
-        "lesion": lesion.__version__,
-        "torch": torch.__version__,
-        "transformers": transformers.__version__,
-    }
+WorkerId = int  # numbered by the backend; no number is used twice

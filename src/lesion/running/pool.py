@@ -6,129 +6,137 @@ rest of its job is queued again.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
 from lesion.errors import LesionError
-from lesion.running.jobs import Job, Pieces
-from lesion.running.messages import Died, Failed, Finished, Hand, Lost, Ready, Signal, Tell
-from lesion.study.trials import Measured, Trial
+from lesion.running.jobs import Job, Queue
+from lesion.running.messages import (
+    Emit,
+    Exited,
+    Failed,
+    Finished,
+    Message,
+    Ready,
+    WorkerId,
+    WorkerLost,
+)
+from lesion.study.trials import Trial, TrialResult
 
-DEATHS = 3  # on one piece of work, or at the start: then something is wrong that is no accident
+MAX_FAILURES = 3  # of one job, or at the start: more are no accident
 
 
-class Staff(Protocol):
-    """Where workers come from."""
+class Backend(Protocol):
+    """Where workers run."""
 
-    advice: str  # what a user can do when workers keep dying
+    remedy: str  # what a user can do when workers keep exiting
 
-    def hire(self) -> Hand:
-        """A new worker; it says `Ready` when it is."""
+    def start(self) -> WorkerId:
+        """Start a worker; it sends `Ready` when it is."""
 
-    def give(self, hand: Hand, job: Job) -> None:
-        """A piece of work for a worker that is ready or has finished."""
+    def send(self, worker: WorkerId, job: Job) -> None:
+        """A job for a worker that is ready or has finished."""
 
-    def hear(self, hands: Sequence[Hand]) -> list[tuple[Hand, Signal]]:
-        """What workers say next; waits for at least one. Of each in its order, `Died` last."""
+    def receive(self, workers: Sequence[WorkerId]) -> list[tuple[WorkerId, Message]]:
+        """Wait for at least one message; those of a worker are in their order, `Exited` last."""
 
-    def dismiss(self) -> None:
+    def stop(self) -> None:
         """End all workers, whatever they do."""
 
 
-class Crew:
-    """As many workers as are wanted and needed; use it as a context manager.
+class WorkerPool:
+    """As many workers as are wanted and needed.
 
     Args:
-        staff: where they come from.
         wanted: how many at most.
-        versions: what they must run, so that one record holds scores of one kind.
+        versions: what every worker must run, so that the scores of a record are comparable.
     """
 
-    def __init__(self, staff: Staff, wanted: int, versions: dict[str, str]) -> None:
-        self._staff, self._wanted, self._versions = staff, wanted, versions
-        self._starting: set[Hand] = set()
-        self._idle: list[Hand] = []
-        self._busy: dict[Hand, tuple[Job, set[Trial]]] = {}
-        self._deaths: Counter[Job | None] = Counter()
+    def __init__(self, backend: Backend, wanted: int, versions: Mapping[str, str]) -> None:
+        self._backend, self._wanted, self._versions = backend, wanted, versions
+        self._starting: set[WorkerId] = set()
+        self._idle: list[WorkerId] = []
+        self._busy: dict[WorkerId, tuple[Job, set[Trial]]] = {}
+        self._failures: Counter[Job | None] = Counter()
 
-    def work(self, agenda: Pieces, tell: Tell) -> None:
-        """Do all of an agenda.
+    def run(self, queue: Queue, emit: Emit) -> None:
+        """Do all jobs of a queue.
 
         Raises:
-            LesionError: for a piece of work that a user must repair, or that kills its workers.
-            RuntimeError: for a mistake of ours in a worker, with its traceback.
+            LesionError: for a job that a user must repair, or on which workers keep exiting.
+            RuntimeError: for a fault of the package in a worker, with its traceback.
         """
         while True:
-            self._hand_out(agenda)
-            if not self._busy and not len(agenda):
+            self._assign(queue)
+            if not self._busy and not len(queue):
                 return
-            for hand, signal in self._staff.hear([*self._starting, *self._busy]):
-                self._take_in(hand, signal, agenda, tell)
+            for worker, message in self._backend.receive([*self._starting, *self._busy]):
+                self._handle(worker, message, queue, emit)
 
-    def _hand_out(self, agenda: Pieces) -> None:
-        while self._idle and (job := agenda.take()) is not None:
-            hand = self._idle.pop()
-            self._busy[hand] = (job, set())
-            self._staff.give(hand, job)
-        there = len(self._starting) + len(self._idle) + len(self._busy)
-        finding = sum(not job.trials for job, _ in self._busy.values())  # they will take draws
-        free = len(self._starting) + len(self._idle) + finding
-        missing = min(self._wanted - there, len(agenda) - free)
-        self._starting |= {self._staff.hire() for _ in range(missing)}
+    def _assign(self, queue: Queue) -> None:
+        while self._idle and (job := queue.take()) is not None:
+            worker = self._idle.pop()
+            self._busy[worker] = (job, set())
+            self._backend.send(worker, job)
+        existing = len(self._starting) + len(self._idle) + len(self._busy)
+        searching = sum(not job.trials for job, _ in self._busy.values())  # they will take draws
+        free = len(self._starting) + len(self._idle) + searching
+        missing = min(self._wanted - existing, len(queue) - free)
+        self._starting |= {self._backend.start() for _ in range(missing)}
 
-    def _take_in(self, hand: Hand, signal: Signal, agenda: Pieces, tell: Tell) -> None:
-        match signal:
+    def _handle(self, worker: WorkerId, message: Message, queue: Queue, emit: Emit) -> None:
+        match message:
             case Ready(versions):
                 self._check(versions)
-                self._starting.discard(hand)
-                self._deaths.pop(None, None)
-                self._idle.append(hand)
+                self._starting.discard(worker)
+                self._failures.pop(None, None)
+                self._idle.append(worker)
             case Finished():
-                del self._busy[hand]
-                self._idle.append(hand)
+                del self._busy[worker]
+                self._idle.append(worker)
             case Failed(text, by_user):
                 raise LesionError(text) if by_user else RuntimeError(f"in a worker:\n{text}")
-            case Died(cause):
-                self._bury(hand, cause, agenda, tell)
+            case Exited(reason):
+                self._replace(worker, reason, queue, emit)
             case _:
-                tell(signal)
-                if isinstance(signal, Measured):
-                    self._busy[hand][1].add(signal.trial)
+                emit(message)
+                if isinstance(message, TrialResult):
+                    self._busy[worker][1].add(message.trial)
 
-    def _bury(self, hand: Hand, cause: str, agenda: Pieces, tell: Tell) -> None:
-        """What a dead worker left undone goes back; too many deaths on it are an error."""
-        self._starting.discard(hand)
-        job, seen = self._busy.pop(hand, (None, set()))
+    def _replace(self, worker: WorkerId, reason: str, queue: Queue, emit: Emit) -> None:
+        """Queue the unfinished trials of an exited worker; too many exits are an error."""
+        self._starting.discard(worker)
+        job, finished = self._busy.pop(worker, (None, set()))
         whole = job and job._replace(checkpoint=None, trials=())
-        self._deaths[whole] += 1
-        if self._deaths[whole] == DEATHS:
-            where = f"on {job}" if job else "while they start"
+        self._failures[whole] += 1
+        if self._failures[whole] == MAX_FAILURES:
+            where = f"on the same job ({job})" if job else "while they started"
             raise LesionError(
-                f"--workers: workers die {where}: {DEATHS} did, and the last one {cause}. What is "
-                f"finished is kept. {self._staff.advice}"
+                f"Worker processes exited {MAX_FAILURES} times {where}; the last {reason}. "
+                f"Finished trials are kept. {self._backend.remedy}"
             )
         if job:
-            left = tuple(trial for trial in job.trials if trial not in seen)
+            left = tuple(trial for trial in job.trials if trial not in finished)
             if left or not job.trials:
-                agenda.put_back(job._replace(trials=left))
-        tell(Lost(cause, job))
+                queue.requeue(job._replace(trials=left))
+        emit(WorkerLost(reason, job))
 
-    def _check(self, versions: dict[str, str]) -> None:
-        wrong = [name for name, known in self._versions.items() if versions.get(name) != known]
+    def _check(self, versions: Mapping[str, str]) -> None:
+        wrong = [name for name, own in self._versions.items() if versions.get(name) != own]
         if wrong:
-            there = ", ".join(f"{name} {versions.get(name)}" for name in wrong)
-            here = ", ".join(f"{name} {self._versions[name]}" for name in wrong)
+            remote = ", ".join(f"{name} {versions.get(name)}" for name in wrong)
+            local = ", ".join(f"{name} {self._versions[name]}" for name in wrong)
             raise LesionError(
-                f"--engine: a worker runs {there}, but this process {here}. Scores of one record "
+                f"--engine: a worker runs {remote}, but this process {local}. Scores of one record "
                 "come from one set of versions: install the same on every node."
             )
 
 
 @contextmanager
-def at_work(staff: Staff, wanted: int, versions: dict[str, str]) -> Iterator[Crew]:
-    """A crew that is dismissed at the end, also after an error or an interrupt."""
+def running(backend: Backend, wanted: int, versions: Mapping[str, str]) -> Iterator[WorkerPool]:
+    """A pool that is stopped at the end, also after an error or an interrupt."""
     try:
-        yield Crew(staff, wanted, versions)
+        yield WorkerPool(backend, wanted, versions)
     finally:
-        staff.dismiss()
+        backend.stop()

@@ -24,14 +24,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lesion.preparing.machine import FORKS
+from lesion.preparing.machine import USES_FORKSERVER
 
 if TYPE_CHECKING:
-    from lesion.running.jobs import Job, Setting
-    from lesion.running.messages import Hand, Signal
+    from lesion.running.jobs import Job, RunContext
+    from lesion.running.messages import Message, WorkerId
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
-GRACE = 5.0  # seconds that a worker has to end when it is asked to
+STOP_SECONDS = 5.0  # between the request to end and the kill
 
 
 class _Process(NamedTuple):
@@ -40,76 +40,77 @@ class _Process(NamedTuple):
 
 
 @dataclass
-class Processes:
-    """The staff of one machine.
+class ProcessBackend:
+    """Runs workers as processes of this machine.
 
     Args:
-        setting: what every worker must know.
+        context: what every worker needs.
     """
 
-    setting: "Setting"
-    advice: str = "If memory has run out, take fewer workers: --workers 1."
+    context: "RunContext"
+    remedy: str = "Run again with --workers 1."
     _numbers: Iterator[int] = field(default_factory=count)
-    _hands: dict[int, _Process] = field(default_factory=dict)
+    _workers: dict[int, _Process] = field(default_factory=dict)
 
-    def hire(self) -> "Hand":
+    def start(self) -> "WorkerId":
         """Start a process."""
         ours, theirs = multiprocessing.Pipe()
-        forks = FORKS and self.setting.device == "cpu"  # a fork cannot wake CUDA again
-        context: Any = multiprocessing.get_context("forkserver" if forks else "spawn")
-        if forks:  # heeded by the first process of a program
-            context.set_forkserver_preload(["lesion.running.forkserver"])
-        process = context.Process(
+        forks = USES_FORKSERVER and self.context.device == "cpu"  # a fork cannot use CUDA again
+        method: Any = multiprocessing.get_context("forkserver" if forks else "spawn")
+        if forks:  # has an effect on the first process of a program
+            method.set_forkserver_preload(["lesion.running.forkserver"])
+        process = method.Process(
             target=main, args=(theirs, dict(os.environ)), daemon=True, name="lesion worker"
         )
-        with _alone_in_the_world():
+        with _isolated_start():
             process.start()
-        theirs.close()  # so that its death is the end of the pipe
-        hand = next(self._numbers)
-        self._hands[hand] = _Process(process, ours)
-        self._send(hand, self.setting)
-        return hand
+        theirs.close()  # so that its exit is the end of the pipe
+        worker = next(self._numbers)
+        self._workers[worker] = _Process(process, ours)
+        self._write(worker, self.context)
+        return worker
 
-    def give(self, hand: "Hand", job: "Job") -> None:
-        """Send a job; if nobody is there any more, `hear` will say so."""
-        self._send(hand, job)
+    def send(self, worker: "WorkerId", job: "Job") -> None:
+        """Send a job; if the worker has exited, `receive` reports it."""
+        self._write(worker, job)
 
-    def _send(self, hand: "Hand", what: object) -> None:
+    def _write(self, worker: "WorkerId", message: object) -> None:
         with contextlib.suppress(OSError):
-            self._hands[hand].pipe.send(what)
+            self._workers[worker].pipe.send(message)
 
-    def hear(self, hands: "Sequence[Hand]") -> "list[tuple[Hand, Signal]]":
-        """One signal of everyone who has something to say."""
-        speakers = wait([self._hands[hand].pipe for hand in hands])
-        return [(hand, self._next(hand)) for hand in hands if self._hands[hand].pipe in speakers]
+    def receive(self, workers: "Sequence[WorkerId]") -> "list[tuple[WorkerId, Message]]":
+        """One message of every worker that has sent any."""
+        pipes = {worker: self._workers[worker].pipe for worker in workers}
+        ready = wait(list(pipes.values()))
+        return [(worker, self._next(worker)) for worker, pipe in pipes.items() if pipe in ready]
 
-    def _next(self, hand: "Hand") -> "Signal":
-        from lesion.running.messages import Died
+    def _next(self, worker: "WorkerId") -> "Message":
+        from lesion.running.messages import Exited
 
         try:
-            return self._hands[hand].pipe.recv()
-        except (EOFError, OSError):  # in the middle of a message: killed while it spoke
-            process, pipe = self._hands.pop(hand)
+            return self._workers[worker].pipe.recv()
+        except (EOFError, OSError):  # also in the middle of a message
+            process, pipe = self._workers.pop(worker)
             pipe.close()
             process.join()
-            return Died(cause(process.exitcode))
+            return Exited(exit_reason(process.exitcode))
 
-    def dismiss(self) -> None:
+    def stop(self) -> None:
         """End all processes."""
-        for process, pipe in self._hands.values():
+        for process, pipe in self._workers.values():
             pipe.close()
             process.terminate()
-        for process, _ in self._hands.values():
-            process.join(GRACE)
+        for process, _ in self._workers.values():
+            process.join(STOP_SECONDS)
             process.kill()
-        self._hands.clear()
+        self._workers.clear()
 
 
 @contextlib.contextmanager
-def _alone_in_the_world() -> Iterator[None]:
-    """While a process starts: it inherits a deaf ear for Ctrl-C, and not the caller's program.
+def _isolated_start() -> Iterator[None]:
+    """While a process starts: it ignores Ctrl-C, and does not import the caller's program.
 
-    Ctrl-C reaches every process of a terminal; this one decides what becomes of the others. And
+    Ctrl-C reaches every process of a terminal; this process decides what becomes of the others.
     multiprocessing would import the caller's main module in every worker.
     """
     main, mask = sys.modules["__main__"], None
@@ -126,38 +127,38 @@ def _alone_in_the_world() -> Iterator[None]:
 
 
 def main(pipe: Connection, environment: Mapping[str, str]) -> None:
-    """The life of a worker process; `environment` is that of its parent when it was hired."""
+    """What a worker process runs; `environment` is that of its parent when it was started."""
     os.environ.clear()
     os.environ.update({**environment, **dict.fromkeys(THREADS, "1")})
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    _mortal()
+    _exit_with_parent()
     try:
-        setting = pipe.recv()  # imports what it is made of, torch too
-    except (EOFError, ConnectionError):  # dismissed before it could begin
+        context = pipe.recv()  # imports what it is made of, torch too
+    except (EOFError, ConnectionError):  # stopped before it could begin
         return
     from lesion.running.worker import serve
 
-    with contextlib.suppress(EOFError, OSError):  # there is nobody to work for
-        serve(setting, pipe.recv, pipe.send)
+    with contextlib.suppress(EOFError, OSError):  # the parent is gone
+        serve(context, pipe.recv, pipe.send)
 
 
-def _mortal() -> None:
+def _exit_with_parent() -> None:
     """End with the parent and not by Ctrl-C; and before the parent where memory runs out."""
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     parent = multiprocessing.parent_process()
     if parent is not None:
 
-        def outlive() -> None:
+        def wait_for_parent() -> None:
             parent.join()
             os._exit(0)
 
-        threading.Thread(target=outlive, daemon=True).start()
+        threading.Thread(target=wait_for_parent, daemon=True).start()
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("500")  # Linux
 
 
-def cause(exitcode: int | None) -> str:
+def exit_reason(exitcode: int | None) -> str:
     """How a process ended, as a predicate."""
     from lesion.running.worker import OUT_OF_MEMORY
 
@@ -166,5 +167,6 @@ def cause(exitcode: int | None) -> str:
     if exitcode is not None and exitcode < 0:
         with contextlib.suppress(ValueError):
             name = signal.Signals(-exitcode).name
-            return f"was killed ({name}" + (": memory?)" if name == "SIGKILL" else ")")
+            probably = ", probably out of memory" if name == "SIGKILL" else ""
+            return f"was killed by {name}{probably}"
     return f"ended with exit code {exitcode}"

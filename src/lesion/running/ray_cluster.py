@@ -1,7 +1,7 @@
-"""Workers on a Ray cluster (Moritz et al. 2018): the same work, further away.
+"""Workers on a Ray cluster (Moritz et al. 2018): the same jobs on other machines.
 
-A worker is an actor. It does its work in a thread and keeps what it finds until it is asked, so
-that a lost node costs only what it had not told yet. Nodes read weights by the same paths: the
+A worker is an actor. It works in a thread and keeps its messages until they are collected, so
+that a lost node costs only what was not collected. Nodes read weights by the same paths: the
 cache (LESION_CACHE) and model folders lie where all of them see them, or come from the hub.
 """
 
@@ -18,58 +18,58 @@ from lesion.errors import LesionError
 from lesion.running.processes import THREADS
 
 if TYPE_CHECKING:
-    from lesion.running.jobs import Job, Setting
-    from lesion.running.messages import Hand, Signal
+    from lesion.running.jobs import Job, RunContext
+    from lesion.running.messages import Message, WorkerId
 
 REQUIRED = "ray>=2.50"  # as in pyproject.toml
 NAMES = {"cpu": "num_cpus", "gpu": "num_gpus", "memory": "memory"}  # others are a cluster's own
 
 
-class Seat:
-    """The actor: a worker's thread, and what it has to say.
+class RayWorker:
+    """The actor: the thread of a worker, and its messages.
 
     Args:
-        setting: a box with a reference to what it must know, which loads torch when it is opened:
-            threads are counted before that.
+        context: a list with a reference to the `RunContext`. Reading it loads torch, and the
+            number of threads is set before that.
     """
 
-    def __init__(self, setting: list[Any]) -> None:
+    def __init__(self, context: list[Any]) -> None:
         for name in THREADS:
             os.environ[name] = "1"
         self._jobs: queue.SimpleQueue = queue.SimpleQueue()
-        self._said: queue.SimpleQueue = queue.SimpleQueue()
-        threading.Thread(target=self._live, args=(setting,), daemon=True).start()
+        self._messages: queue.SimpleQueue = queue.SimpleQueue()
+        threading.Thread(target=self._serve, args=(context,), daemon=True).start()
 
-    def _live(self, setting: list[Any]) -> None:
+    def _serve(self, context: list[Any]) -> None:
         import ray
 
         from lesion.running.messages import Failed
 
         try:
-            known = ray.get(setting[0])
+            read = ray.get(context[0])
             from lesion.running.worker import serve
 
-            serve(known, self._jobs.get, self._said.put)
+            serve(read, self._jobs.get, self._messages.put)
         except Exception:
-            self._said.put(Failed(traceback.format_exc(), by_user=False))
+            self._messages.put(Failed(traceback.format_exc(), by_user=False))
 
-    def give(self, job: "Job") -> None:
-        """The next piece of work."""
+    def send(self, job: "Job") -> None:
+        """The next job."""
         self._jobs.put(job)
 
-    def hear(self) -> "list[Signal]":
-        """What was said since the last time; waits for at least one."""
-        said = [self._said.get()]
-        while not self._said.empty():
-            said.append(self._said.get())
-        return said
+    def receive(self) -> "list[Message]":
+        """The messages since the last call; waits for at least one."""
+        messages = [self._messages.get()]
+        while not self._messages.empty():
+            messages.append(self._messages.get())
+        return messages
 
 
-class Nodes:
-    """The staff of a cluster.
+class RayBackend:
+    """Runs workers as actors of a cluster.
 
     Args:
-        setting: what every worker must know.
+        context: what every worker needs.
         address: of the cluster, as `ray.init` takes it; None starts one on this machine.
         resources: what one worker takes: `cpu`, `gpu`, `memory` in bytes, or a cluster's own.
 
@@ -77,13 +77,13 @@ class Nodes:
         LesionError: if Ray is not installed, or no cluster is at the address.
     """
 
-    advice = (
-        "If memory has run out, ask for more of it for each worker: --resources memory=8e9; or "
-        "take fewer workers."
+    remedy = (
+        "If memory ran out, reserve more of it for each worker (--resources memory=8e9), or run "
+        "again with fewer workers."
     )
 
     def __init__(
-        self, setting: "Setting", address: str | None = None, resources: Mapping[str, float] = {}
+        self, context: "RunContext", address: str | None = None, resources: Mapping[str, float] = {}
     ) -> None:
         self._ray: Any = _ray()
         self._connected = not self._ray.is_initialized()
@@ -91,12 +91,13 @@ class Nodes:
             self._connect(address)
         self._resources = {"cpu": 1.0, **resources}
         own = {name: of for name, of in self._resources.items() if name not in NAMES}
-        known = {NAMES[name]: of for name, of in self._resources.items() if name in NAMES}
-        self._seat = self._ray.remote(Seat).options(**known, resources=own, max_restarts=0)
-        self._setting = self._ray.put(setting)
+        standard = {NAMES[name]: of for name, of in self._resources.items() if name in NAMES}
+        actor = self._ray.remote(RayWorker)
+        self._actor = actor.options(**standard, resources=own, max_restarts=0)
+        self._context = self._ray.put(context)
         self._numbers = count()
         self._actors: dict[int, Any] = {}
-        self._awaited: dict[Any, int] = {}  # reference to what will be said -> whose
+        self._requests: dict[Any, int] = {}  # reference to messages to come -> whose
 
     def _connect(self, address: str | None) -> None:
         try:
@@ -107,61 +108,61 @@ class Nodes:
                 f"--address: there is no Ray cluster at {address!r}: {first}"
             ) from None
 
-    def room(self) -> int:
-        """How many workers the cluster has room for now."""
-        there = self._ray.cluster_resources()
+    def capacity(self) -> int:
+        """How many workers the cluster has resources for now."""
+        available = self._ray.cluster_resources()
         names = {"cpu": "CPU", "gpu": "GPU"}
         return max(1, min(
-            int(there.get(names.get(name, name), 0) // of)
+            int(available.get(names.get(name, name), 0) // of)
             for name, of in self._resources.items() if of
         ))  # fmt: skip
 
-    def hire(self) -> "Hand":
-        """Ask for an actor; it starts when the cluster has room."""
-        hand = next(self._numbers)
-        self._actors[hand] = self._seat.remote([self._setting])
-        self._listen(hand)
-        return hand
+    def start(self) -> "WorkerId":
+        """Request an actor; it starts when the cluster has the resources."""
+        worker = next(self._numbers)
+        self._actors[worker] = self._actor.remote([self._context])
+        self._request(worker)
+        return worker
 
-    def _listen(self, hand: "Hand") -> None:
-        self._awaited[self._actors[hand].hear.remote()] = hand
+    def _request(self, worker: "WorkerId") -> None:
+        self._requests[self._actors[worker].receive.remote()] = worker
 
-    def give(self, hand: "Hand", job: "Job") -> None:
-        """Hand over a job."""
-        self._actors[hand].give.remote(job)
-        self._listen(hand)
+    def send(self, worker: "WorkerId", job: "Job") -> None:
+        """Send a job."""
+        self._actors[worker].send.remote(job)
+        self._request(worker)
 
-    def hear(self, hands: "Sequence[Hand]") -> "list[tuple[Hand, Signal]]":
-        """Everything that is there, of one worker at least."""
-        asked = set(hands)
-        awaited = [ref for ref, hand in self._awaited.items() if hand in asked]
-        first, later = self._ray.wait(awaited, num_returns=1)
+    def receive(self, workers: "Sequence[WorkerId]") -> "list[tuple[WorkerId, Message]]":
+        """All messages that are there, of one worker at least."""
+        wanted = set(workers)
+        requests = [ref for ref, worker in self._requests.items() if worker in wanted]
+        first, later = self._ray.wait(requests, num_returns=1)
         more, _ = self._ray.wait(later, num_returns=len(later), timeout=0) if later else ([], [])
-        return [(hand, said) for ref in [*first, *more] for hand, said in self._open(ref)]
+        return [pair for ref in [*first, *more] for pair in self._collect(ref)]
 
-    def _open(self, ref: Any) -> "list[tuple[Hand, Signal]]":
-        from lesion.running.messages import Died, Failed, Finished, Ready
+    def _collect(self, ref: Any) -> "list[tuple[WorkerId, Message]]":
+        from lesion.running.messages import Exited, Failed, Finished, Ready
 
-        hand = self._awaited.pop(ref)
+        worker = self._requests.pop(ref)
         try:
-            said = self._ray.get(ref)
+            messages = self._ray.get(ref)
         except self._ray.exceptions.RayTaskError as error:
-            said = [Failed(str(error), by_user=False)]
+            messages = [Failed(str(error), by_user=False)]
         except self._ray.exceptions.RayError:
-            self._end(hand)
-            return [(hand, Died("was lost with its node, or killed there"))]
-        if not isinstance(said[-1], Ready | Finished | Failed):
-            self._listen(hand)
-        return [(hand, one) for one in said]
+            self._end(worker)
+            return [(worker, Exited("was lost with its node, or killed there"))]
+        if not isinstance(messages[-1], Ready | Finished | Failed):
+            self._request(worker)
+        return [(worker, message) for message in messages]
 
-    def _end(self, hand: "Hand") -> None:
+    def _end(self, worker: "WorkerId") -> None:
         with contextlib.suppress(self._ray.exceptions.RayError):
-            self._ray.kill(self._actors.pop(hand))
+            self._ray.kill(self._actors.pop(worker))
 
-    def dismiss(self) -> None:
+    def stop(self) -> None:
         """End all actors, and leave the cluster."""
-        for hand in list(self._actors):
-            self._end(hand)
+        for worker in list(self._actors):
+            self._end(worker)
         if self._connected:
             self._ray.shutdown()
 

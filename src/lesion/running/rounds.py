@@ -1,13 +1,11 @@
-"""Rounds of trials for a study whose draws and doses are added as needed.
+"""Which trials are missing: all at once, or in rounds where draws and doses are added as needed.
 
-Every round is a function of the trials of the rounds before it (`lesion.analysis.adaptive`). The
-rounds are gone through from the first whenever a run is taken up again: what is in the record is
-not run twice, and what is asked for next does not depend on where the run was interrupted, nor on
-how many workers there were.
+Every round is a function of the trials of the rounds before it (`lesion.analysis.adaptive`). A run
+that is resumed goes through the rounds from the first: what is in the record is not run twice, and
+the next round depends neither on where the run was interrupted nor on the number of workers.
 """
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 from lesion.analysis.adaptive import Target, TrialGrid, first_grid, next_grid
 from lesion.analysis.from_record import response_table
@@ -17,69 +15,77 @@ from lesion.study.specs import LesionSpec
 from lesion.study.study import Study
 from lesion.study.trials import INTACT, Trial
 
-Rounds = Callable[[Study, Any], Iterator[Any]]
-
 
 def adaptive(study: Study) -> bool:
     """Whether draws and doses are added as needed."""
     return isinstance(study.draws, Draws)
 
 
-def rounds(study: Study, once: Rounds) -> Rounds:
-    """The rounds that a study asks for: those of this file, or one."""
-    return planned if adaptive(study) else once
+def rounds(study: Study, record: Record) -> Iterator[list[Trial]]:
+    """The missing trials, one round after the other; each must be in the record before the next.
 
-
-def planned(study: Study, record: Record) -> Iterator[list[Trial]]:
-    """The missing trials of one plan after the other; each must be in the record before the next.
-
-    A round holds the plans of all tasks and lesions that are not done, in the order of the study.
+    A round may be empty. A study whose draws are fixed has a single round.
     """
-    open_plans = {
-        (task.name, lesion.name): first_grid(aim_of(study, lesion))
-        for task in study.tasks
-        for lesion in study.lesions
-    }
-    while open_plans:
-        yield [t for t in pending(study, record.done()) if _asked(t, open_plans)]
-        found = {key: _next(study, record, *key, plan) for key, plan in open_plans.items()}
-        open_plans = {key: plan for key, plan in found.items() if plan is not None}
+    if not adaptive(study):
+        yield _pending(study, record)
+        return
+    yield from _planned(study, record)
 
 
 def missing(study: Study, record: Record) -> list[Trial]:
     """The trials of the first round that is not in the record; none: the run is finished."""
-    for trials in planned(study, record):
-        if trials:
-            return trials
-    return []
+    return next(filter(None, rounds(study, record)), [])
+
+
+def progress(study: Study, record: Record) -> tuple[int, int]:
+    """Finished trials, and trials of the study (those that are known to be needed)."""
+    done = record.done()
+    if adaptive(study):
+        return len(done), len(done) + len(missing(study, record))
+    wanted = set(study.trials())
+    return len(wanted & done), len(wanted)
 
 
 def aim_of(study: Study, lesion: LesionSpec) -> Target:
-    """What a study asks of one of its lesions; without chance in it, draws are one."""
+    """The target of a lesion of a study; a lesion that is not random has one draw."""
     rule = study.draws
     assert isinstance(rule, Draws), "only such a study has rounds"
     draws = len(study.draws_of(lesion))
     return Target((0.0, *study.doses_of(lesion)), min(rule.start, draws), draws, rule.until)
 
 
-def _asked(trial: Trial, plans: dict[tuple[str, str], TrialGrid]) -> bool:
+def _planned(study: Study, record: Record) -> Iterator[list[Trial]]:
+    """A round holds the grids of all tasks and lesions that are not done, in the study's order."""
+    grids = {
+        (task.name, lesion.name): first_grid(aim_of(study, lesion))
+        for task in study.tasks
+        for lesion in study.lesions
+    }
+    while grids:
+        yield [trial for trial in _pending(study, record) if _belongs(trial, grids)]
+        following = {key: _next(study, record, *key, grid) for key, grid in grids.items()}
+        grids = {key: grid for key, grid in following.items() if grid is not None}
+
+
+def _belongs(trial: Trial, grids: dict[tuple[str, str], TrialGrid]) -> bool:
     if trial.lesion == INTACT:
-        return any(task == trial.task for task, _ in plans)
-    plan = plans.get((trial.task, trial.lesion))
-    return plan is not None and trial.draw < plan.draws and trial.dose in plan.doses
+        return any(task == trial.task for task, _ in grids)
+    grid = grids.get((trial.task, trial.lesion))
+    return grid is not None and trial.draw < grid.draws and trial.dose in grid.doses
 
 
 def _next(
-    study: Study, record: Record, task: str, lesion: str, plan: TrialGrid
+    study: Study, record: Record, task: str, lesion: str, grid: TrialGrid
 ) -> TrialGrid | None:
-    spec = next(one for one in study.lesions if one.name == lesion)
-    found = [
-        response_table(record, model, task, spec, study.seeds, range(plan.draws), plan.doses[1:])
+    spec = next(spec for spec in study.lesions if spec.name == lesion)
+    responses = [
+        response_table(record, model, task, spec, study.seeds, range(grid.draws), grid.doses[1:])
         for model in study.models
     ]
-    return next_grid(plan, found, aim_of(study, spec), study.compare.between, study.seed)
+    return next_grid(grid, responses, aim_of(study, spec), study.compare.between, study.seed)
 
 
-def pending(study: Study, done: set[Trial]) -> Iterator[Trial]:
+def _pending(study: Study, record: Record) -> list[Trial]:
     """The trials of a study that are not done, in the order in which they run."""
-    return (trial for trial in study.trials() if trial not in done)
+    done = record.done()
+    return [trial for trial in study.trials() if trial not in done]

@@ -1,159 +1,134 @@
 """The main path: every trial of a study that the record does not hold yet."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Protocol
+from collections.abc import Iterable
+from functools import partial
+
+import numpy as np
 
 from lesion.errors import LesionError
 from lesion.models.load import Checkpoint
-from lesion.record.cuts import Cuts
+from lesion.record.record import Record
 from lesion.record.weights import pin
+from lesion.running.backends import Pool
 from lesion.running.cutting import Cutting
-from lesion.running.jobs import Agenda, Job, Pieces, Rehearsals
+from lesion.running.jobs import JobQueue, RehearsalQueue, RunContext
 from lesion.running.messages import (
-    Began,
-    Cut,
+    CutShare,
     Event,
-    Found,
-    Lost,
+    FinetuningStep,
+    NoFastForward,
     Noted,
-    Slow,
-    Tell,
-    Trained,
-    Tried,
+    Preparing,
+    Rehearsed,
+    WeightsReady,
+    WorkerLost,
 )
-from lesion.running.rounds import pending
+from lesion.running.rounds import rounds
 from lesion.running.watcher import Watcher
-from lesion.study.study import Study
-from lesion.study.trials import Measured, Patient, Trial
+from lesion.study.trials import INTACT, Patient, Trial, TrialResult
 from lesion.tasks.base import Task
 
 
-class Book(Protocol):
-    """Where results are kept: `lesion.record.record.Record`, one floor up."""
-
-    def done(self) -> set[Trial]:
-        """What need not be run again."""
-
-    def add(self, measured: Measured) -> None:
-        """Keep one trial; safe on return."""
-
-    def add_task(self, task: Task) -> None:
-        """Pin the examples."""
-
-    def add_model(
-        self, model: str, seed: int, task: str, source: str, revision: str | None, digest: str
-    ) -> None:
-        """Pin the weights."""
-
-    def add_cut(self, trial: Trial, share: float) -> None:
-        """Keep which share of the examples was cut in what a trial read."""
-
-    def cuts(self) -> Cuts:
-        """All that was kept of it."""
-
-
-class Crew(Protocol):
-    """Whoever does the work: this process, several, or a cluster (`lesion.running.pool`)."""
-
-    def work(self, agenda: Pieces, tell: Tell) -> None:
-        """Do all of an agenda; whatever happens is told in this process."""
-
-
-def rehearse(trials: Iterable[Trial], crew: Crew, watcher: Watcher) -> None:
-    """Try every model, task and lesion that trials need on two examples, before the first trial.
-
-    Raises:
-        LesionError: with all that cannot run.
-    """
-    found: dict[Patient, tuple[str, ...]] = {}
-
-    def tell(event: Event) -> None:
-        match event:
-            case Tried(patient, problems):
-                found[patient] = problems
-            case Lost(cause, job):
-                watcher.note(lost(cause, job))
-
-    agenda = Rehearsals(trials)
-    order = agenda.patients
-    crew.work(agenda, tell)
-    problems = dict.fromkeys(line for patient in order for line in found[patient])
-    if problems:
-        raise LesionError("\n".join(problems))
-
-
-def lost(cause: str, job: Job | None) -> str:
-    """A sentence on a worker that died."""
-    on = f" on {job}; it is done again" if job else ""
-    return f"A worker {cause}{on}."
-
-
-Rounds = Callable[[Study, Book], Iterator[Iterable[Trial]]]
-
-
-def once(study: Study, record: Book) -> Iterator[Iterable[Trial]]:
-    """One round: every trial that is missing."""
-    yield pending(study, record.done())
-
-
 def run(
-    study: Study,
-    record: Book,
-    tasks: Mapping[str, Task],
-    watcher: Watcher,
-    crew: Crew,
-    rounds: Rounds = once,
-    load_dtype: str = "float32",
+    context: RunContext, record: Record, pool: Pool, watcher: Watcher, rehearsed: bool = True
 ) -> None:
     """Run what is missing. Interrupted anywhere, the record holds all finished trials.
 
     Args:
-        rounds: yields the trials of a round; when it is resumed, they are all in the record, so
-            that it may look at them before it asks for more.
-        load_dtype: what weights are loaded as; a record never mixes two.
+        rehearsed: False to rehearse the first round that has trials before it runs.
     """
-    weights: dict[Patient, Checkpoint] = {}
-    cutting = Cutting(study, record, watcher.note)
-    for trials in rounds(study, record):
-        agenda = Agenda(trials, weights)
-        clerk = _clerk(study, record, tasks, watcher, agenda, cutting, load_dtype)
-        crew.work(agenda, clerk)
+    keeper = _Keeper(context, record, watcher)
+    checkpoints: dict[Patient, Checkpoint] = {}
+    begun = False
+    for trials in filter(None, rounds(context.study, record)):
+        if not begun:
+            begun = True
+            for note in record.version_notes():
+                watcher.note(note)
+            if not rehearsed:
+                rehearse(trials, pool, watcher)
+        watcher.begin(len(trials))
+        queue = JobQueue(trials, checkpoints)
+        pool.run(queue, partial(keeper.keep, queue))
 
 
-def _clerk(
-    study: Study,
-    record: Book,
-    tasks: Mapping[str, Task],
-    watcher: Watcher,
-    agenda: Agenda,
-    cutting: Cutting,
-    load_dtype: str,
-) -> Tell:
-    """Whoever writes down what the crew tells."""
-    sources = {spec.name: spec.source for spec in study.models}
-    said: set[str] = set()
+def rehearse(trials: Iterable[Trial], pool: Pool, watcher: Watcher) -> None:
+    """Try every model, task and lesion of some trials on two examples.
 
-    def tell(event: Event) -> None:
+    Raises:
+        LesionError: with everything that cannot run.
+    """
+    problems: dict[Patient, tuple[str, ...]] = {}
+
+    def emit(event: Event) -> None:
         match event:
-            case Measured():
-                cutting.trial(event)  # first: a trial that is kept is not read again
-                record.add(event)
-                watcher.measured(event)
-            case Found(patient, checkpoint):
-                held = pin(checkpoint, study, load_dtype)
-                record.add_task(tasks[patient.task])
-                record.add_model(*patient, sources[patient.model], checkpoint.revision, held)
-                agenda.found(patient, checkpoint)
-            case Cut(patient, share):
-                cutting.intact(patient, share)
-            case Began(patient):
-                watcher.preparing(*patient)
-            case Trained(patient, step, steps):
-                watcher.finetuning(*patient, step, steps)
-            case Slow() | Noted() if str(event) not in said:  # every worker says it
-                said.add(str(event))
+            case Rehearsed(patient, sentences):
+                problems[patient] = sentences
+            case WorkerLost():
                 watcher.note(str(event))
-            case Lost(cause, job):
-                watcher.note(lost(cause, job))
 
-    return tell
+    queue = RehearsalQueue(trials)
+    patients = queue.patients
+    pool.run(queue, emit)
+    sentences = dict.fromkeys(line for patient in patients for line in problems[patient])
+    if sentences:
+        raise LesionError("\n".join(sentences))
+
+
+class _Keeper:
+    """Writes the events of a run to its record, and passes them on to its watcher."""
+
+    def __init__(self, context: RunContext, record: Record, watcher: Watcher) -> None:
+        self._context, self._record, self._watcher = context, record, watcher
+        self._sources = {spec.name: spec.source for spec in context.study.models}
+        self._cutting = Cutting(context.study, record, watcher.note)
+        self._noted: set[str] = set()
+
+    def keep(self, queue: JobQueue, event: Event) -> None:
+        """Handle one event of a round."""
+        match event:
+            case TrialResult():
+                self._cutting.trial(event)  # first: a trial that is kept is not read again
+                self._record.add(event)
+                if event.trial.lesion == INTACT:
+                    task = self._context.tasks[event.trial.task]
+                    self._watcher.intact(partial(_first_look, task, event, self._context))
+                self._watcher.measured(event)
+            case WeightsReady(patient, checkpoint):
+                self._pin(patient, checkpoint)
+                queue.ready(patient, checkpoint)
+            case CutShare(patient, share):
+                self._cutting.intact(patient, share)
+            case Preparing(patient):
+                self._watcher.preparing(*patient)
+            case FinetuningStep(patient, step, steps):
+                self._watcher.finetuning(*patient, step, steps)
+            case NoFastForward() | Noted() if str(event) not in self._noted:  # every worker has it
+                self._noted.add(str(event))
+                self._watcher.note(str(event))
+            case WorkerLost():
+                self._watcher.note(str(event))
+
+    def _pin(self, patient: Patient, checkpoint: Checkpoint) -> None:
+        """Hold the run to its weights and examples."""
+        digest = pin(checkpoint, self._context.study, self._context.load_dtype)
+        source = self._sources[patient.model]
+        self._record.add_task(self._context.tasks[patient.task])
+        self._record.add_model(*patient, source, checkpoint.revision, digest)
+
+
+def _first_look(task: Task, result: TrialResult, context: RunContext) -> str:
+    """A sentence on the score of an intact model, as soon as it is measured."""
+    from lesion.analysis.first_look import intact_summary
+
+    about = {
+        "kind": task.kind,
+        "metrics": tuple(task.metrics),
+        "classes": tuple(task.classes),
+        "labels": np.asarray(task.targets, dtype=np.int64),
+    }
+    model, seed, *_ = result.trial
+    sentence, usable = intact_summary(
+        model, seed, task.name, about, result.outputs, context.study.seed
+    )
+    return sentence if usable else f"Warning: {sentence}"

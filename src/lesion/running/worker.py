@@ -1,14 +1,13 @@
-"""A worker: does one piece of work after another, in this process or at the end of a pipe.
+"""A worker: does one job after another, in this process or at the end of a pipe.
 
-What it must know comes once; weights come by file, so that the workers of a machine map the same
-pages; what it finds goes back trial by trial.
+The `RunContext` comes once; weights come by file, so that the workers of a machine map the same
+pages; results go back trial by trial.
 """
 
 import os
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import groupby
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -16,146 +15,138 @@ import torch
 from lesion.errors import LesionError
 from lesion.models.devices import check_device
 from lesion.models.load import Checkpoint, check_available
-from lesion.preparing.prepared import Bench, find, lay, opened
+from lesion.preparing.prepared import PreparedModel, Undamaged, prepare
 from lesion.preparing.rehearsal import out_of_memory, rehearse
-from lesion.running.jobs import Job, Pieces, Setting
+from lesion.preparing.weights import find_weights
+from lesion.running.jobs import Job, Queue, RunContext
 from lesion.running.messages import (
-    Began,
-    Cut,
+    CutShare,
+    Emit,
     Failed,
+    FinetuningStep,
     Finished,
-    Found,
+    NoFastForward,
     Noted,
+    Preparing,
     Ready,
-    Slow,
-    Tell,
-    Trained,
-    Tried,
-    versions,
+    Rehearsed,
+    WeightsReady,
 )
-from lesion.scoring.device import precision_context
-from lesion.study.damages import Damage
-from lesion.study.trials import INTACT, Measured, Patient, Trial
+from lesion.study.packages import study_builds
+from lesion.study.trials import INTACT, Patient, Trial, TrialResult
 
 OUT_OF_MEMORY = 12  # exit code of a worker that could not get memory (ENOMEM)
 
 
 class Worker:
-    """Keeps the patient of its last draw on the bench."""
+    """Does jobs, and keeps the model of its last draw prepared for the next."""
 
-    def __init__(self, setting: Setting) -> None:
-        self._setting, self._lesions = setting, setting.damages()
-        self._specs = {spec.name: spec for spec in setting.study.models}
+    def __init__(self, context: RunContext) -> None:
+        self._context = context
+        self._specs = {spec.name: spec for spec in context.study.models}
         self._patient: Patient | None = None
-        self._bench: Bench | None = None
+        self._model: PreparedModel | None = None
 
-    def do(self, job: Job, tell: Tell) -> None:
-        """Do a piece of work, and tell what it gives as soon as it is there."""
-        if job.tried is not None:
-            tell(Tried(job.patient, self._try_out(job.patient, job.tried)))
-            return
+    def do(self, job: Job, emit: Emit) -> None:
+        """Do a draw, or find weights; every result is emitted as soon as it is there."""
         if job.checkpoint is None:
-            tell(Began(job.patient))
-            tell(Found(job.patient, self._find(job.patient, tell)))
+            emit(Preparing(job.patient))
+            emit(WeightsReady(job.patient, self._find_weights(job.patient, emit)))
             return
-        bench = self._lay(job.patient, job.checkpoint, tell)
-        for measured in measure(bench, self._lesions, job.trials):
-            tell(measured)
+        model = self._prepared(job.patient, job.checkpoint, emit)
+        damage = self._context.damages[job.lesion] if job.lesion != INTACT else Undamaged()
+        with model.open(damage, job.draw) as wound:
+            for trial in job.trials:
+                emit(_run_trial(trial, wound, model))
 
-    def _try_out(self, patient: Patient, lesions: Iterable[str]) -> tuple[str, ...]:
-        self._patient = self._bench = None
-        setting, spec = self._setting, self._specs[patient.model]
-        damages = {name: self._lesions[name] for name in lesions}
-        return tuple(
-            rehearse(
-                spec, setting.tasks[patient.task], damages, setting.study.finetune,
-                device=setting.device, load_dtype=setting.load_dtype,
-            )
+    def rehearse(self, patient: Patient, lesions: tuple[str, ...], emit: Emit) -> None:
+        """Try a patient and its lesions on two examples."""
+        self._patient = self._model = None
+        context = self._context
+        problems = rehearse(
+            self._specs[patient.model], context.tasks[patient.task],
+            {name: context.damages[name] for name in lesions}, context.study.finetune,
+            device=context.device, load_dtype=context.load_dtype,
+        )  # fmt: skip
+        emit(Rehearsed(patient, tuple(problems)))
+
+    def _find_weights(self, patient: Patient, emit: Emit) -> Checkpoint:
+        self._patient = self._model = None  # training needs the memory
+        context = self._context
+        return find_weights(
+            self._specs[patient.model], patient.seed, context.tasks[patient.task],
+            context.study.finetune, device=context.device,
+            progress=lambda step, steps: emit(FinetuningStep(patient, step, steps)),
+            note=lambda sentence: emit(Noted(sentence)),
+            pinned=context.pinned.get(patient),
         )  # fmt: skip
 
-    def _find(self, patient: Patient, tell: Tell) -> Checkpoint:
-        self._patient = self._bench = None  # training needs the memory
-        setting, spec = self._setting, self._specs[patient.model]
-        return find(
-            spec, patient.seed, setting.tasks[patient.task], setting.study.finetune,
-            device=setting.device,
-            progress=lambda step, steps: tell(Trained(patient, step, steps)),
-            note=lambda sentence: tell(Noted(sentence)),
-            pinned=setting.pinned.get(patient),
-        )  # fmt: skip
-
-    def _lay(self, patient: Patient, checkpoint: Checkpoint, tell: Tell) -> Bench:
-        if self._bench is None or self._patient != patient:
-            self._patient = self._bench = None  # never two models at once
-            setting, spec = self._setting, self._specs[patient.model]
-            if setting.far:
+    def _prepared(self, patient: Patient, checkpoint: Checkpoint, emit: Emit) -> PreparedModel:
+        if self._model is None or self._patient != patient:
+            self._patient = self._model = None  # never two models at once
+            context = self._context
+            if context.remote:
                 check_available(checkpoint)
-            self._bench = lay(
-                spec, checkpoint, setting.tasks[patient.task],
-                device=setting.device, precision=setting.study.precision,
-                load_dtype=setting.load_dtype,
+            self._model = prepare(
+                self._specs[patient.model], checkpoint, context.tasks[patient.task],
+                device=context.device, precision=context.study.precision,
+                load_dtype=context.load_dtype,
             )  # fmt: skip
             self._patient = patient
-            for sentence in self._bench.notes:
-                tell(Noted(sentence))
-            if self._bench.score.fallback_reason:
-                tell(Slow(patient, self._bench.score.fallback_reason))
-            tell(Cut(patient, self._bench.score.cut))
-        return self._bench
+            for sentence in self._model.notes:
+                emit(Noted(sentence))
+            if self._model.score.fallback_reason:
+                emit(NoFastForward(patient, self._model.score.fallback_reason))
+            emit(CutShare(patient, self._model.score.cut))
+        return self._model
 
 
-def measure(
-    bench: Bench, lesions: Mapping[str, Damage], trials: Iterable[Trial]
-) -> Iterator[Measured]:
-    """Score one patient at every address; doses of one draw must ascend."""
-    for (lesion, draw), doses in groupby(trials, key=lambda trial: (trial.lesion, trial.draw)):
-        if lesion == INTACT:
-            yield from (_timed(trial, None, bench) for trial in doses)
-            continue
-        with opened(lesions[lesion], bench, draw) as wound:
-            for trial in doses:
-                yield _timed(trial, wound, bench)
-
-
-def _timed(trial: Trial, wound: Any, bench: Bench) -> Measured:
+def _run_trial(trial: Trial, wound: Any, model: PreparedModel) -> TrialResult:
     start = time.perf_counter()
-    receipt = wound.deepen(trial.dose) if wound else None
-    with precision_context(bench.precision, bench.device):
-        outputs = bench.score()
-    return Measured(trial, receipt, outputs, time.perf_counter() - start, bench.score.cut)
+    receipt = wound.deepen(trial.dose)
+    outputs = model.score()
+    return TrialResult(trial, receipt, outputs, time.perf_counter() - start, model.score.cut)
 
 
-class Alone:
-    """A crew of one: this process."""
-
-    def __init__(self, setting: Setting) -> None:
-        self._worker = Worker(setting)
-
-    def work(self, agenda: Pieces, tell: Tell) -> None:
-        """Do all of an agenda, in its order."""
-        while (job := agenda.take()) is not None:
-            self._worker.do(job, tell)
+def perform(worker: Worker, job: Job, emit: Emit) -> None:
+    """Do a job of any kind."""
+    if job.rehearsed is not None:
+        worker.rehearse(job.patient, job.rehearsed, emit)
+    else:
+        worker.do(job, emit)
 
 
-def serve(setting: Setting, receive: Callable[[], Job], send: Callable[[Any], None]) -> None:
-    """Do whatever comes, until the process ends."""
-    if setting.device == "cpu":
+class InProcessPool:
+    """Does all jobs in this process."""
+
+    def __init__(self, context: RunContext) -> None:
+        self._worker = Worker(context)
+
+    def run(self, queue: Queue, emit: Emit) -> None:
+        """Do all jobs of a queue, in their order."""
+        while (job := queue.take()) is not None:
+            perform(self._worker, job, emit)
+
+
+def serve(context: RunContext, receive: Callable[[], Job], send: Callable[[Any], None]) -> None:
+    """Do the jobs that are received, until the process ends."""
+    if context.device == "cpu":
         torch.set_num_threads(1)
     try:
-        check_device(setting.device)
-        worker = Worker(setting)
-    except LesionError as error:  # its machine lacks something
+        check_device(context.device)
+        worker = Worker(context)
+    except LesionError as error:  # this machine lacks something
         send(Failed(str(error), by_user=True))
         return
-    send(Ready(versions()))
+    send(Ready(study_builds(context.study)))
     while True:
         send(_outcome(worker, receive(), send))
 
 
-def _outcome(worker: Worker, job: Job, send: Tell) -> Finished | Failed:
-    """Do a job; a worker that runs out of memory ends, and another tries."""
+def _outcome(worker: Worker, job: Job, send: Emit) -> Finished | Failed:
+    """Do a job; a worker that runs out of memory exits, and another tries."""
     try:
-        worker.do(job, send)
+        perform(worker, job, send)
     except LesionError as error:
         return Failed(str(error), by_user=True)
     except Exception as error:

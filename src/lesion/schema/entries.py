@@ -163,12 +163,21 @@ def _unclaimed(
     """A sentence for every key that no chosen entry takes, with the words that would."""
     classes = [entry for entry in chosen.values() if isinstance(entry, type)]
     claimed = {key for entry in classes for key in _parameters(entry)}
-    takers = {
-        key: [f"{kind} {word}" for kind, entries in tables.items()
-              for word, entry in entries.items() if key in entry.parameters()]
-        for key in given if key not in claimed
-    }  # fmt: skip
-    return [f"{key}: belongs to {', '.join(who) or 'nothing'}." for key, who in takers.items()]
+    return [_belongs(key, tables, chosen) for key in given if key not in claimed]
+
+
+def _belongs(key: str, tables: Mapping[str, Table], chosen: Mapping[str, Any]) -> str:
+    """`strength: belongs to effect noise, quantise, scale. Got effect zero.`"""
+    takers = {kind: [word for word, entry in entries.items() if key in entry.parameters()]
+              for kind, entries in tables.items()}  # fmt: skip
+    takers = {kind: words for kind, words in takers.items() if words}
+    if not takers:
+        known = {key for kind in tables for entry in tables[kind].values() for key in
+                 entry.parameters()}  # fmt: skip
+        return f"{key}: belongs to none of {', '.join(tables)}.{did_you_mean(key, known)}"
+    whom = " or ".join(f"{kind} {', '.join(words)}" for kind, words in takers.items())
+    got = ", ".join(f"{kind} {chosen[kind].word}" for kind in takers)
+    return f"{key}: belongs to {whom}. Got {got}."
 
 
 def _made(entry: Any, given: Mapping[str, Any], problems: list[str]) -> Any:
@@ -176,7 +185,10 @@ def _made(entry: Any, given: Mapping[str, Any], problems: list[str]) -> Any:
     if not isinstance(entry, type):
         return entry
     own = {key: given[key] for key in _parameters(entry) if key in given}
-    return read(entry, own, "", problems)
+    mistakes: list[str] = []
+    made = read(entry, own, "", mistakes)
+    problems += [problem.removeprefix("the file: ") for problem in mistakes]
+    return made
 
 
 def _parameters(entry: Any) -> dict[str, Parameter]:
@@ -216,6 +228,17 @@ def json_properties(tables: Mapping[str, Table]) -> dict[str, Any]:
         }
         for name in docs
     }
+
+
+def docs_table(entries: Table) -> str:
+    """The entries as a table of the documentation, in Markdown."""
+    rows = ["| word | meaning | settings | source |", "|---|---|---|---|"]
+    for word, entry in entries.items():
+        settings = "; ".join(f"`{key}`: {part.doc}"
+                             for key, part in entry.parameters().items())  # fmt: skip
+        cells = (f"`{word}`", entry.doc(), settings, entry.source)
+        rows.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+    return "\n".join(rows)
 
 
 def listing(kind: str, entries: Table) -> dict[str, str]:

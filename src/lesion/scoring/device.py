@@ -16,7 +16,7 @@ from lesion.errors import LesionError
 
 @contextmanager
 def precision_context(precision: str, device: torch.device | str) -> Iterator[None]:
-    """Score with a precision of `lesion.words.PRECISIONS` while open.
+    """Score with a precision of `lesion.models.dtypes.PRECISIONS` while open.
 
     Fine-tuning and gradients must not run inside: cached heads and orderings do not depend on the
     precision of scores. Nor must damage: for bf16, torch keeps the weights that it has cast until

@@ -69,6 +69,8 @@ def encoder_of(model: nn.Module, head: str) -> Encoder | str:
         return f"{type(model).__name__} has options that the fast forward does not support"
     if any(parameter.dtype != torch.float32 for parameter in model.parameters()):
         return "the fast forward is for float32"
+    if own := _own_class(model):
+        return f"{own} is not a class of transformers, and may compute something else"
     base: Any = model.base_model
     layers = [_layer(base, config, family, fast, number) for number in range(_depth(config))]
     output = model.get_output_embeddings() if head == "mlm" else None  # type: ignore[operator]
@@ -82,6 +84,15 @@ def encoder_of(model: nn.Module, head: str) -> Encoder | str:
         output=output,
         bias=partial(fast.bias, base) if fast.bias else None,
     )
+
+
+def _own_class(model: nn.Module) -> str:
+    """The first class of its modules that neither transformers nor torch defines; "" for none."""
+    for module in model.modules():
+        kind = type(module)
+        if kind.__module__.partition(".")[0] not in ("transformers", "torch"):
+            return kind.__name__
+    return ""
 
 
 def _embedding_modules(base: Any, family: Family) -> tuple[nn.Module, ...]:

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lesion.damage.lesion import Together
 from lesion.errors import LesionError
 from lesion.models.origins import PACKAGE, TWIN, is_path, is_word_file
 from lesion.schema.yaml_files import YamlFile, located
 from lesion.study.specs import LesionSpec, ModelSpec
+from lesion.study.text_damage import TextDamage
 from lesion.tasks.spec import TaskSpec
 
 if TYPE_CHECKING:
@@ -45,8 +47,9 @@ def _ambiguous(study: "Study", folder: Path) -> Iterator[str]:
                 f"models: {name!r} is read as {kind}, and a folder of this name lies beside the "
                 f"study. Write ./{name} for the folder, or rename it if you mean {other}."
             )
-    for lesion, part in ((one, part) for one in study.lesions for part in (one, *one.together)):
-        words = part.words
+    for lesion in study.lesions:
+        damage = lesion.damage
+        words = damage.given.get("words") if isinstance(damage, TextDamage) else None
         if words and not is_word_file(words) and (folder / words).is_file():
             yield (
                 f"lesions: {lesion.name}: words: {words!r} is read as a language, and a file of "
@@ -61,26 +64,26 @@ def _kind(source: str) -> tuple[str, str]:
     return ("a package's model", "it") if source.startswith(PACKAGE) else ("a hub id", "the hub")
 
 
-def _found(text: str | None, folder: Path) -> str | None:
+def _absolute(text: str | None, folder: Path) -> str | None:
     path = folder / Path(text).expanduser() if text else folder
     return str(path) if text and path.exists() else text
 
 
 def _task(task: TaskSpec, folder: Path) -> TaskSpec:
-    return task.with_keys(**{key: _found(path, folder) for key, path in task.files.items()})
+    return task.with_keys(**{key: _absolute(path, folder) for key, path in task.files.items()})
 
 
 def _model(model: ModelSpec, folder: Path) -> ModelSpec:
     if not is_path(model.source):
         return model
-    return dataclasses.replace(model, source=str(_found(model.source, folder)))
+    return dataclasses.replace(model, source=str(_absolute(model.source, folder)))
 
 
 def _lesion(lesion: LesionSpec, folder: Path) -> LesionSpec:
-    words = lesion.words
-    return dataclasses.replace(
-        lesion,
-        file=_found(lesion.file, folder),
-        words=_found(words, folder) if words and is_word_file(words) else words,
-        together=tuple(_lesion(part, folder) for part in lesion.together),
-    )
+    parts = [
+        part.with_paths({key: str(_absolute(path, folder)) for key, path in part.paths.items()})
+        for part in lesion.parts
+    ]
+    several = isinstance(lesion.damage, Together)
+    damage = Together(tuple(parts)) if several else parts[0]  # type: ignore[arg-type]
+    return dataclasses.replace(lesion, damage=damage)

@@ -1,20 +1,23 @@
 """What there is: everything that a study may name, with one line each."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from lesion import words
+from lesion.damage.choosing import DOSE_IS, TABLES
+from lesion.damage.formats import BITS
 from lesion.distraction.corruptions import CORRUPTIONS
 from lesion.errors import LesionError
-from lesion.models import parts
+from lesion.models.parts import PARTS, TENSORS
 from lesion.schema.entries import listing
 
 
 def catalogue(kind: str) -> dict[str, dict[str, str]]:
     """Headed lists of `models`, `tasks`, `lesions` or `studies`: name -> one line."""
-    lists = {"models": _models, "tasks": _tasks, "lesions": _lesions, "studies": _studies}
-    if kind not in lists:
-        raise LesionError(f"kind must be one of {', '.join(lists)}. Got {kind!r}.")
-    return lists[kind]()
+    tables = {"models": _models, "tasks": _tasks, "lesions": lesion_tables, "studies": _studies}
+    if kind not in tables:
+        raise LesionError(f"kind must be one of {', '.join(tables)}. Got {kind!r}.")
+    return tables[kind]()
 
 
 def _models() -> dict[str, dict[str, str]]:
@@ -42,7 +45,6 @@ def _about_twin(folder: Path) -> str:
 
 
 def _tasks() -> dict[str, dict[str, str]]:
-    from lesion.schema.entries import listing
     from lesion.tasks.kinds import TASK_KINDS
     from lesion.tasks.registered import TASKS
 
@@ -50,49 +52,28 @@ def _tasks() -> dict[str, dict[str, str]]:
     return {"tasks": registered, "kinds of tasks on files of your own": listing("kind", TASK_KINDS)}
 
 
-LESION_WORDS = {
-    "units": words.UNITS,
-    "order": words.ORDERS,
-    "scope": words.SCOPES,
-    "effect": words.EFFECTS,
-    "bits": words.BITS,
-    "dose_is": words.DOSE_IS,
-    "control": words.CONTROLS,
-    "recover": words.RECOVERY,
-    "distraction": {word: entry.doc() for word, entry in CORRUPTIONS.items()},
-    "where.parts": parts.PARTS,
-    "where.tensors": parts.TENSORS,
-}
-NEEDS = {  # what a word cannot be without
-    "listed": ", file: units.csv",
-    "sign": ", units: bits",
-    "exponent": ", units: bits",
-    "mantissa": ", units: bits",
-    "quantise": ", strength: 4",
-    "scale": ", strength: 0.5",
-    "strength": ", effect: noise, doses: [0, 0.5, 1, 2]",
-    "matched": ", units: heads, order: magnitude",
-}
-
-
-def snippet(kind: str, word: str) -> str:
-    """A lesion of a study that uses a word, in YAML: one element of `lesions`."""
-    if kind.startswith("where."):
-        key = kind.removeprefix("where.")
-        units = ", units: words" if word == "embeddings" else ""
-        return f"{{where: {{{key}: [{word}]}}{units}}}"
-    if kind == "distraction":
-        return CORRUPTIONS[word].snippet(kind)
-    if kind == "recover":
-        return f"{{{kind}: {{{word}: 100}}}}"
-    return f"{{{kind}: {word}{NEEDS.get(word, '')}}}"
-
-
-def _lesions() -> dict[str, dict[str, str]]:
+def lesion_tables() -> dict[str, dict[str, str]]:
+    """Key of a lesion -> its words, each with a line and, below it, an element of `lesions`."""
+    entries = {kind: listing(kind, table) for kind, table in TABLES.items()}
     return {
-        kind: {word: f"{about}\n{snippet(kind, word)}" for word, about in table.items()}
-        for kind, table in LESION_WORDS.items()
-    } | {"distraction": listing("distraction", CORRUPTIONS)}
+        **entries,
+        "bits": _with_snippets(BITS, "{{bits: {}, units: bits}}"),
+        "dose_is": _with_snippets(DOSE_IS, "{{dose_is: {}}}")
+        | {"strength": f"{DOSE_IS['strength']}\n{{dose_is: strength, effect: noise, "
+                       "doses: [0, 0.5, 1, 2]}"},
+        "control": _with_snippets(
+            words.CONTROLS, "{{control: {}, units: heads, order: magnitude}}"),
+        "recover": _with_snippets(words.RECOVERY, "{{recover: {{{}: 100}}}}"),
+        "distraction": listing("distraction", CORRUPTIONS),
+        "where.parts": _with_snippets(PARTS, "{{where: {{parts: [{}]}}}}")
+        | {"embeddings": f"{PARTS['embeddings']}\n"
+                         "{where: {parts: [embeddings]}, units: words}"},
+        "where.tensors": _with_snippets(TENSORS, "{{where: {{tensors: [{}]}}}}"),
+    }  # fmt: skip
+
+
+def _with_snippets(table: Mapping[str, str], snippet: str) -> dict[str, str]:
+    return {word: f"{doc}\n{snippet.format(word)}" for word, doc in table.items()}
 
 
 def _studies() -> dict[str, dict[str, str]]:
@@ -103,5 +84,5 @@ def _studies() -> dict[str, dict[str, str]]:
         study = read_study(path)
         models = ", ".join(model.name for model in study.models)
         tasks = ", ".join(task.name for task in study.tasks)
-        entries[name] = f"{models} on {tasks}: {', '.join(one.name for one in study.lesions)}"
+        entries[name] = f"{models} on {tasks}: {', '.join(lesion.name for lesion in study.lesions)}"
     return {"studies": entries}

@@ -2,17 +2,18 @@
 
 import dataclasses
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from lesion.damage.lesion import Lesion
 from lesion.errors import LesionError
-from lesion.models.recipes import RECOVERED, Finetuning
-from lesion.schema import did_you_mean, to_mapping
+from lesion.models.recipes import RECOVERY_SUFFIX, Finetuning
+from lesion.schema import did_you_mean
 from lesion.schema.yaml_files import parse, read_file, to_yaml
 from lesion.study.anchoring import anchored
-from lesion.study.specs import LesionSpec
+from lesion.study.specs import CONTROL_SUFFIX, LesionSpec
 from lesion.study.study import Study
 
 
@@ -28,34 +29,77 @@ def read_study(path: str | Path) -> Study:
 
 
 def parse_study(value: Any, origin: str = "study") -> Study:
-    """A study from plain mappings, for callers who have no file."""
-    return _expanded_study(parse(Study, value, origin))
+    """A study from plain mappings, for callers who have no file.
+
+    A model may be given as `{"name": ..., "model": module, "tokenizer": tokenizer}`, both of
+    transformers: it is saved once to the cache, and its folder is the source.
+    """
+    return _expanded_study(parse(Study, _with_saved_models(value, origin), origin))
 
 
 def _expanded_study(study: Study) -> Study:
-    return dataclasses.replace(study, lesions=tuple(_expanded(study)))
+    return dataclasses.replace(study, lesions=tuple(_with_companions(study)))
 
 
-def _expanded(study: Study) -> Iterator[LesionSpec]:
-    """Every lesion, followed by what it asks for beside it: its control, and recovery of both."""
-    usual = study.finetune or Finetuning()
+def _with_saved_models(value: Any, origin: str) -> Any:
+    """The same mapping with a source for each model that is given in memory."""
+    models = value.get("models") if isinstance(value, Mapping) else None
+    if not isinstance(models, list | tuple) or not any(map(_in_memory, models)):
+        return value
+    sources = [
+        _saved(model, f"{origin}: models[{number}]") if _in_memory(model) else model
+        for number, model in enumerate(models)
+    ]
+    return {**value, "models": sources}
+
+
+def _in_memory(model: Any) -> bool:
+    return isinstance(model, Mapping) and hasattr(model.get("model"), "state_dict")
+
+
+def _saved(model: Mapping[str, Any], place: str) -> dict[str, Any]:
+    """A model of a study with the folder in which it was saved as its source."""
+    from lesion.models.live import save_live
+
+    if "source" in model:
+        raise LesionError(f"{place}: has a source and a model in memory; give one of them.")
+    try:
+        folder = save_live(model["model"], model.get("tokenizer"))
+    except LesionError as error:
+        raise LesionError(f"{place}.{error}") from None
+    others = {key: of for key, of in model.items() if key not in ("model", "tokenizer")}
+    return {"name": type(model["model"]).__name__, **others, "source": str(folder)}
+
+
+def _with_companions(study: Study) -> Iterator[LesionSpec]:
+    """Every lesion, followed by what runs beside it: its control, and recovery of both."""
+    finetuning = study.finetune or Finetuning()
     for lesion in study.lesions:
-        plain = dataclasses.replace(lesion, control=None, recover=None)
-        both = [plain]
-        if lesion.control:
-            name = f"{lesion.name} (matched control)"
-            both.append(dataclasses.replace(plain, name=name, size_matched=True))
-        for one in both:
-            trained = one.retrained and one.retrained.filled(usual)
-            yield dataclasses.replace(one, retrained=trained)
-        for one in both if lesion.recover else ():
-            trained = lesion.recover and lesion.recover.filled(usual)
-            yield dataclasses.replace(one, name=one.name + RECOVERED, retrained=trained)
+        alone = dataclasses.replace(lesion, control=None, recover=None)
+        damaged = [alone, _control_of(alone)] if lesion.control else [alone]
+        for spec in damaged:
+            recipe = spec.retrained and spec.retrained.with_defaults(finetuning)
+            yield dataclasses.replace(spec, retrained=recipe)
+        for spec in damaged if lesion.recover else ():
+            recipe = lesion.recover and lesion.recover.with_defaults(finetuning)
+            yield dataclasses.replace(
+                spec, name=spec.name + RECOVERY_SUFFIX, retrained=recipe, companion_of=spec.name
+            )
+
+
+def _control_of(lesion: LesionSpec) -> LesionSpec:
+    """As many units of every tensor, drawn at random."""
+    name = lesion.name + CONTROL_SUFFIX
+    assert isinstance(lesion.damage, Lesion), "checked when the lesion was read"
+    damage = dataclasses.replace(lesion.damage, size_matched=True)
+    return dataclasses.replace(
+        lesion, name=name, damage=damage, address=name, companion_of=lesion.name
+    )
 
 
 def write_study(study: Study) -> str:
     """The resolved study as YAML: every default spelled out."""
-    return to_yaml(to_mapping(study))
+    return to_yaml(study.document)
 
 
 def find_study(name: str | Path) -> Study:
@@ -78,7 +122,7 @@ def find_study(name: str | Path) -> Study:
 def shipped_studies() -> dict[str, Path]:
     """Names and paths of the studies that come with the package."""
     root = Path(os.fspath(str(files("lesion") / "studies")))
-    found = {
+    studies = {
         path.relative_to(root).with_suffix("").as_posix(): path for path in root.rglob("*.yaml")
     }
-    return dict(sorted(found.items()))
+    return dict(sorted(studies.items()))

@@ -1,14 +1,15 @@
-"""What makes two studies one: everything that decides scores, and nothing else."""
+"""The fingerprint of a study: everything that decides scores, and nothing else."""
 
-import hashlib
+import copy
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lesion import schema
+from lesion import digests, schema
 from lesion.models.origins import is_path
 from lesion.study import pinning
+from lesion.study.packages import packages
 
 if TYPE_CHECKING:
     from lesion.study.study import Study
@@ -19,7 +20,7 @@ def fingerprint(study: "Study") -> str:
     paths = pinning.sources(study) | pinning.task_files(study)
     contents = {use: pin.digest for use, pin in pinning.pins(paths).items()}
     text = json.dumps(_comparable(study, contents), sort_keys=True)
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    return digests.of_text(text)
 
 
 def differences(old: "Study", new: "Study", same: Mapping[str, str] | None = None) -> list[str]:
@@ -39,18 +40,19 @@ def differences(old: "Study", new: "Study", same: Mapping[str, str] | None = Non
 
 def _comparable(study: "Study", contents: Mapping[str, str]) -> dict[str, Any]:
     """What decides the scores: not where files are, nor what is compared and drawn later."""
-    value = schema.to_mapping(study)
+    value = copy.deepcopy(study.document)
     del value["compare"], value["figures"]
+    used = packages(study)
+    if used:  # a study that uses none has the digest that it always had
+        value["packages"] = used
     for task, written in zip(study.tasks, value["tasks"], strict=True):
         for key, text in task.files.items():
             written[key] = contents.get(pinning.of_task(task.name, key), Path(text).name)
     for lesion, shown in zip(study.lesions, value["lesions"], strict=True):
-        for part, one in zip((lesion, *lesion.together), (shown, *shown["together"]), strict=True):
-            files = {key: pinning.file_of(part, key) for key in pinning.LESION_FILES}
-            for key, path in files.items():
-                if path is not None:
-                    use = pinning.of_lesion(lesion, part, key)
-                    one[key] = contents.get(use, f"./{path.name}")
+        for part, mapping in zip(lesion.parts, shown["together"] or (shown,), strict=True):
+            for key, path in part.paths.items():
+                use = pinning.of_lesion(lesion, part, key)
+                mapping[key] = contents.get(use, f"./{Path(path).name}")
     for model in value["models"]:
         model["source"] = contents.get(pinning.of_model(model["name"]), _named(model["source"]))
     return value

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lesion import digests
 from lesion.errors import LesionError
-from lesion.models.origins import folder_of, is_word_file
+from lesion.models.origins import folder_of
 
 if TYPE_CHECKING:
+    from lesion.damage.lesion import Lesion
     from lesion.study.specs import LesionSpec
     from lesion.study.study import Study
+    from lesion.study.text_damage import TextDamage
 
-LESION_FILES = ("file", "words")  # of a lesion; words may also be a language
-TAUGHT = "train of task "  # how the uses begin that decide a head, or an order by importance
+TRAINING = "train of task "  # begins the uses that decide a head, or an order by importance
 READ = ", read as "  # between the digest of a model and how it is read
 
 
@@ -51,15 +52,15 @@ def pin(path: Path) -> Pin:
 
 def pins(paths: Mapping[str, Path]) -> dict[str, Pin]:
     """Those of the sources that are at hand."""
-    found = {}
+    known = {}
     for use, path in paths.items():
-        with contextlib.suppress(LesionError, OSError):  # whoever reads it will explain it
-            found[use] = pin(path)
-    return found
+        with contextlib.suppress(LesionError, OSError):  # reading it later gives the message
+            known[use] = pin(path)
+    return known
 
 
 def has_changed(before: Pin) -> bool:
-    """Whether a source holds something else now; one that is not at hand has not changed."""
+    """Whether the content of a source has changed; one that is not at hand has not."""
     path = Path(before.path)
     try:
         if not before.path or not path.exists() or _stamp(path) == before.stamp:
@@ -67,7 +68,7 @@ def has_changed(before: Pin) -> bool:
         return pin(path).digest != before.digest
     except OSError:
         return False
-    except LesionError:  # a model folder that is none any more
+    except LesionError:  # no longer a model folder
         return True
 
 
@@ -76,19 +77,19 @@ def sources(study: "Study") -> dict[str, Path]:
 
     A model is its base here, also where it is fine-tuned.
     """
-    found = {}
+    paths = {}
     for model in study.models:
         with contextlib.suppress(LesionError):
             folder = folder_of(model.source)
             if folder is not None and folder.is_dir():
-                found[of_model(model.name)] = folder
+                paths[of_model(model.name)] = folder
     for lesion in study.lesions:
-        for part in (lesion, *lesion.together):
-            for key in LESION_FILES:
-                path = file_of(part, key)
-                if path is not None and path.is_file():
-                    found[of_lesion(lesion, part, key)] = path
-    return found
+        for part in lesion.parts:
+            for key, text in part.paths.items():
+                path = Path(text).expanduser()
+                if path.is_file():
+                    paths[of_lesion(lesion, part, key)] = path
+    return paths
 
 
 def task_files(study: "Study") -> dict[str, Path]:
@@ -99,14 +100,6 @@ def task_files(study: "Study") -> dict[str, Path]:
         for key, text in task.files.items()
         if (path := Path(text).expanduser()).is_file()
     }
-
-
-def file_of(lesion: "LesionSpec", key: str) -> Path | None:
-    """The file that a key of a lesion names; None for a language."""
-    text = getattr(lesion, key)
-    if not text or (key == "words" and not is_word_file(text)):
-        return None
-    return Path(text).expanduser()
 
 
 def digest_of(pinned: str) -> str:
@@ -124,12 +117,13 @@ def of_task(name: str, split: str) -> str:
     return f"{split} of task {name}"
 
 
-def of_lesion(lesion: "LesionSpec", part: "LesionSpec", key: str) -> str:
-    """How a file of a lesion, or of one of several taken together, is addressed."""
-    return f"{key} of lesion {lesion.name}" + ("" if part is lesion else f", {part.name}")
+def of_lesion(lesion: "LesionSpec", part: "Lesion | TextDamage", key: str) -> str:
+    """The address of a file of a lesion, or of one of several taken together."""
+    name = "" if part is lesion.damage else f", {getattr(part, 'name', '')}"
+    return f"{key} of lesion {lesion.name}{name}"
 
 
 def _stamp(path: Path) -> list[list[str | int]]:
     files = digests.files_of_model(path) if path.is_dir() else [path]
-    found = [(file.name, file.stat()) for file in files]
-    return [[name, about.st_size, about.st_mtime_ns] for name, about in found]
+    stats = [(file.name, file.stat()) for file in files]
+    return [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats]

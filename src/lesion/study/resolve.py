@@ -14,22 +14,29 @@ if TYPE_CHECKING:
 
 
 def load_tasks(study: Study, data: str | Path | None = None) -> "dict[str, Task]":
-    """The tasks of a study; mistakes in them come before any model is loaded.
+    """The tasks of a study, by name; see `resolve_study`."""
+    return resolve_study(study, data)[0]
+
+
+def resolve_study(
+    study: Study, data: str | Path | None = None
+) -> "tuple[dict[str, Task], dict[str, Damage]]":
+    """The tasks and lesions of a study, by name.
 
     Raises:
-        LesionError: with all of them, and with all lesions that do not suit a task.
+        LesionError: with every mistake in them, and every lesion that does not suit a task.
     """
     problems: list[str] = []
-    tasks, _ = resolved(study, data, problems)
+    tasks, damages = resolved(study, data, problems)
     if problems:
         raise LesionError("\n".join(problems))
-    return tasks
+    return tasks, damages
 
 
 def resolved(
     study: Study, data: str | Path | None, problems: list[str]
 ) -> "tuple[dict[str, Task], dict[str, Damage]]":
-    """The tasks and lesions of a study that can be had, by name.
+    """The tasks and lesions of a study that are usable, by name.
 
     Args:
         problems: gets what is wrong with the others, and with lesions on tasks that do not suit
@@ -41,20 +48,20 @@ def resolved(
 
     tasks: dict[str, Task] = {}
     damages: dict[str, Damage] = {}
-    for spec in study.tasks:
-        with _noted(problems):
-            task = load_task(spec, data)
+    for task_spec in study.tasks:
+        with _collected(problems):
+            task = load_task(task_spec, data)
             len(task.targets)
-            tasks[spec.name] = task
-    for one in study.lesions:
-        with _noted(problems):
-            damages[one.name] = build(one, study.seed)
+            tasks[task_spec.name] = task
+    for lesion_spec in study.lesions:
+        with _collected(problems):
+            damages[lesion_spec.name] = build(lesion_spec, study.seed)
     problems += all_unsuited(damages, tasks.values())
     return tasks, damages
 
 
 @contextmanager
-def _noted(problems: list[str]) -> Iterator[None]:
+def _collected(problems: list[str]) -> Iterator[None]:
     try:
         yield
     except LesionError as error:

@@ -1,31 +1,24 @@
-"""The parts of a study: models, tasks and lesions.
+"""The parts of a study: models and lesions.
 
 Frozen dataclasses whose fields say what they accept (`lesion.schema.fields`); nothing is loaded.
 """
 
-import dataclasses
+from __future__ import annotations
+
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from lesion import shorthand
-from lesion.choices import check, default_effect, default_scope, is_random
-from lesion.distraction.corruptions import CORRUPTIONS, PARAMETERS, PER
-from lesion.errors import LesionError
-from lesion.models.parts import Where
-from lesion.models.recipes import RECOVERED, Recovery
-from lesion.schema import Between, Expand, File, OneOf, Spec, doc
-from lesion.words import (
-    CONTROLS,
-    DOSE_IS,
-    EFFECTS,
-    FORMATS,
-    ORDERS,
-    SCOPES,
-    UNITS,
-)
+from lesion.damage.choosing import TABLES
+from lesion.damage.lesion import Lesion, Together
+from lesion.models.recipes import RECOVERY_SUFFIX, Recovery
+from lesion.schema.entries import refusals
+from lesion.schema.fields import ReadsItself, Spec, doc
+from lesion.schema.reading import to_mapping
+from lesion.study.lesion_keys import placed, read_lesion
+from lesion.study.text_damage import KEYS, TextDamage
 
-DISTRACTION_KEYS = (*PARAMETERS, "columns")
+CONTROL_SUFFIX = " (matched control)"  # after the name of the lesion whose control it is
 
 
 @dataclass(frozen=True)
@@ -47,159 +40,130 @@ class ModelSpec(Spec):
 
 
 @dataclass(frozen=True)
-class LesionSpec(Spec):
-    """One kind of damage; a dose destroys the first round(dose * n) units of its ordering."""
+class LesionSpec(ReadsItself):
+    """One kind of damage in a study, and how it is run.
 
-    name: Annotated[str, doc("what tables call it (default: made of its words)")] = ""
-    units: Annotated[str, OneOf(UNITS), doc("what is destroyed")] = "weights"
-    order: Annotated[str, OneOf(ORDERS), doc("which units go first")] = "random"
-    scope: Annotated[
-        str, OneOf(SCOPES), doc("over what the ordering runs (default: site; order listed: model)")
-    ] = ""
-    effect: Annotated[
-        str, OneOf(EFFECTS), doc("what happens to a destroyed unit (default: zero; bits: flip)")
-    ] = ""
-    where: Annotated[Where, doc("layers, parts and tensors it may reach")] = Where()
-    dose_is: Annotated[str, OneOf(DOSE_IS), doc("what the dose turns")] = "fraction"
-    strength: Annotated[float | None, doc("of the effect: deviations, bits or factor")] = None
-    bit: Annotated[
-        int | None, doc("which bit is flipped, 0 the lowest (default: a random one)")
-    ] = None
-    format: Annotated[
-        str | None,
-        OneOf(FORMATS),
-        doc("stored number whose bits are damaged (default: the checkpoint's)"),
-    ] = None
-    bits: Annotated[
-        Any,
-        doc("which bits are units: sign, exponent, mantissa, or numbers from the lowest, 0"),
-        Expand(shorthand.bits, shorthand.BITS_SHAPE),
-    ] = None
-    file: Annotated[File | None, doc("units of order listed: CSV or TSV")] = None
-    size_matched: Annotated[
-        bool, doc("as many units in every tensor as its order takes, at random")
-    ] = False
-    control: Annotated[
-        str | None, OneOf(CONTROLS), doc("matched: run a size-matched random control beside it")
-    ] = None
-    recover: Annotated[
-        Recovery | None,
-        doc("run beside it the same damage with training after it: how much comes back?"),
-    ] = None
-    retrained: Annotated[
-        Recovery | None, doc("train after the damage: what recover runs beside")
-    ] = None
-    doses: Annotated[
-        tuple[Annotated[float, Between(0)], ...] | None,
-        doc("doses of this lesion alone (a strength may exceed 1)"),
-        Expand(
-            lambda value: None if value is None else shorthand.doses(value),
-            shorthand.OWN_DOSES_SHAPE,
-        ),
-    ] = None
-    distraction: Annotated[
-        str | None, OneOf(CORRUPTIONS), doc("damage to the texts, instead of units of the model")
-    ] = None
-    words: Annotated[str | None, doc("where new words come from: a language, or a file")] = None
-    language: Annotated[str | None, doc("of the texts (default: the task's)")] = None
-    matched: Annotated[bool | None, doc("new words as frequent as the text's")] = None
-    count: Annotated[int | None, Between(1), doc("so many of the most frequent words")] = None
-    columns: Annotated[tuple[int, ...] | None, doc("columns of text, from 0 (default: all)")] = None
-    per: Annotated[
-        str | None, OneOf(PER), doc("insert: what a dose is a fraction of (default: words)")
-    ] = None
-    together: Annotated[
-        tuple["LesionSpec", ...], doc("lesions taken at the same dose, instead of the keys above")
-    ] = ()
+    Attributes:
+        damage: what is destroyed. The name and seed of a `Lesion` count only in `together`; those
+            of the study are given by `addressed`.
+        name: what tables call it.
+        doses: of this lesion alone.
+        control: "matched": a size-matched control is run beside it.
+        recover: training whose effect on the same damage is run beside it.
+        retrained: training after the damage.
+        address: the name by which its randomness is addressed: training starts from the damage of
+            the lesion that it belongs to. Default: its name.
+        companion_of: the lesion whose control or recovery it is; "" for one that is neither.
+
+    Raises:
+        ValueError: for keys that do not go together.
+    """
+
+    damage: Lesion | Together | TextDamage
+    name: str = ""
+    doses: tuple[float, ...] | None = None
+    control: str | None = None
+    recover: Recovery | None = None
+    retrained: Recovery | None = None
+    address: str = ""
+    companion_of: str = ""
 
     def __post_init__(self) -> None:
-        if not self.effect:
-            object.__setattr__(self, "effect", default_effect(self.units))
-        if not self.scope:
-            object.__setattr__(self, "scope", default_scope(self.order))
         if not self.name:
-            object.__setattr__(self, "name", self._words())
-        try:
-            check(self)
-        except LesionError as error:
-            raise ValueError(str(error)) from None
-        if self.control and (self.together or self.distraction or self.dose_is == "strength"):
-            raise ValueError("control: belongs to one lesion of units whose dose is a fraction.")
-        if self.control and self.units == "bits":
-            raise ValueError("control: bits are drawn at random already.")
+            object.__setattr__(self, "name", _label(self.damage))
+        if not self.address:
+            object.__setattr__(self, "address", self.name)
+        if isinstance(self.damage, TextDamage) and (self.recover or self.retrained):
+            raise ValueError("recover: a distraction has none; it damages the texts.")
         if self.recover and self.retrained:
             raise ValueError("retrained: is what recover runs beside the lesion; give one of them.")
-        self._check_together()
-        self._check_distraction()
-        if self.dose_is == "fraction" and max(self.doses or (0,)) > 1:
+        fraction = getattr(self.damage, "dose_is", "fraction") == "fraction"
+        if self.control:
+            self._check_control(fraction)
+        if max(self.doses or (0,)) > 1 and all(part.dose_is == "fraction" for part in self.lesions):
             raise ValueError("doses: a fraction is at most 1; a strength may be more (dose_is).")
 
-    def _check_together(self) -> None:
-        """Lesions taken together are plain ones, and say everything themselves."""
-        extra = self._given() - {"name", "doses", "together", "recover", "retrained"}
-        if self.together and extra:
-            raise ValueError(f"{', '.join(sorted(extra))}: give it to the lesions in together.")
-        for part in self.together:
-            extra = part._given() & {
-                "together", "distraction", "doses", "control", "recover", "retrained",
-            }  # fmt: skip
-            if extra:
-                raise ValueError(f"together: its lesions cannot have {', '.join(sorted(extra))}.")
+    def _check_control(self, fraction: bool) -> None:
+        if not isinstance(self.damage, Lesion) or not fraction:
+            raise ValueError("control: belongs to one lesion of units whose dose is a fraction.")
+        entries = {kind: getattr(self.damage, kind) for kind in TABLES}
+        wrong = refusals(entries, ["control"])
+        if wrong:
+            raise ValueError(wrong[0])
 
-    def _given(self) -> set[str]:
-        """The keys that are not at their defaults."""
-        usual = {part.name: part.default for part in dataclasses.fields(self)}
-        usual |= {"effect": default_effect(self.units), "scope": default_scope(self.order)}
-        return {name for name, value in usual.items() if getattr(self, name) != value}
+    @classmethod
+    def from_mapping(cls, value: Any, path: str, problems: list[str]) -> LesionSpec | None:
+        """Read a lesion of a study; every mistake becomes a sentence in `problems`."""
+        mistakes: list[str] = []
+        keys = read_lesion(value, mistakes)
+        try:
+            return None if keys is None else cls(**keys, **_companion(keys))
+        except ValueError as error:
+            mistakes.append(str(error))
+            return None
+        finally:
+            problems += [placed(line, path) for line in mistakes]
 
-    def _check_distraction(self) -> None:
-        """Damage to texts has keys of its own."""
-        mine = {"name", "doses", "distraction", *DISTRACTION_KEYS}
-        given = self._given()
-        if self.distraction and given - mine:
-            raise ValueError(
-                f"{', '.join(sorted(given - mine))}: a distraction has none; it damages the texts."
-            )
-        if not self.distraction and given & set(DISTRACTION_KEYS):
-            extra = ", ".join(sorted(given & set(DISTRACTION_KEYS)))
-            raise ValueError(f"{extra}: belongs to a distraction; say which (insert, drop, ...).")
-        if self.per and self.distraction != "insert":
-            raise ValueError(f"per: belongs to insert. Got {self.distraction}.")
-
-    def _words(self) -> str:
-        if self.distraction:
-            return self.distraction
-        if self.together:
-            return " + ".join(part.name for part in self.together)
-        words = [self.order, self.units]
-        words += [self._bits()] if self.bits else []
-        words += ["size-matched"] if self.size_matched else []
-        words += [self.scope] if self.scope != "site" else []
-        words += [self.effect] if self.effect != default_effect(self.units) else []
-        return " ".join(words)
-
-    def _bits(self) -> str:
-        return self.bits if isinstance(self.bits, str) else ",".join(map(str, self.bits))
+    @classmethod
+    def json_shape(cls) -> dict[str, Any]:
+        """A mapping; `lesion.study.json_schema` has its keys."""
+        return {"type": "object"}
 
     @property
-    def address(self) -> str:
-        """The name by which its randomness is addressed: a recovery is from the same damage."""
-        return self.name.removesuffix(RECOVERED) if self.retrained else self.name
+    def parts(self) -> tuple[Lesion | TextDamage, ...]:
+        """The damage; of several lesions taken together, each."""
+        return self.damage.lesions if isinstance(self.damage, Together) else (self.damage,)
 
     @property
-    def dose_means(self) -> str:
-        """What a dose is a measure of, for axes."""
-        if self.distraction == "insert":
-            return f"inserted words, as a fraction of the text's {self.per or 'words'}"
-        if self.distraction:
-            return f"fraction of the text changed ({self.distraction})"
-        if self.dose_is == "strength":
-            return f"strength of {self.effect}"
-        return f"fraction of {'units' if self.together else self.units} destroyed"
+    def lesions(self) -> tuple[Lesion, ...]:
+        """The lesions of units: one or several; none where texts are damaged."""
+        return tuple(part for part in self.parts if isinstance(part, Lesion))
 
     @property
     def random(self) -> bool:
-        """Whether different draws differ."""
-        if self.together:
-            return any(part.random for part in self.together)
-        return bool(self.distraction) or self.size_matched or is_random(self)
+        """Whether draws differ."""
+        return self.damage.random
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """What a task must offer: labels, examples, training, texts."""
+        return self.damage.needs | ({"training"} if self.retrained else set())
+
+    @property
+    def dose_label(self) -> str:
+        """What a dose is a measure of, for axes."""
+        return self.damage.dose_label
+
+    def to_mapping(self) -> dict[str, Any]:
+        """The keys of a study: what a record holds; all of them, null where they are not given."""
+        units = self.damage if isinstance(self.damage, Lesion) else Lesion()
+        texts = self.damage if isinstance(self.damage, TextDamage) else None
+        several = self.damage.lesions if isinstance(self.damage, Together) else ()
+        run = ("control", "recover", "retrained", "doses")
+        return {
+            "name": self.name,
+            **units.to_mapping(),
+            **{key: to_mapping(getattr(self, key)) for key in run},
+            **(texts.to_mapping() if texts else dict.fromkeys(KEYS)),
+            "together": [LesionSpec(part, part.name).to_mapping() for part in several],
+        }
+
+
+def _label(damage: Lesion | Together | TextDamage) -> str:
+    if isinstance(damage, Together):
+        return " + ".join(lesion.name for lesion in damage.lesions)
+    return damage.label
+
+
+def _companion(keys: dict[str, Any]) -> dict[str, Any]:
+    """Address and lesion of a companion that is read from a resolved study.
+
+    Such a study holds names only.
+    """
+    name, damage = keys["name"], keys["damage"]
+    if keys["retrained"] and name.endswith(RECOVERY_SUFFIX):
+        damaged = name.removesuffix(RECOVERY_SUFFIX)
+        return {"address": damaged, "companion_of": damaged}
+    if getattr(damage, "size_matched", False) and name.endswith(CONTROL_SUFFIX):
+        return {"companion_of": name.removesuffix(CONTROL_SUFFIX)}
+    return {}

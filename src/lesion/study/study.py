@@ -6,20 +6,20 @@ line and place in the file.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Annotated, Any
 
 from lesion import shorthand
 from lesion.errors import LesionError
+from lesion.models.dtypes import PRECISIONS
 from lesion.models.recipes import Finetuning
-from lesion.schema import Between, ByShape, Expand, OneOf, Spec, doc
+from lesion.schema import Between, ByShape, Expand, OneOf, Spec, doc, to_mapping
 from lesion.study.comparison import Compare, Draws, Figures, own_metrics
 from lesion.study.fingerprint import fingerprint
 from lesion.study.specs import LesionSpec, ModelSpec
 from lesion.study.trials import INTACT, Trial
 from lesion.tasks.metrics import Metric
 from lesion.tasks.spec import TaskSpec, is_task
-from lesion.words import PRECISIONS
 
 
 def _named(key: str, value: Any) -> Any:
@@ -75,9 +75,15 @@ class Study(Spec):
         if self.compare.between == "group" and not all(model.group for model in self.models):
             raise ValueError("compare.between is group, so every model needs a group.")
 
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """The resolved study as a mapping with the keys of its file; not to be changed."""
+        document: dict[str, Any] = to_mapping(self)
+        return document
+
     @property
     def seeds(self) -> tuple[int, ...]:
-        """Fine-tuning seeds; (0,) where nothing is fine-tuned."""
+        """Fine-tuning seeds; (0,) without fine-tuning."""
         return self.finetune.seeds if self.finetune else (0,)
 
     def doses_of(self, lesion: LesionSpec) -> tuple[float, ...]:
@@ -108,24 +114,24 @@ class Study(Spec):
                                 yield Trial(model.name, seed, task.name, lesion.name, dose, draw)
 
     def notes(self) -> list[str]:
-        """What the study asks for that will be answered differently, in sentences."""
-        asked = [
+        """Sentences on how the study runs in another way than it reads."""
+        notes = [
             f"{lesion.name}: its order is not random, so its {self.most_draws} draws are one."
             for lesion in self.lesions
             if self.most_draws > 1 and not lesion.random
         ]
-        asked += [
+        notes += [
             f"{task.name}: {', '.join(key for key, _ in task.unused)}: has no effect on a task of "
             f"kind {task.parameters.word}."
             for task in self.tasks
             if task.unused
         ]
         if isinstance(self.draws, Draws):
-            asked.append(
+            notes.append(
                 "Draws and doses are added as needed; trials are counted as if all of them were "
                 f"({self.most_draws} draws each)."
             )
-        return asked
+        return notes
 
     def without_own_metrics(self) -> "Study":
         """The study as a file or a record can hold it: without metrics made in Python.
@@ -150,6 +156,7 @@ class Study(Spec):
         """Digest of everything that decides the scores, whatever folder the files lie in.
 
         Files and model folders count with their content, and with their name where they are not
-        at hand. Models of a hub count with their id and revision.
+        at hand. Models of a hub count with their id and revision, installed packages whose entries
+        the study uses with their version.
         """
         return fingerprint(self)

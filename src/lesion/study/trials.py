@@ -28,7 +28,7 @@ class Patient(NamedTuple):
     task: str
 
 
-class Measured(NamedTuple):
+class TrialResult(NamedTuple):
     """What one trial gave.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""The same study, smaller or on other models: for a first look, and where no hub is."""
+"""The same study, smaller or on other models: for a first look, or without a hub."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -16,13 +16,13 @@ def quick(study: Study) -> Study:
     """A coarse grid with few draws: at most six doses from end to end, two draws and one seed."""
 
     def coarse(lesion: LesionSpec) -> LesionSpec:
-        return replace(lesion, doses=_few(lesion.doses)) if lesion.doses else lesion
+        return replace(lesion, doses=_coarse(lesion.doses)) if lesion.doses else lesion
 
     finetune = study.finetune and replace(study.finetune, seeds=study.finetune.seeds[:1])
     return replace(
         study,
         name=f"{study.name}-quick",
-        doses=_few(study.doses),
+        doses=_coarse(study.doses),
         draws=min(study.most_draws, QUICK_DRAWS),
         lesions=tuple(coarse(lesion) for lesion in study.lesions),
         finetune=finetune,
@@ -32,7 +32,7 @@ def quick(study: Study) -> Study:
 def limited(study: Study, examples: int) -> Study:
     """Every task with at most so many examples: the fixed sample that `examples` takes.
 
-    It has a name of its own, so that it is no part of the whole study's run.
+    It has another name, so that it does not continue the run of the whole study.
     """
 
     def fewer(task: TaskSpec) -> TaskSpec:
@@ -58,7 +58,8 @@ def on_models(study: Study, source: str) -> Study:
         sources = [str(path.parent.absolute()) for path in sorted(folder.glob("*/config.json"))]
         if not sources:
             raise LesionError(
-                f"--models: {source} holds no model folder (with a config.json) and is none."
+                f"--models: {source} is not a model folder, and none of its subfolders is. A model "
+                "folder has a config.json."
             )
     models = tuple(
         replace(model, source=sources[number % len(sources)], revision=None)
@@ -67,7 +68,7 @@ def on_models(study: Study, source: str) -> Study:
     return replace(study, models=models)
 
 
-def _few(doses: tuple[float, ...]) -> tuple[float, ...]:
+def _coarse(doses: tuple[float, ...]) -> tuple[float, ...]:
     last = len(doses) - 1
     steps = min(QUICK_DOSES - 1, last)
     places = {round(number * last / steps) for number in range(steps + 1)} if steps else {0}
