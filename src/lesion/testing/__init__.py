@@ -17,9 +17,12 @@ _PUBLIC = {
     "ContractError": "results",
     "Result": "results",
     "check_corruption": "corruptions",
+    "check_effect": "effects",
     "check_family": "families",
     "check_metric": "metrics",
+    "check_order": "orders",
     "check_task": "tasks",
+    "check_units": "units",
 }
 __all__ = sorted(_PUBLIC)
 

@@ -70,7 +70,10 @@ def _keeps_ranges(entry: Any) -> None:
                 dataclasses.replace(entry, **{part.name: value})
             except (LesionError, ValueError):
                 continue
-            raise AssertionError(f"Parameter {part.key} takes {value!r}, which is out of range.")
+            raise AssertionError(
+                f"Parameter {part.key} takes {value!r}, which is out of range. A __post_init__ of "
+                "its own must call that of its base class."
+            )
 
 
 def _beyond(part: Parameter) -> Iterator[Any]:
