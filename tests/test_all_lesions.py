@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 
 import lesion
-from lesion import words
 from lesion.damage.choosing import DOSE_IS
 from lesion.damage.effects import EFFECTS
 from lesion.damage.lesion import Lesion
 from lesion.damage.orders import ORDERS
 from lesion.damage.units import UNITS
+from lesion.distraction.corruptions import CORRUPTIONS
 from lesion.models.finetune import cache_folder
 from lesion.study.files import find_study
 from lesion.study.text_damage import TextDamage
@@ -29,7 +29,7 @@ def test_every_unit_order_effect_and_distraction_is_in_it():
     assert {part.effect.word for part in lesions} == set(EFFECTS)
     assert {part.dose_is for part in lesions} == set(DOSE_IS)
     texts = [part for part in parts if isinstance(part, TextDamage)]
-    assert {part.distraction for part in texts} == set(words.DISTRACTIONS)
+    assert {part.corruption.word for part in texts} == set(CORRUPTIONS)
 
 
 @pytest.mark.slow

@@ -114,8 +114,9 @@ def test_distraction_inserts_english_words_into_the_test_set():
     study = figure("Q")
     for lesion in study.lesions:
         damage = lesion.damage
-        assert (damage.distraction, damage.words, damage.count) == ("insert", "en", None)
-    assert [lesion.damage.per for lesion in study.lesions] == ["words", "characters"]
+        assert (damage.label, damage.given["words"]) == ("insert", "en")
+        assert "count" not in damage.given
+    assert [lesion.damage.given["per"] for lesion in study.lesions] == ["words", "characters"]
     assert study.tasks[0].split == "test" and study.draws == 25
     assert study.doses[-1] == 0.3 and len(study.doses) == 16
 

@@ -9,67 +9,6 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "src" / "lesion"
 FILES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
 WORDS = {"one", "found", "by"}
-OLD: set[str] = {
-    "api.py",
-    "choices.py",
-    "cli.py",
-    "damage/effects.py",
-    "damage/importance.py",
-    "damage/live.py",
-    "damage/mean_ablation.py",
-    "damage/nesting.py",
-    "damage/orderings.py",
-    "damage/orders.py",
-    "damage/originals.py",
-    "damage/overlap.py",
-    "damage/permutation.py",
-    "damage/proof.py",
-    "damage/rows.py",
-    "damage/unit_lists.py",
-    "damage/units.py",
-    "damage/wound.py",
-    "digests.py",
-    "distraction/distraction.py",
-    "distraction/edits.py",
-    "distraction/keyboard.py",
-    "preparing/cost.py",
-    "preparing/head_classes.py",
-    "preparing/prepared.py",
-    "preparing/recovery.py",
-    "preparing/rehearsal.py",
-    "printing.py",
-    "record/cuts.py",
-    "record/layout.py",
-    "record/pins.py",
-    "record/record.py",
-    "record/texts.py",
-    "record/versions.py",
-    "results.py",
-    "running/backends.py",
-    "running/check.py",
-    "running/cutting.py",
-    "running/heads.py",
-    "running/jobs.py",
-    "running/ray_cluster.py",
-    "running/rounds.py",
-    "running/sweep.py",
-    "study/anchoring.py",
-    "study/catalogue.py",
-    "study/files.py",
-    "study/fingerprint.py",
-    "study/needs.py",
-    "study/pinning.py",
-    "study/resolve.py",
-    "study/task_notes.py",
-    "tasks/cloze.py",
-    "tasks/lm.py",
-    "tasks/masked.py",
-    "tasks/pairs.py",
-    "tasks/sources/files.py",
-    "tasks/sources/glue.py",
-    "tasks/sources/tables.py",
-}
-"""Files that still have such names. Take a file out when its names are replaced."""
 
 
 def stored(tree: ast.Module) -> Iterator[tuple[int, str]]:
@@ -89,7 +28,7 @@ def vague(source: str) -> list[str]:
     return [f"{line}: {name}" for line, name in stored(ast.parse(source)) if name in WORDS]
 
 
-@pytest.mark.parametrize("file", [file for file in FILES if file not in OLD])
+@pytest.mark.parametrize("file", FILES)
 def test_no_variable_is_called_one_found_or_by(file):
     assert not vague((PACKAGE / file).read_text(encoding="utf-8"))
 

@@ -8,12 +8,12 @@ import torch
 
 from lesion.damage.lesion import Lesion
 from lesion.models.load import load_model
+from lesion.models.parts import SIX_MATRICES
 from lesion.report.preview import preview_lines
 from lesion.running.check import preview
 from lesion.study.damages import build
 from lesion.study.files import find_study
 from lesion.study.variants import on_models, quick
-from lesion.words import SIX_MATRICES
 from tests import families, labs
 
 DARAS, PRASANNA = "neighbours/daras-2022", "neighbours/prasanna-2020"

@@ -3,7 +3,9 @@ import pytest
 from scipy import stats
 
 from lesion.analysis import compare, contrast, curves, rates, sampled, summary
-from lesion.analysis.rates import Rate
+from lesion.analysis.compare import Verdict
+from lesion.analysis.rates import RATES, Rate
+from lesion.study.comparison import BESIDE
 
 from .simulated import classified, falling_curve, mrpc_labels
 
@@ -189,3 +191,8 @@ def test_steepness_by_level_is_its_first_order_change():
     change = curves.steepness(skill.doses, curves.falling(near)) - steep.value[0]
     wanted = 1e-3 * (steep.levels["draws"][:, 0] - steep.value[0])
     np.testing.assert_allclose(change, wanted, rtol=0.05, atol=1e-5)
+
+
+def test_what_a_study_compares_beside_area_is_there_in_every_verdict():
+    assert list(BESIDE) == ["d50", *RATES]
+    assert {"d50", "rates"} <= set(Verdict._fields)

@@ -51,9 +51,9 @@ class UnitList:
 def read_unit_list(path: str | Path) -> UnitList:
     """Read a CSV or TSV with the columns layer, part, unit and, if wanted, tensor.
 
-    `layer` is empty outside the layers; `part` is a word of `lesion.words`, or heads, dimensions
-    or layers; `unit` is the position in its population (single weights: row times columns plus
-    column); `tensor` is weight (also where it is empty) or bias.
+    `layer` is empty outside the layers. `part` is a word of `lesion.models.parts.PARTS`, or heads,
+    dimensions or layers. `unit` is the position in its population (single weights: row times
+    columns plus column). `tensor` is weight (also where it is empty) or bias.
 
     Raises:
         LesionError: for a line that does not fit, or a unit that stands twice.

@@ -28,7 +28,7 @@ class Wound:
         self._where = [(*population.address, population.count) for population in every]
         self.intact = {key: originals.intact(owned.tensor) for key, owned in tensors.items()}
         self._live = {key: live.Live(owned, self.intact[key]) for key, owned in tensors.items()}
-        self._on_accelerator = any(one.tensor.device.type != "cpu" for one in tensors.values())
+        self._on_accelerator = any(owned.tensor.device.type != "cpu" for owned in tensors.values())
         self.may_write: Callable[[], None] = lambda: None  # raises where it may not
         self.before_leaving: Callable[[], None] = lambda: None  # undoes what came after it
 

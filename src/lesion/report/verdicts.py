@@ -32,7 +32,7 @@ def verdict_tables(verdicts: "Sequence[Verdict]", also: Sequence[str] = ()) -> l
     Differences are the second minus the first. Comparisons without a difference are in `remarks`.
 
     Args:
-        also: the quantities of one more table, of `lesion.words.BESIDE`.
+        also: the quantities of one more table, of `lesion.study.comparison.BESIDE`.
     """
     tables = []
     for task in dict.fromkeys(v.task for v in verdicts):

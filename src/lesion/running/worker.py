@@ -105,6 +105,7 @@ def _run_trial(trial: Trial, wound: Any, model: PreparedModel) -> TrialResult:
     start = time.perf_counter()
     receipt = wound.deepen(trial.dose)
     outputs = model.score()
+    receipt = receipt and receipt.detached()  # what leaves has no hold on the model
     return TrialResult(trial, receipt, outputs, time.perf_counter() - start, model.score.cut)
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from lesion.models.families import find_family
+from lesion.models.families import FAMILIES, find_family
 from lesion.models.families.base import Family, FastForward
 from lesion.scoring.compact import Attention, Mlp
 
@@ -69,7 +69,8 @@ def encoder_of(model: nn.Module, head: str) -> Encoder | str:
         return f"{type(model).__name__} has options that the fast forward does not support"
     if any(parameter.dtype != torch.float32 for parameter in model.parameters()):
         return "the fast forward is for float32"
-    if own := _own_class(model):
+    built_in = FAMILIES.get(config.model_type) is family  # a package's describes its own classes
+    if built_in and (own := _own_class(model)):
         return f"{own} is not a class of transformers, and may compute something else"
     base: Any = model.base_model
     layers = [_layer(base, config, family, fast, number) for number in range(_depth(config))]

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from lesion import words
 from lesion.damage.choosing import DOSE_IS, TABLES
 from lesion.damage.formats import BITS
 from lesion.distraction.corruptions import CORRUPTIONS
 from lesion.errors import LesionError
 from lesion.models.parts import PARTS, TENSORS
 from lesion.schema.entries import listing
+from lesion.study.lesion_keys import CONTROLS, RECOVERY
 
 
 def catalogue(kind: str) -> dict[str, dict[str, str]]:
@@ -62,8 +62,8 @@ def lesion_tables() -> dict[str, dict[str, str]]:
         | {"strength": f"{DOSE_IS['strength']}\n{{dose_is: strength, effect: noise, "
                        "doses: [0, 0.5, 1, 2]}"},
         "control": _with_snippets(
-            words.CONTROLS, "{{control: {}, units: heads, order: magnitude}}"),
-        "recover": _with_snippets(words.RECOVERY, "{{recover: {{{}: 100}}}}"),
+            CONTROLS, "{{control: {}, units: heads, order: magnitude}}"),
+        "recover": _with_snippets(RECOVERY, "{{recover: {{{}: 100}}}}"),
         "distraction": listing("distraction", CORRUPTIONS),
         "where.parts": _with_snippets(PARTS, "{{where: {{parts: [{}]}}}}")
         | {"embeddings": f"{PARTS['embeddings']}\n"

@@ -5,7 +5,12 @@ from typing import Annotated
 
 from lesion.schema import Between, OneOf, Spec, WordOr, doc
 from lesion.tasks.metrics import METRICS, Metric, in_words, word_of
-from lesion.words import BESIDE
+
+BESIDE = {
+    "d50": "the dose at which half of skill is gone",
+    "initial_slope": "skill lost for each unit of dose in the first quarter of the doses",
+    "steepness": "skill lost for each unit of dose between three quarters and one quarter",
+}
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from lesion import shorthand
 from lesion.damage.choosing import DOSE_IS, TABLES, default_effect, default_scope
 from lesion.damage.lesion import Lesion, Together
 from lesion.errors import LesionError
@@ -18,8 +17,11 @@ from lesion.schema.entries import find
 from lesion.schema.errors import did_you_mean, shortened
 from lesion.schema.fields import Between, Expand, OneOf, Spec, doc
 from lesion.schema.reading import read
+from lesion.study.doses import OWN_DOSES_SHAPE, expand_doses
 from lesion.study.text_damage import TextDamage, read_texts, text_keys
-from lesion.words import CONTROLS
+
+CONTROLS = {"matched": "run beside it: as many units of every tensor, but at random"}
+RECOVERY = {"steps": "run beside it: trained for so many steps with its units frozen, then scored"}
 
 
 @dataclass(frozen=True)
@@ -81,8 +83,8 @@ class RunKeys(Spec):
         tuple[Annotated[float, Between(0)], ...] | None,
         doc("doses of this lesion alone (a strength may exceed 1)"),
         Expand(
-            lambda value: None if value is None else shorthand.doses(value),
-            shorthand.OWN_DOSES_SHAPE,
+            lambda value: None if value is None else expand_doses(value),
+            OWN_DOSES_SHAPE,
         ),
     ] = None
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Annotated, Any
 
-from lesion import shorthand
 from lesion.errors import LesionError
 from lesion.models.dtypes import PRECISIONS
 from lesion.models.recipes import Finetuning
 from lesion.schema import Between, ByShape, Expand, OneOf, Spec, doc, to_mapping
 from lesion.study.comparison import Compare, Draws, Figures, own_metrics
+from lesion.study.doses import DOSES_SHAPE, expand_doses
 from lesion.study.fingerprint import fingerprint
 from lesion.study.specs import LesionSpec, ModelSpec
 from lesion.study.trials import INTACT, Trial
@@ -51,7 +51,7 @@ class Study(Spec):
     doses: Annotated[
         tuple[Annotated[float, Between(0, 1)], ...],
         doc("fractions destroyed"),
-        Expand(shorthand.doses, shorthand.DOSES_SHAPE),
+        Expand(expand_doses, DOSES_SHAPE),
     ]
     seed: Annotated[int, Between(0), doc("seed of all damage")] = 0
     draws: Annotated[

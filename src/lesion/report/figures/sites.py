@@ -66,7 +66,7 @@ def site_figure(site_map: SiteMap) -> Figure:
 
 
 def _parts(cells: pd.DataFrame) -> list[str]:
-    """In the order of `lesion.words.PARTS`, then heads and the like, then all parts."""
+    """In the order of `lesion.models.parts.PARTS`, then heads and the like, then all parts."""
     present = dict.fromkeys(cells["part"])
     known = [part for part in PARTS if part in present]
     others = [part for part in present if part not in (*PARTS, WHOLE)]

@@ -1,4 +1,4 @@
-"""Abbreviations that a study may use for bits and doses, and their full forms."""
+"""Doses of a study: a list, or from, to and step."""
 
 import math
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from lesion import schema
 MAX_DOSES = 1001
 
 
-def doses(value: Any) -> Any:
+def expand_doses(value: Any) -> Any:
     """A list, or `{from, to, step}` -> ascending doses without repetition."""
     if isinstance(value, Mapping):
         if set(value) != {"from", "to", "step"}:
