@@ -1,8 +1,10 @@
-"""The contract of every lesion, over every family, unit, order, scope and effect that there is."""
+"""The contract of every lesion, over every family, unit, order, scope and effect that there is.
+
+What holds for every entry is checked by `lesion.testing`, which reads the weights; what is left
+here is what Lesion's own entries promise beyond it, and that receipts tell the truth.
+"""
 
 import itertools
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -13,13 +15,14 @@ from torch import nn
 from lesion.damage.effects import EFFECTS
 from lesion.damage.lesion import Lesion
 from lesion.damage.open_lesion import OpenLesion
-from lesion.damage.orders import ORDERS
+from lesion.damage.orders import ORDERS, l1_norms
 from lesion.damage.scopes import SCOPES
 from lesion.damage.units import UNITS
 from lesion.damage.wound import Wound
 from lesion.errors import LesionError
 from lesion.keys import random_uint32
 from lesion.models.load import load_model
+from lesion.testing import check_effect, check_order, check_units
 from tests import families
 
 DOSES = (0.0, 0.02, 0.3, 0.75, 1.0)
@@ -53,16 +56,50 @@ def model(request, tmp_path_factory) -> nn.Module:
     return load_model(str(folder))
 
 
-def state(model: nn.Module) -> dict[str, torch.Tensor]:
-    return {name: tensor.detach().clone() for name, tensor in model.named_parameters()}
-
-
-def same(before: dict, model: nn.Module) -> bool:
-    after = dict(model.named_parameters())
-    return all(torch.equal(before[name].view(BITS), after[name].view(BITS)) for name in before)
-
-
 BITS = torch.int32  # compared as bits: NaN equals itself and -0 is not 0
+DOSE_CHECKS = [
+    "some units take it",
+    "destroyed units and no others take its values",
+    "every bit is restored",
+]
+
+
+def made(effect: str):
+    return EFFECTS[effect](**EFFECTS[effect].example)
+
+
+@pytest.mark.parametrize("word", EFFECTS)
+def test_every_effect_keeps_its_contract(word):
+    check_effect(EFFECTS[word])
+
+
+SIMILAR = ("importance-descending", "fisher", "fisher-descending")  # as importance, but for a sign
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        pytest.param(word, marks=pytest.mark.slow) if word in SIMILAR else word
+        for word in ORDERS
+        if word != "listed"
+    ],
+)
+def test_every_order_keeps_its_contract(word):
+    numbers = {"magnitude": l1_norms, "magnitude-descending": lambda some: -l1_norms(some)}
+    check_order(ORDERS[word], ranks_by=numbers.get(word))
+
+
+def test_an_order_from_a_file_keeps_its_contract(tmp_path):
+    file = tmp_path / "units.csv"
+    rows = [f"{layer},{part},{unit}" for unit in (5, 2, 9) for layer in (0, 1)
+            for part in ("query", "mlp_in")]  # fmt: skip
+    file.write_text("layer,part,unit\n" + "\n".join(rows) + "\n")
+    check_order(ORDERS["listed"](str(file)), units=("neurons",))
+
+
+@pytest.mark.parametrize("word", UNITS)
+def test_every_kind_of_unit_keeps_its_contract(word):
+    check_units(UNITS[word])
 
 
 def orders_of(units: str) -> list[str]:
@@ -116,17 +153,26 @@ def check_changed(wound: Wound, lesion: Lesion, draw: int) -> None:
 
 
 @pytest.mark.parametrize(("units", "effect"), KINDS)
-def test_doses_are_exact_nested_and_undone(model, units, effect):
-    """Dose 0 changes nothing; counts_for are exact; the way does not matter; every bit comes back.
+@pytest.mark.parametrize(
+    "orders", [("random",), pytest.param(PLAIN_ORDERS[1:], marks=pytest.mark.slow)]
+)
+def test_every_order_scope_and_effect_keeps_its_contract_in_every_family(
+    model, units, effect, orders
+):
+    skip_what_cannot_be(model, units, effect)
+    check_effect(
+        made(effect), model=model, head="classification", units=(units,), orders=orders,
+        scopes=tuple(SCOPES), examples=EXAMPLES, checks=DOSE_CHECKS,
+    )  # fmt: skip
 
-    What counts_for as destroyed has changed, unless its effect cannot change it.
-    """
+
+@pytest.mark.parametrize(("units", "effect"), KINDS)
+def test_receipts_count_what_has_changed(model, units, effect):
+    """What counts as destroyed has changed, unless its effect cannot change it."""
     skip_what_cannot_be(model, units, effect)
     before = state(model)
     for lesion in lesions(units, effect):
         with lesion.opened(model, draw=1, examples=EXAMPLES) as wound:
-            assert wound.deepen(0.0).destroyed == 0
-            assert same(before, model), lesion
             previous = 0
             for dose in DOSES:
                 receipt = wound.deepen(dose)
@@ -136,40 +182,11 @@ def test_doses_are_exact_nested_and_undone(model, units, effect):
                 previous = receipt.destroyed
                 check_changed(wound, lesion, draw=1)
             assert receipt.destroyed == receipt.total, "dose 1 destroys all"
-            wound.deepen(0.3)
-            wandered, there = state(model), wound.deepen(0.3)
+            there = wound.deepen(0.3)
         assert same(before, model), lesion
         with lesion.applied(model, 0.3, draw=1, examples=EXAMPLES) as direct:
             assert direct == there
-            assert same(wandered, model), lesion
         assert same(before, model), lesion
-
-
-@pytest.mark.parametrize(("units", "effect"), KINDS)
-def test_what_is_dead_stays_dead_and_the_rest_is_untouched(model, units, effect):
-    """An entry that a dose has changed keeps its value; one that no dose changed is intact."""
-    if units == "bits":
-        pytest.skip("several bits have one entry; test_bits.py looks at each bit")
-    skip_what_cannot_be(model, units, effect)
-    before = state(model)
-    for lesion in lesions(units, effect):
-        with lesion.opened(model, examples=EXAMPLES) as wound:
-            wound.deepen(0.3)
-            early = state(model)
-            wound.deepen(0.75)
-            late = dict(model.named_parameters())
-            for name, intact in before.items():
-                hit = (early[name] != intact) & ~early[name].isnan()
-                assert torch.equal(early[name][hit], late[name][hit]), (lesion, name)
-
-
-DRAWS = range(1, 20)  # of four heads, a few draws may well hit the same two
-
-
-def differs(model: nn.Module, lesion: Lesion, draw: int, first: dict) -> bool:
-    with lesion.applied(model, 0.5, draw=draw, examples=EXAMPLES):
-        there = dict(model.named_parameters())
-        return any(not torch.equal(first[n].nan_to_num(), there[n].nan_to_num()) for n in first)
 
 
 @pytest.mark.parametrize("units", UNITS)
@@ -188,68 +205,53 @@ def test_draws_differ_exactly_where_something_is_random(model, units):
             assert any(differs(model, lesion, draw, first) for draw in DRAWS) == lesion.random
 
 
-@pytest.mark.parametrize("units", UNITS)
-def test_an_exception_inside_leaves_the_model_whole(model, units):
-    before = state(model)
-    with pytest.raises(RuntimeError, match="crash"), Lesion(units).applied(model, 0.7):
-        raise RuntimeError("crash")
-    assert same(before, model)
+DRAWS = range(1, 20)  # of four heads, a few draws may well hit the same two
 
 
-def test_no_global_generator_is_touched(model, untouched_randomness):
-    for units, effect in KINDS:
-        if effect == "mean" and model.config.model_type in WITHOUT_BIAS:
-            continue
-        lesion = Lesion(units, effect=effect, **EFFECTS[effect].example)
-        with lesion.applied(model, 0.5, examples=EXAMPLES):
-            pass
+def state(model: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in model.named_parameters()}
 
 
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-@pytest.mark.parametrize("name", ["bert", "gpt2"])
-def test_half_precision_is_damaged_and_given_back_alike(name, dtype, tmp_path):
-    model = load_model(str(families.build(name, tmp_path))).to(dtype)
-    before = {key: tensor.view(torch.int16).clone() for key, tensor in model.named_parameters()}
-    for units, effect in KINDS:
-        lesion = Lesion(units, effect=effect, **EFFECTS[effect].example)
-        with lesion.applied(model, 0.4, examples=EXAMPLES) as receipt:
-            assert receipt.destroyed == receipt.asked > 0
-        after = dict(model.named_parameters())
-        assert all(torch.equal(before[key], after[key].view(torch.int16)) for key in before)
+def same(before: dict, model: nn.Module) -> bool:
+    after = dict(model.named_parameters())
+    return all(torch.equal(before[name].view(BITS), after[name].view(BITS)) for name in before)
 
 
-def test_another_process_makes_the_same_damage(tmp_path):
+def differs(model: nn.Module, lesion: Lesion, draw: int, first: dict) -> bool:
+    with lesion.applied(model, 0.5, draw=draw, examples=EXAMPLES):
+        there = dict(model.named_parameters())
+        return any(not torch.equal(first[n].nan_to_num(), there[n].nan_to_num()) for n in first)
+
+
+def test_no_global_generator_is_touched_in_any_family(model):
+    for effect in EFFECTS:
+        check_effect(
+            made(effect), model=model, head="classification", examples=EXAMPLES,
+            checks=["no global generator is moved"],
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("effect", EFFECTS)
+def test_half_precision_of_a_decoder_is_damaged_and_restored(effect, tmp_path):
+    model = load_model(str(families.build("gpt2", tmp_path)))
+    check_effect(
+        made(effect), model=model, head="classification", examples=EXAMPLES,
+        checks=["half precision is damaged and restored"],
+    )  # fmt: skip
+
+
+def test_another_process_makes_the_same_damage_to_a_model_without_biases(tmp_path):
     folder = families.build("modernbert", tmp_path)
-    code = (
-        "import sys, hashlib, torch; torch.set_num_threads(2)\n"
-        "from lesion.damage.lesion import Lesion\n"
-        "from lesion.models.load import load_model\n"
-        "model = load_model(sys.argv[1])\n"
-        "for units in ('weights', 'heads', 'dimensions', 'bits'):\n"
-        "    for effect in ('noise', 'shuffle', 'flip') if units != 'bits' else ('flip', 'zero'):\n"
-        "        order = 'focal' if units != 'bits' else 'random'\n"
-        "        with Lesion(units, order, effect=effect, seed=3).applied(model, 0.4, draw=2):\n"
-        "            digest = hashlib.blake2b(digest_size=8)\n"
-        "            for tensor in model.parameters():\n"
-        "                digest.update(tensor.detach().numpy().tobytes())\n"
-        "        print(digest.hexdigest())\n"
+    check_effect(
+        made("noise"),
+        model=folder,
+        head="classification",
+        checks=["another process makes the same damage"],
     )
-    ran = subprocess.run(
-        [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=True
-    )
-    import io
-    from contextlib import redirect_stdout
-
-    here = io.StringIO()
-    before, sys.argv[1:] = sys.argv[1:], [str(folder)]
-    threads = torch.get_num_threads()
-    try:
-        with redirect_stdout(here):
-            exec(code, {})
-    finally:
-        sys.argv[1:] = before
-        torch.set_num_threads(threads)
-    assert here.getvalue() == ran.stdout
+    check_order(
+        ORDERS["focal"], model=folder, head="classification",
+        checks=["another process makes the same order"],
+    )  # fmt: skip
 
 
 def test_a_lesion_without_targets_is_an_error(model):

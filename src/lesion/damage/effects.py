@@ -197,6 +197,7 @@ class Flip(Effect):
     ] = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         name = self.format or "float32"
         if self.bit is not None and not 0 <= self.bit < FORMATS[name]:
             raise ValueError(f"bit: {name} has the bits 0-{FORMATS[name] - 1}. Got {self.bit}.")
@@ -243,6 +244,7 @@ class Quantise(Effect):
     strength: Annotated[float, Between(2, 8), doc("bits kept, a whole number")]
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.strength % 1:
             raise ValueError("strength: must be a whole number of bits.")
 

@@ -148,6 +148,7 @@ class Bits(Units):
     ] = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         bit_positions(self.format or "float32", self.bits)
 
     def stored_as(self, name: str | None) -> Units:

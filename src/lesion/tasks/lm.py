@@ -81,6 +81,7 @@ class LmKind(Kind):
     ] = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.stride and self.stride > (self.length or LENGTH):
             raise ValueError(
                 f"stride: must be at most the length ({self.length or LENGTH}), or words would "
