@@ -10,7 +10,7 @@ import torch
 from scipy.special import ndtri
 
 from lesion.keys import random_uint32
-from lesion.models.load import silence_transformers
+from lesion.models.hush import silence_transformers
 
 SIZES: dict[str, Any] = {
     "vocab_size": 96,
