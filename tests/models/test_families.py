@@ -20,6 +20,7 @@ from lesion.models.parts import PARTS, SIX_MATRICES
 from lesion.scoring.scorer import Scorer
 from lesion.tasks.base import Encoded
 from lesion.tasks.tokens import has_token_types, longest_input
+from lesion.testing import check_family
 from tests import families
 
 TEXTS = (
@@ -133,25 +134,11 @@ def test_the_table_names_every_family_by_its_model_type():
 
 
 @pytest.mark.parametrize("name", families.NAMES)
-def test_a_family_has_biases_exactly_if_every_matrix_of_its_layers_has_one(name, loaded):
-    model = loaded(name)
-    matrices = anatomy.select_sites(model, "all", SIX_MATRICES)
-    family = FAMILIES[model.config.model_type]
-    assert family.biases == all(site.bias is not None for site in matrices)
-
-
-@pytest.mark.parametrize(("name", "head"), HEADED)
-def test_every_number_of_every_parameter_belongs_to_exactly_one_site(name, head, loaded):
-    model = loaded(name, head)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.zero_()
-        for site in anatomy.sites(model):
-            for tensor in (site.weight, site.bias):
-                if tensor is not None:
-                    tensor.add_(1)
-    wrong = [key for key, tensor in model.named_parameters() if not bool((tensor == 1).all())]
-    assert not wrong
+def test_every_family_keeps_its_contract(name, folders):
+    other = "causal" if name in families.CAUSAL else "mlm"
+    models = {head: folders(name, head) for head in ("classification", other)}
+    family = FAMILIES[families._model_type(name)]
+    check_family(family, models, module="lesion.models.families")
 
 
 @pytest.mark.parametrize("name", families.NAMES)
@@ -218,17 +205,6 @@ def test_sites_say_where_their_units_and_heads_are(name, loaded):
 
 
 @pytest.mark.parametrize("name", families.NAMES)
-def test_without_values_attention_says_only_the_bias_of_its_output(name, loaded, asked):
-    model = loaded(name)
-    output = of(model, "attention_output", (0,))[0]
-    expected = torch.zeros(32) if output.bias is None else output.bias.detach()
-    assert not torch.allclose(seen(model, output.module, asked(name), "out"), expected, atol=1e-2)
-    erase(of(model, "value"))
-    for row in seen(model, output.module, asked(name), "out"):
-        torch.testing.assert_close(row, expected, atol=1e-6, rtol=0)
-
-
-@pytest.mark.parametrize("name", families.NAMES)
 def test_without_queries_a_model_attends_as_without_keys(name, loaded, asked):
     intact = loaded(name)
     scores = {"intact": logits(intact, asked(name))}
@@ -257,35 +233,6 @@ def test_queries_are_not_keys(name, loaded, asked):
             site.weight.add_(added if site.axis == 0 else added.T)
         found = logits(model, asked(name))
         assert torch.allclose(found, logits(intact, asked(name)), atol=1e-4) == same
-
-
-@pytest.mark.parametrize("name", families.NAMES)
-def test_a_head_is_a_slice_of_values_and_of_what_enters_the_output(name, loaded, asked):
-    model = loaded(name)
-    value, output = of(model, "value", (0,))[0], of(model, "attention_output", (0,))[0]
-    size = 32 // output.heads
-    with torch.no_grad():
-        value.weight.narrow(value.axis, size, size).zero_()
-        if value.bias is not None:
-            value.bias.narrow(0, size, size).zero_()
-    entering = seen(model, output.module, asked(name), "in")  # (tokens, inputs)
-    alive = entering.reshape(-1, output.heads, size).abs().amax((0, 2)) > 0
-    sharing = output.heads // value.heads
-    assert alive.tolist() == [head // sharing != 1 for head in range(output.heads)]
-
-
-@pytest.mark.parametrize("name", families.NAMES)
-def test_a_neuron_is_the_same_index_of_every_mlp_in_and_an_input_of_mlp_out(name, loaded, asked):
-    intact = loaded(name)
-    for index in range(len(of(intact, "mlp_in", (0,)))):
-        model = copy.deepcopy(intact)
-        site, output = of(model, "mlp_in", (0,))[index], of(model, "mlp_out", (0,))[0]
-        with torch.no_grad():
-            site.weight.select(site.axis, 5).zero_()
-            if site.bias is not None:
-                site.bias[5] = 0
-        dead = (seen(model, output.module, asked(name), "in") == 0).all(0)
-        assert dead.nonzero().flatten().tolist() == [5]
 
 
 @pytest.mark.parametrize("name", [name for name in families.NAMES if name != "deberta-v2"])

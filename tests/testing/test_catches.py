@@ -7,14 +7,27 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 import pytest
+import torch
 
+from lesion.damage.effects import Effect, Noise
+from lesion.damage.orderings import ListedOrdering, from_keys
+from lesion.damage.orders import Magnitude, Order, l1_norms
+from lesion.damage.units import Neurons
 from lesion.distraction.corruptions import Corruption, Drop, Mask
 from lesion.distraction.edits import MASK, Edit
 from lesion.models.families import FAMILIES
 from lesion.schema import Between, doc
 from lesion.tasks.cloze import Cloze
 from lesion.tasks.metrics import ACCURACY, CROSS_ENTROPY, MCC, Metric
-from lesion.testing import check_corruption, check_family, check_metric, check_task
+from lesion.testing import (
+    check_corruption,
+    check_effect,
+    check_family,
+    check_metric,
+    check_order,
+    check_task,
+    check_units,
+)
 from tests import families
 
 rng = np.random.default_rng(0)
@@ -102,6 +115,143 @@ class Certain(Drop):
 def test_a_broken_corruption_is_caught(corruption, faults):
     results = check_corruption(corruption, checks=[*faults], raise_on_failure=False)
     assert failed(results) == faults
+
+
+@dataclass(frozen=True)
+class Drifting(Effect):
+    """Noise from a generator of its own: another one every time."""
+
+    word = "drifting"
+
+    def values(self, intact, target):
+        return intact + torch.from_numpy(rng.normal(size=intact.shape)).to(intact.dtype)
+
+
+@dataclass(frozen=True)
+class Leaking(Effect):
+    """Doubled, and the model with it."""
+
+    word = "leaking"
+
+    def values(self, intact, target):
+        torch.rand(1)
+        return intact * 2
+
+
+@dataclass(frozen=True)
+class Steady(Noise):
+    """Noise that claims to be the same in every draw."""
+
+    word, random = "steady", False
+    strength: Annotated[float, Between(0, 1e6), doc("standard deviations")] = 1.0
+
+
+@dataclass(frozen=True)
+class Loose(Effect):
+    """Scaled by a number without a range, which a dose may be."""
+
+    word, dose = "loose", "factor"
+    refuses: ClassVar = {"units: heads": "heads are not loose"}
+    factor: Annotated[float, Between(0, 1), doc("the factor")] = 0.5
+
+    def values(self, intact, target):
+        return intact * self.factor
+
+    def at_dose(self, dose):
+        return self
+
+
+@pytest.mark.parametrize(
+    ("effect", "faults"),
+    [
+        (Drifting, {"destroyed units and no others take its values",
+                    "draws differ exactly if it is random",
+                    "another process makes the same damage"}),
+        (Leaking, {"no global generator is moved"}),
+        (Steady, {"draws differ exactly if it is random"}),
+        (Effect, {"it is a frozen dataclass with a line", "some units take it"}),
+    ],
+)  # fmt: skip
+def test_a_broken_effect_is_caught(effect, faults):
+    results = check_effect(effect(), units=("neurons", "words"), raise_on_failure=False)
+    assert failed(results) - {"loading its module loads no torch"} == faults
+
+
+def test_an_effect_that_is_refused_for_its_own_reason_passes():
+    results = check_effect(Loose(), units=("neurons",), raise_on_failure=False)
+    assert failed(results) == {"loading its module loads no torch"}
+
+
+@dataclass(frozen=True)
+class Twice(Order):
+    """The first unit stands twice, and the last one not at all."""
+
+    word = "twice"
+
+    def rank(self, group, context):
+        lines = (np.arange(population.count) for population in group)
+        return [ListedOrdering(np.maximum(line - 1, 0), line.astype(np.uint32)) for line in lines]
+
+
+@dataclass(frozen=True)
+class Shuffled(Order):
+    """Any order, another one every time, and it calls that a fixed one."""
+
+    word = "shuffled"
+
+    def rank(self, group, context):
+        return [from_keys(rng.integers(0, 2**32, p.count, np.uint32)) for p in group]
+
+
+@dataclass(frozen=True)
+class Writing(Magnitude):
+    """By magnitude, after the largest weight was set to 0."""
+
+    word = "writing"
+
+    def rank(self, group, context):
+        with torch.no_grad():
+            for population in group:
+                population.tensors[0].tensor.view(-1)[0] = 0
+        return super().rank(group, context)
+
+
+@pytest.mark.parametrize(
+    ("order", "faults"),
+    [
+        (Twice, {"an ordering has every unit once"}),
+        (Shuffled, {"draws differ exactly if it is random"}),
+        (Writing, {"ranking changes no weight"}),
+    ],
+)
+def test_a_broken_order_is_caught(order, faults):
+    results = check_order(order(), units=("neurons",), scopes=("site",), raise_on_failure=False)
+    assert failed(results) >= faults
+
+
+def test_an_order_by_other_numbers_is_caught():
+    check = "units go in the order of what it ranks by"
+    results = check_order(
+        Magnitude(), units=("heads",), checks=[check], raise_on_failure=False,
+        ranks_by=lambda population: -l1_norms(population),
+    )  # fmt: skip
+    assert failed(results) == {check}
+
+
+@dataclass(frozen=True)
+class Overlapping(Neurons):
+    """Neurons of two rows each, which overlap."""
+
+    word = "overlapping"
+
+    def populations(self, sites, tensors):
+        whole = super().populations(sites, tensors)
+        return [*whole, *whole[:1]]
+
+
+def test_broken_units_are_caught():
+    results = check_units(Overlapping(), raise_on_failure=False)
+    assert "populations have addresses of their own" in failed(results)
 
 
 def test_a_module_that_loads_torch_is_caught():
@@ -200,10 +350,11 @@ class Forgetful(Cloze):
         return frozenset({"examples", "texts"})
 
 
-def test_a_broken_task_is_caught(tmp_path, bert):
+def test_a_broken_task_is_caught(tmp_path):
+    model = families.build("modernbert", tmp_path / "model", "mlm")  # batches of its own forward
     (tmp_path / "novel.txt").write_text("the old sailor told a long story and a dog ran by .\n" * 9)
     task = Forgetful("mine", tmp_path / "novel.txt", None)
-    results = check_task(task, bert, raise_on_failure=False)
+    results = check_task(task, model, raise_on_failure=False)
     assert failed(results) >= {
         "its kind declares heads, columns, metrics and offers",
         "the digest follows the examples and not the name",

@@ -1,29 +1,18 @@
-"""The contract suites hold for every entry of this package; `test_catches.py` has broken ones."""
+"""The contract suites of tasks and metrics hold for every entry of this package.
+
+Those of damage, corruptions and families are called beside their other tests.
+"""
 
 from pathlib import Path
 
 import pytest
 
-from lesion.distraction.corruptions import CORRUPTIONS
-from lesion.models.families import FAMILIES
 from lesion.tasks.kinds import TASK_KINDS
 from lesion.tasks.load import load_task
 from lesion.tasks.metrics import METRICS, Metric
 from lesion.tasks.spec import TaskSpec
-from lesion.testing import check_corruption, check_family, check_metric, check_task
+from lesion.testing import check_metric, check_task
 from tests import families
-from tests.distraction.texts import Shout
-
-
-@pytest.mark.parametrize("word", CORRUPTIONS)
-def test_every_corruption_keeps_its_contract(word):
-    check_corruption(CORRUPTIONS[word])
-
-
-def test_a_corruption_of_a_user_keeps_its_contract():
-    results = check_corruption(Shout())
-    assert {result.outcome for result in results} == {"passed"}
-
 
 OFFERED = [(kind.word, metric.word) for kind in TASK_KINDS.values() for metric in kind.metrics]
 
@@ -44,23 +33,6 @@ def margin(outputs, targets):
 
 
 MARGIN = ["weights equal a resampled loop", "the best constant answer scores chance"]
-
-EVERY_TIME = ("bert", "gpt2", "modernbert")  # the others take minutes together
-HEADS = {name: "causal" if name in families.CAUSAL else "mlm" for name in families.NAMES}
-
-
-@pytest.mark.parametrize(
-    "name",
-    [n if n in EVERY_TIME else pytest.param(n, marks=pytest.mark.slow) for n in families.NAMES],
-)
-def test_every_family_keeps_its_contract(name, tmp_path):
-    heads = ("classification", HEADS[name])
-    folders = {head: families.build(name, tmp_path / head, head) for head in heads}
-    family = FAMILIES[families._model_type(name)]
-    module = "lesion.models.families.base"
-    results = check_family(family, folders, module=module)
-    assert {result.outcome for result in results} <= {"passed", "skipped"}
-
 
 TEXT = (
     "the old sailor told a long story and a dog ran across the wide street .\n"

@@ -24,7 +24,7 @@ from lesion.schema import did_you_mean
 from lesion.study import pinning
 from lesion.study.files import parse_study, write_study
 from lesion.study.fingerprint import differences
-from lesion.study.packages import study_versions
+from lesion.study.packages import absent_packages, study_versions
 from lesion.study.study import Study
 from lesion.study.trials import Patient, Trial
 
@@ -64,7 +64,7 @@ class Record:
                 f"{path}: has schema version {self._version}; this Lesion reads {known}. Read it "
                 "with the Lesion that wrote it, or a newer one."
             )
-        self.study: Study = parse_study(json.loads(self.meta("study")), str(path))
+        self.study: Study = self._read_study(str(path))
 
     @classmethod
     def open(cls, folder: str | Path, study: Study) -> "Record":
@@ -132,6 +132,24 @@ class Record:
     def changes(self) -> list[str]:
         """A sentence for each source that is at hand and has changed."""
         return list(pins.changes(pins.stored(self._base)))
+
+    def _read_study(self, path: str) -> Study:
+        """The study of the record.
+
+        Raises:
+            LesionError: if it cannot be read; with the packages that it needs, where they are not
+                installed.
+        """
+        try:
+            return parse_study(json.loads(self.meta("study")), path)
+        except LesionError as error:
+            absent = absent_packages(json.loads(self.meta("versions")))
+            if not absent:
+                raise
+            raise LesionError(
+                f"{path}: was made with {' and '.join(absent)}, and uses words of it that are not "
+                "known here. Install it to open the record."
+            ) from error
 
     def meta(self, key: str) -> str:
         """A value of the `meta` table."""

@@ -1,6 +1,7 @@
 """Which versions decide the scores of a study: libraries, and packages whose entries it uses."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from lesion.damage.choosing import TABLES, word_of
@@ -23,6 +24,23 @@ def packages(study: "Study") -> dict[str, str]:
             name, _, version = offered[kind][word].rpartition(" ")
             used[name] = version
     return dict(sorted(used.items()))
+
+
+def absent_packages(made_with: Mapping[str, str]) -> list[str]:
+    """Name and version of packages with which a record was made and that are not installed here.
+
+    Args:
+        made_with: name -> version, as `study_versions` gave them then.
+    """
+    others = {name: number for name, number in made_with.items() if name not in versions()}
+    return [f"{name} {number}" for name, number in others.items() if not _is_installed(name)]
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        return bool(version(name))
+    except PackageNotFoundError:
+        return False
 
 
 def study_versions(study: "Study") -> dict[str, str]:

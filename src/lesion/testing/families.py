@@ -22,6 +22,15 @@ from lesion.models.parts import PARTS, SIX_MATRICES
 from lesion.models.places import layer_count
 from lesion.scoring.scorer import Scorer
 from lesion.tasks.tokens import longest_input
+from lesion.testing.forward import (
+    at_own_positions,
+    blank_input,
+    erase,
+    first_site,
+    has_module,
+    logits,
+    seen,
+)
 from lesion.testing.reading import TEXTS, Reading
 from lesion.testing.results import Options, Result, SkippedError, require, run_checks
 from lesion.testing.surroundings import loads_no_torch
@@ -132,7 +141,7 @@ class _Suite:
         part = "classifier" if head == "classification" else "mlm_head"
         model, listed = self.model(head), self.family.head.get(part, ())
         require(listed, f"Its heads lack {part}.")
-        there = [path for path in listed if _has(model, path)]
+        there = [path for path in listed if has_module(model, path)]
         require(there, f"A model with head {head} has none of {', '.join(listed)}.")
 
     @torch.no_grad()
@@ -170,7 +179,7 @@ class _Suite:
         other = {**inputs, "input_ids": inputs["input_ids"].clone()}
         other["input_ids"][0, -1] = other["input_ids"][0, 0]
         require(not torch.equal(inputs["input_ids"], other["input_ids"]), "Give longer texts.")
-        first, second = (_logits(model, given)[0, 0] for given in (inputs, other))
+        first, second = (logits(model, given)[0, 0] for given in (inputs, other))
         same = torch.allclose(first, second, atol=1e-6)
         require(same == self.family.causal, f"causal is {self.family.causal}.")
 
@@ -183,26 +192,26 @@ class _Suite:
         ids = self.inputs(head, model)["input_ids"][0, :1].tolist() * limit
         batch = Batcher(self.tokenizer(head), model.config, self.language, CPU)
         given = batch([{"input_ids": ids}])
-        require(torch.isfinite(_logits(model, given)).all(), f"{limit} tokens are not finite.")
+        require(torch.isfinite(logits(model, given)).all(), f"{limit} tokens are not finite.")
 
     @torch.no_grad()
     def values_are_values(self, head: str) -> None:
         model = self.model(head)
-        output = _first(model, "attention_output")
+        output = first_site(model, "attention_output")
         inputs = self.inputs(head, model)
-        bias = torch.zeros(output.module(*_zeros(output)).shape[-1])
+        bias = torch.zeros(output.module(*blank_input(output)).shape[-1])
         bias = bias if output.bias is None else output.bias.detach()
-        before = _seen(model, output.module, inputs, "out")
+        before = seen(model, output.module, inputs, "out")
         require(not torch.allclose(before, bias, atol=1e-3), "Attention does nothing.")
         for site in anatomy.select_sites(model, "all", ("value",)):
-            _zero(site)
-        after = _seen(model, output.module, inputs, "out")
-        require(torch.allclose(after, bias, atol=1e-5), "Without values attention goes on.")
+            erase(site)
+        after = seen(model, output.module, inputs, "out")
+        require(torch.allclose(after, bias, atol=1e-6), "Without values attention goes on.")
 
     @torch.no_grad()
     def heads_are_slices(self, head: str) -> None:
         model = self.model(head)
-        value, output = _first(model, "value"), _first(model, "attention_output")
+        value, output = first_site(model, "value"), first_site(model, "attention_output")
         require(value.heads and output.heads, "value and attention_output have no heads.")
         size = value.weight.shape[value.axis] // value.heads
         if value.heads < 2:
@@ -210,7 +219,7 @@ class _Suite:
         value.weight.narrow(value.axis, size, size).zero_()
         if value.bias is not None:
             value.bias.narrow(0, size, size).zero_()
-        entering = _seen(model, output.module, self.inputs(head, model), "in")
+        entering = seen(model, output.module, self.inputs(head, model), "in")
         alive = entering.reshape(len(entering), output.heads, size).abs().amax((0, 2)) > 0
         shared = output.heads // value.heads
         expected = [number // shared != 1 for number in range(output.heads)]
@@ -227,7 +236,7 @@ class _Suite:
             site.weight.select(site.axis, 3).zero_()
             if site.bias is not None:
                 site.bias[3] = 0
-            entering = _seen(model, output.module, self.inputs(head, model), "in")
+            entering = seen(model, output.module, self.inputs(head, model), "in")
             dead = (entering == 0).all(0).nonzero().flatten().tolist()
             require(dead == [3], f"Without neuron 3 of {site.path}, mlp_out lacks {dead}.")
 
@@ -237,7 +246,7 @@ class _Suite:
         tokenizer = self.tokenizer(head)
         rows = task.encode(tokenizer, model.config).rows
         batch = Batcher(tokenizer, model.config, self.language, CPU)
-        alone = [task.reduce(_positions(_logits(model, batch([row])), row), [row])[0].numpy()
+        alone = [task.reduce(at_own_positions(logits(model, batch([row])), row), [row])[0].numpy()
                  for row in rows]  # fmt: skip
         for tokens in (1, 40, 4096):
             outputs = Scorer(model, tokenizer, task, tokens, fast=False)()
@@ -265,47 +274,3 @@ class _Suite:
     def _compare(fast: Scorer, own: Scorer, where: str) -> None:
         difference = np.abs(fast() - own()).max()
         require(difference <= 1e-4, f"{where}: the fast outputs differ by {difference:.2g}.")
-
-
-def _has(model: Any, path: str) -> bool:
-    try:
-        return model.get_submodule(path) is not None
-    except AttributeError:
-        return False
-
-
-def _first(model: Any, part: str) -> Any:
-    return anatomy.select_sites(model, "all", (part,))[0]
-
-
-def _zeros(site: Any) -> tuple[torch.Tensor]:
-    return (torch.zeros(1, site.weight.shape[site.in_axis]),)
-
-
-def _zero(site: Any) -> None:
-    for tensor in (site.weight, site.bias):
-        if tensor is not None:
-            tensor.zero_()
-
-
-def _positions(logits: torch.Tensor, row: Mapping[str, list[int]]) -> torch.Tensor:
-    return logits[:, row["positions"]] if "positions" in row else logits
-
-
-@torch.inference_mode()
-def _logits(model: Any, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
-    logits: torch.Tensor = model(**inputs).logits.clone()
-    return logits
-
-
-def _seen(model: Any, module: Any, inputs: Mapping[str, torch.Tensor], side: str) -> torch.Tensor:
-    """What enters ("in") or leaves ("out") a module, of one text: (tokens, features)."""
-    caught: list[torch.Tensor] = []
-
-    def note(_: Any, given: Any, result: Any) -> None:
-        caught.append(given[0] if side == "in" else result)
-
-    hook = module.register_forward_hook(note)
-    _logits(model, inputs)
-    hook.remove()
-    return caught[0].reshape(-1, caught[0].shape[-1])

@@ -85,6 +85,7 @@ class _Suite:
         self.order, self.subject, self.ranks_by = order, subject, ranks_by
         self.words, self.scopes = units or tuple(UNITS), scopes
         self._orderings: dict[Any, Orderings] = {}
+        self.before = subject.bits()
 
     @cached_property
     def units(self) -> tuple[str, ...]:
@@ -200,10 +201,9 @@ class _Suite:
             require(differ == random, f"random is {random}, but draws of {units} {does}.")
 
     def ranking_changes_nothing(self) -> None:
-        before = self.subject.bits()
         for lesion in self.lesions(self.scopes[:1]):
             with self.subject.opened(lesion):
-                require(same(before, self.subject.bits()), "Opening a lesion changes weights.")
+                require(same(self.before, self.subject.bits()), "Opening a lesion changes weights.")
 
     def every_bit_is_restored(self) -> None:
         for lesion in self.lesions(self.scopes[:1]):
