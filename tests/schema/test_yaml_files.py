@@ -8,7 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lesion.errors import LesionError
-from lesion.schema.yaml_files import MAX_DEPTH, MAX_REPEATS, located, read_file, read_yaml, to_yaml
+from lesion.schema import yaml_files
+from lesion.schema.yaml_files import (
+    LOADERS,
+    MAX_DEPTH,
+    MAX_REPEATS,
+    located,
+    read_file,
+    read_yaml,
+    to_yaml,
+)
+from lesion.study.files import shipped_studies
 
 
 def value(folder, text):
@@ -121,3 +131,24 @@ def test_every_place_has_its_line_and_an_unknown_one_that_of_what_holds_it(tmp_p
     for place, line in {"a[0].x": 3, "a[3].x": 2, "d.e.f[1]": 6, "the file": 2, "z": 2}.items():
         assert located(f"{place}: no: good.", file) == f"a.yaml:{line}: {place}: no: good."
     assert located("a: no.", "mine") == "mine: a: no."
+
+
+@pytest.mark.parametrize("name", shipped_studies())
+def test_every_loader_reads_the_same_values_and_lines(name, monkeypatch):
+    path = shipped_studies()[name]
+    seen = []
+    for loader in LOADERS:
+        monkeypatch.setattr(yaml_files, "LOADERS", [loader])
+        seen.append(read_file(path))
+    assert all(file == seen[0] for file in seen) and seen[0].lines
+
+
+def test_the_words_of_an_error_do_not_depend_on_how_pyyaml_was_built(tmp_path, monkeypatch):
+    (tmp_path / "s.yaml").write_text("name: [a, b\nseed: 0\n")
+    messages = []
+    for loaders in (LOADERS, LOADERS[-1:]):
+        monkeypatch.setattr(yaml_files, "LOADERS", loaders)
+        with pytest.raises(LesionError) as caught:
+            read_file(tmp_path / "s.yaml")
+        messages.append(str(caught.value))
+    assert messages[0] == messages[1] and messages[0].startswith("s.yaml:2: is not valid YAML: ")
