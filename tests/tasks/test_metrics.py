@@ -1,6 +1,7 @@
 """Metrics as objects: those of this package, and a user's own."""
 
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import lesion
 from lesion.analysis import scores
 from lesion.errors import LesionError
 from lesion.results import Run
+from lesion.study.catalogue import catalogue
 from lesion.study.files import parse_study
 from lesion.tasks.kinds import TASK_KINDS
 from lesion.tasks.metrics import ACCURACY, MCC, METRICS, Metric
@@ -122,6 +124,47 @@ def test_a_study_in_python_compares_by_a_metric_of_its_own(tmp_path, tiny_bert):
     assert again.analyses[0].intact == analysis.intact
 
 
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """An installed package with the metric `gap`."""
+    folder = tmp_path / "site"
+    (folder / "ruler-2.0.dist-info").mkdir(parents=True)
+    (folder / "ruler.py").write_text(
+        "from lesion.tasks.metrics import Metric\n"
+        "def margin(outputs, targets):\n"
+        "    return outputs[:, 1] - outputs[:, 0]\n"
+        "GAP = Metric.of(margin, chance=0, word='gap')\n"
+    )
+    info = folder / "ruler-2.0.dist-info"
+    (info / "METADATA").write_text("Name: ruler\nVersion: 2.0\n")
+    (info / "entry_points.txt").write_text("[lesion.metrics]\ngap = ruler:GAP\n")
+    monkeypatch.syspath_prepend(str(folder))
+    yield
+    sys.modules.pop("ruler", None)
+
+
+def test_a_study_file_names_the_metric_of_an_installed_package(package, tmp_path, tiny_bert):
+    value = labs.study(tiny_bert, labs.write_pairs(tmp_path / "pairs.tsv"))
+    value |= {"compare": {"metric": "gap"}, "figures": {"metrics": ["gap", "accuracy"]}}
+    assert catalogue("tasks")["metrics"]["gap"] == "from ruler 2.0"
+    assert "ruler" not in sys.modules  # a list loads nothing
+    lesion.run(value, tmp_path / "run", workers=1)
+    again = Run(tmp_path / "run")  # the record has its word
+    assert {analysis.metric for analysis in again.analyses} == {"gap"}
+    assert again.study.document["compare"]["metric"] == "gap"
+    assert parse_study(value).fingerprint() == parse_study({**value, "compare": {}}).fingerprint()
+
+
+def test_a_metric_that_nothing_offers_is_refused_with_what_there_is(package, tmp_path, tiny_bert):
+    value = labs.study(tiny_bert, labs.write_pairs(tmp_path / "pairs.tsv"))
+    with pytest.raises(LesionError) as caught:
+        parse_study({**value, "compare": {"metric": "gapp"}})
+    assert str(caught.value) == (
+        f"study: compare.metric: must be one of {', '.join(METRICS)}, gap. Got 'gapp'. "
+        "Did you mean 'gap'?"
+    )
+
+
 def test_draws_added_as_needed_are_not_judged_by_a_metric_made_in_python(tmp_path, tiny_bert):
     value = labs.study(tiny_bert, labs.write_pairs(tmp_path / "pairs.tsv"))
     value |= {"draws": {"from": 3, "to": 6, "until": 0.1}}
@@ -130,7 +173,7 @@ def test_draws_added_as_needed_are_not_judged_by_a_metric_made_in_python(tmp_pat
         lesion.run(value, tmp_path / "run")
     assert str(caught.value) == (
         "compare.metric: margin was made in Python, and draws that are added as needed are judged "
-        "by a metric of Lesion. Give draws as a number."
+        "by a metric of Lesion or of a package. Give draws as a number."
     )
 
 

@@ -140,15 +140,27 @@ class Expand:
 
 
 class WordOr:
-    """One of these words or, from Python, an object of a class; or None, if allowed."""
+    """One of these words or, from Python, an object of a class; or None, if allowed.
 
-    def __init__(self, kind: type, words: Iterable[str], or_none: bool = False) -> None:
-        self.kind, self.word, self.or_none = kind, OneOf(words), or_none
+    Args:
+        find: the object of any other word, such as an installed package's; raises ValueError.
+    """
+
+    def __init__(
+        self,
+        kind: type,
+        words: Iterable[str],
+        or_none: bool = False,
+        find: Callable[[str], Any] | None = None,
+    ) -> None:
+        self.kind, self.word, self.or_none, self.find = kind, OneOf(words), or_none, find
 
     def check(self, value: Any) -> Any:
         """The value, or ValueError."""
         if isinstance(value, self.kind) or (value is None and self.or_none):
             return value
+        if self.find is not None and isinstance(value, str) and value not in self.word.words:
+            return self.find(value)
         return self.word.check(value if value is not None else "None")
 
     def __get_pydantic_core_schema__(

@@ -8,7 +8,7 @@ from lesion.damage.formats import BITS
 from lesion.distraction.corruptions import CORRUPTIONS
 from lesion.errors import LesionError
 from lesion.models.parts import PARTS, TENSORS
-from lesion.schema.entries import listing
+from lesion.schema.entries import installed, listing
 from lesion.study.lesion_keys import CONTROLS, RECOVERY
 
 
@@ -23,7 +23,6 @@ def catalogue(kind: str) -> dict[str, dict[str, str]]:
 def _models() -> dict[str, dict[str, str]]:
     from lesion.models.families import FAMILIES
     from lesion.models.twins import twins
-    from lesion.schema.entries import installed
 
     about = "any checkpoint with model_type {}, from a hub or a folder".format
     families = {word: about(word) for word in FAMILIES}
@@ -46,10 +45,17 @@ def _about_twin(folder: Path) -> str:
 
 def _tasks() -> dict[str, dict[str, str]]:
     from lesion.tasks.kinds import TASK_KINDS
+    from lesion.tasks.metrics import METRICS
     from lesion.tasks.registered import TASKS
 
-    registered = {name: entry.about for name, entry in TASKS.items()}
-    return {"tasks": registered, "kinds of tasks on files of your own": listing("kind", TASK_KINDS)}
+    metrics = {word: metric.doc for word, metric in METRICS.items()}
+    for word, package in installed("metric").items():
+        metrics.setdefault(word, f"from {package}")
+    return {
+        "tasks": {name: entry.about for name, entry in TASKS.items()},
+        "kinds of tasks on files of your own": listing("kind", TASK_KINDS),
+        "metrics": metrics,
+    }
 
 
 def lesion_tables() -> dict[str, dict[str, str]]:

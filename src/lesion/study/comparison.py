@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from lesion.schema import Between, OneOf, Spec, WordOr, doc
-from lesion.tasks.metrics import METRICS, Metric, in_words, word_of
+from lesion.tasks.metrics import METRICS, Metric, in_words, installed_metric, word_of
 
 BESIDE = {
     "d50": "the dose at which half of skill is gone",
@@ -37,7 +37,7 @@ class Compare(Spec):
     between: Annotated[str, OneOf(("model", "group")), doc("models or groups")] = "model"
     metric: Annotated[
         str | Metric | None,
-        WordOr(Metric, METRICS, or_none=True),
+        WordOr(Metric, METRICS, or_none=True, find=installed_metric),
         doc("metric of the comparison (default: the task's first)"),
     ] = None
     margin: Annotated[
@@ -60,7 +60,7 @@ class Figures(Spec):
     """What the figures of a run show."""
 
     metrics: Annotated[
-        tuple[Annotated[str | Metric, WordOr(Metric, METRICS)], ...],
+        tuple[Annotated[str | Metric, WordOr(Metric, METRICS, find=installed_metric)], ...],
         doc("a row of panels each (default: the metric of the comparison, and mcc)"),
     ] = ()
 
@@ -72,6 +72,6 @@ class Figures(Spec):
 
 
 def own_metrics(compare: Compare, figures: Figures) -> tuple[Metric, ...]:
-    """The metrics that were made in Python, each once."""
+    """The metrics that are no words of Lesion: made in Python, or of packages; each once."""
     given = (compare.metric, *figures.metrics)
     return tuple(dict.fromkeys(metric for metric in given if isinstance(metric, Metric)))

@@ -18,7 +18,7 @@ from lesion.study.doses import DOSES_SHAPE, expand_doses
 from lesion.study.fingerprint import fingerprint
 from lesion.study.specs import LesionSpec, ModelSpec
 from lesion.study.trials import INTACT, Trial
-from lesion.tasks.metrics import Metric
+from lesion.tasks.metrics import is_installed, word_of
 from lesion.tasks.spec import TaskSpec, is_task
 
 
@@ -136,20 +136,24 @@ class Study(Spec):
     def without_own_metrics(self) -> "Study":
         """The study as a file or a record can hold it: without metrics made in Python.
 
+        Metrics of installed packages stay: a record has their words.
+
         Raises:
             LesionError: if such a metric decides which draws are added.
         """
         compare, figures = self.compare, self.figures
-        if not own_metrics(compare, figures):
+        made = {m for m in own_metrics(compare, figures) if not is_installed(m)}
+        if not made:
             return self
-        if isinstance(compare.metric, Metric):
+        if compare.metric in made:
             if isinstance(self.draws, Draws):
                 raise LesionError(
-                    f"compare.metric: {compare.metric.word} was made in Python, and draws that are "
-                    "added as needed are judged by a metric of Lesion. Give draws as a number."
+                    f"compare.metric: {word_of(compare.metric)} was made in Python, and draws that "
+                    "are added as needed are judged by a metric of Lesion or of a package. Give "
+                    "draws as a number."
                 )
             compare = replace(compare, metric=None)
-        words = tuple(metric for metric in figures.metrics if not isinstance(metric, Metric))
+        words = tuple(metric for metric in figures.metrics if metric not in made)
         return replace(self, compare=compare, figures=replace(figures, metrics=words))
 
     def fingerprint(self) -> str:

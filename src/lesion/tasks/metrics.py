@@ -18,6 +18,7 @@ from functools import partial
 import numpy as np
 
 from lesion.errors import LesionError
+from lesion.schema import entries
 from lesion.tasks.statistics import Array, Tally, TextLoss, weighted_mean
 
 Limits = tuple[float, float]
@@ -107,6 +108,26 @@ class Metric:
     def to_mapping(self) -> str:
         """What a study file would say."""
         return self.word
+
+
+def installed_metric(word: str) -> Metric:
+    """The metric of an installed package, which is loaded now.
+
+    Raises:
+        ValueError: for an unknown word, and for a package that offers something else.
+    """
+    try:
+        metric = entries.find("metric", word, METRICS)
+    except LesionError as error:
+        raise ValueError(str(error).removeprefix("metric: ")) from None
+    if not isinstance(metric, Metric) or metric.word != word:
+        raise ValueError(f"must be a Metric of this word in its package. Got {metric!r}.")
+    return metric
+
+
+def is_installed(metric: Metric) -> bool:
+    """Whether a metric is a package's, so that its word in a file is enough."""
+    return metric.word in entries.installed("metric") and installed_metric(metric.word) == metric
 
 
 def in_words(metric: str | Metric) -> str | Metric:
