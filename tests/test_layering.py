@@ -30,7 +30,7 @@ def module_name(path: Path) -> str:
 
 TREES = {module_name(path): ast.parse(path.read_text(encoding="utf-8"), path) for path in FILES}
 PACKAGES = {module_name(path) for path in FILES if path.name == "__init__.py"}
-LIST = [entry.path for entry in tree()]
+LIST = [entry.path for entry in tree() if entry.path.endswith(("/", ".py"))]
 PLACES = {  # modules by their place in the list; a folder's __init__ comes after its last file
     module_name(PACKAGE / path / "__init__.py" if path.endswith("/") else PACKAGE / path): max(
         number for number, other in enumerate(LIST) if other.startswith(path)
