@@ -15,7 +15,6 @@ from lesion.schema.yaml_files import (
     MAX_REPEATS,
     located,
     read_file,
-    read_yaml,
     to_yaml,
 )
 from lesion.study.files import shipped_studies
@@ -23,7 +22,7 @@ from lesion.study.files import shipped_studies
 
 def value(folder, text):
     (folder / "a.yaml").write_text(text, encoding="utf-8")
-    return read_yaml(folder / "a.yaml")
+    return read_file(folder / "a.yaml").value
 
 
 def refusal(folder, text):
@@ -66,7 +65,7 @@ def test_what_is_written_is_read_back_as_it_was(tmp_path_factory, content):
         return
     path = tmp_path_factory.getbasetemp() / "written.yaml"
     path.write_text(to_yaml(content), encoding="utf-8", newline="\n")
-    assert read_yaml(path) == content
+    assert read_file(path).value == content
 
 
 def test_a_file_of_a_few_lines_cannot_name_billions_of_values(tmp_path):

@@ -9,7 +9,7 @@ from lesion.damage.lesion import Lesion
 from lesion.errors import LesionError
 from lesion.running.rounds import missing
 from lesion.schema import to_mapping
-from lesion.schema.yaml_files import read_yaml
+from lesion.schema.yaml_files import read_file
 from lesion.study.files import parse_study, read_study, shipped_studies, write_study
 from lesion.study.fingerprint import differences
 from lesion.study.json_schema import study_schema
@@ -264,11 +264,11 @@ def test_the_schema_accepts_every_shipped_study_as_written_and_as_resolved(name,
     jsonschema = pytest.importorskip("jsonschema")
     validator = jsonschema.Draft202012Validator(study_schema())
     path = shipped_studies()[name]
-    assert list(validator.iter_errors(read_yaml(path))) == []
+    assert list(validator.iter_errors(read_file(path).value)) == []
     whole = read_study(path)
     for one in (whole, quick(whole), limited(whole, 10), on_models(whole, "twin/en-0")):
         (tmp_path / "study.yaml").write_text(write_study(one), encoding="utf-8")
-        assert list(validator.iter_errors(read_yaml(tmp_path / "study.yaml"))) == []
+        assert list(validator.iter_errors(read_file(tmp_path / "study.yaml").value)) == []
 
 
 @pytest.mark.parametrize(
@@ -286,7 +286,7 @@ def test_the_schema_accepts_shorthand_and_what_becomes_of_it(lesion, tmp_path):
     value = {**MINIMAL, "models": ["twin/en-0"], "lesions": [lesion]}
     assert list(validator.iter_errors(value)) == []
     (tmp_path / "study.yaml").write_text(write_study(parse_study(value)), encoding="utf-8")
-    assert list(validator.iter_errors(read_yaml(tmp_path / "study.yaml"))) == []
+    assert list(validator.iter_errors(read_file(tmp_path / "study.yaml").value)) == []
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,6 @@ from lesion.damage.population import Population
 from lesion.damage.rows import Inputs, eval_mode, rows
 from lesion.errors import LesionError
 
-MEASURES = ("importance", "fisher")
-
 
 def importances(
     model: nn.Module, populations: Sequence[Population], examples: Sequence[Inputs], measure: str

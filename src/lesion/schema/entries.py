@@ -8,7 +8,7 @@ file of entries imports torch when it is loaded; function bodies may.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, ClassVar
 
@@ -184,7 +184,10 @@ def _made(entry: Any, given: Mapping[str, Any], problems: list[str]) -> Any:
     """An entry with its parameters, read and checked by their metadata."""
     if not isinstance(entry, type):
         return entry
-    own = {key: given[key] for key in _parameters(entry) if key in given}
+    parts = _parameters(entry)
+    own = {key: given[key] for key in parts if key in given}
+    if not own and all(part.default is not MISSING for part in parts.values()):
+        return entry()
     mistakes: list[str] = []
     made = read(entry, own, "", mistakes)
     problems += [problem.removeprefix("the file: ") for problem in mistakes]
@@ -211,7 +214,7 @@ def refusals(made: Mapping[str, Any], keys: Iterable[str]) -> list[str]:
 
 
 def json_properties(tables: Mapping[str, Table]) -> dict[str, Any]:
-    """Properties of a mapping in a study: a word for each kind, and every parameter there is."""
+    """The JSON schema of every parameter, by its key; one schema for a key of several entries."""
     docs: dict[str, dict[str, list[str]]] = {}
     shapes: dict[str, list[Any]] = {}
     for entries in tables.values():

@@ -60,11 +60,6 @@ def read_file(path: Path) -> YamlFile:
     return YamlFile(path.name, value, lines)
 
 
-def read_yaml(path: Path) -> Any:
-    """The values of a YAML file alone; see `read_file`."""
-    return read_file(path).value
-
-
 def located(problem: str, origin: str | YamlFile) -> str:
     """A problem that begins with its place and a colon, after its file and line.
 

@@ -124,8 +124,7 @@ def read_lesion(value: Any, problems: list[str]) -> dict[str, Any] | None:
     text = _set(value, text_keys(value.get("distraction")))
     before = len(problems)
     problems += _unknown(value)
-    if not (text or value.get("together")):
-        _check_entries(value, parameters, problems)
+    place = len(problems)
     keys = read(LesionKeys, lesion, "", problems)
     run_keys = read(RunKeys, run, "", problems)
     parts = _together(value.get("together", ()), problems)
@@ -138,18 +137,20 @@ def read_lesion(value: Any, problems: list[str]) -> dict[str, Any] | None:
             damage = _texts(text, given | run_keys.given() - {"doses"}, problems)
         else:
             damage = _units(keys, parameters, problems)
+    elif not (text or value.get("together")):
+        problems[place:place] = _entry_mistakes(value, parameters)
     known = damage is not None and len(problems) == before
     return {"damage": damage, "name": keys.name, **vars(run_keys)} if known else None
 
 
-def _check_entries(
-    value: Mapping[str, Any], parameters: Mapping[str, Any], problems: list[str]
-) -> None:
-    """Mistakes in words and parameters, found even where other keys are wrong as well."""
+def _entry_mistakes(value: Mapping[str, Any], parameters: Mapping[str, Any]) -> list[str]:
+    """Mistakes in words and parameters, of a lesion in which other keys are wrong as well."""
     words = {key: value[key] for key in (*TABLES, "dose_is") if key in value}
+    mistakes: list[str] = []
     readable = all(isinstance(word, str) for word in words.values())
     if readable and words.get("dose_is", "fraction") in DOSE_IS:
-        _units(LesionKeys(**words), parameters, problems)
+        _units(LesionKeys(**words), parameters, mistakes)
+    return mistakes
 
 
 def placed(line: str, path: str) -> str:
