@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from lesion.errors import LesionError
 from lesion.schema.errors import did_you_mean
 from lesion.schema.fields import Spec
-from lesion.schema.reading import Parameter, check_fields, json_schema, parameters, read
+from lesion.schema.reading import Parameter, check_fields, json_schema, parameters
 
 GROUPS = {
     "units": "lesion.units",
@@ -181,17 +181,23 @@ def _belongs(key: str, tables: Mapping[str, Table], chosen: Mapping[str, Any]) -
 
 
 def _made(entry: Any, given: Mapping[str, Any], problems: list[str]) -> Any:
-    """An entry with its parameters, read and checked by their metadata."""
+    """An entry with its parameters, which it checks itself."""
     if not isinstance(entry, type):
         return entry
     parts = _parameters(entry)
-    own = {key: given[key] for key in parts if key in given}
-    if not own and all(part.default is not MISSING for part in parts.values()):
-        return entry()
-    mistakes: list[str] = []
-    made = read(entry, own, "", mistakes)
-    problems += [problem.removeprefix("the file: ") for problem in mistakes]
-    return made
+    missing = [
+        f"{key}: is required ({part.doc})."
+        for key, part in parts.items()
+        if part.default is MISSING and key not in given
+    ]
+    if missing:
+        problems += missing
+        return None
+    try:
+        return entry(**{part.name: given[key] for key, part in parts.items() if key in given})
+    except (LesionError, ValueError) as error:
+        problems += str(error).splitlines()
+        return None
 
 
 def _parameters(entry: Any) -> dict[str, Parameter]:
