@@ -140,7 +140,7 @@ class ImportanceDescending(Importance):
 
 @dataclass(frozen=True)
 class Fisher(Importance):
-    """Smallest half of the mean square of gradient x weight first (Fisher)."""
+    """Smallest mean square of gradient x weight first, over 128 training examples (Fisher)."""
 
     word, gradients = "fisher", "fisher"
     source = "Theis et al. 2018"
@@ -148,7 +148,7 @@ class Fisher(Importance):
 
 @dataclass(frozen=True)
 class FisherDescending(Fisher):
-    """Largest half of the mean square of gradient x weight first."""
+    """Largest mean square of gradient x weight first."""
 
     word, sign = "fisher-descending", -1
 
