@@ -1,5 +1,7 @@
 """The outputs of a model under a lesion: the only input of the analysis."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +31,10 @@ class Responses(NamedTuple):
     draws: tuple[int, ...]
     random: bool = False  # whether draws differ in the damage
     own_metrics: tuple[Metric, ...] = ()  # made in Python; `metrics` may name them
+    clusters: np.ndarray | None = None  # int64 (examples,): those of one cluster belong together
+    strata: np.ndarray | None = None  # int64 (examples,): parts with shares fixed by the design
+    columns: Mapping[str, tuple[str, ...]] = MappingProxyType({})  # name -> a word per example
+    dose_scale: str = "linear"  # or "log": of area, D50, slopes and figures
 
     def metric(self, word: str) -> Metric | str:
         """What a name in `metrics` stands for: an own metric, or one of the kind."""
