@@ -27,33 +27,27 @@ SHARED = 0.5  # of the variance that decides on the width at a dose: the mean ov
 SAMPLES, STRATA = 4000, 200  # of the process; of Student's denominator
 
 
-def pointwise(
-    value: Array, levels: Mapping[str, Array], members: Mapping[str, int], level: float = 0.95
-) -> Band:
-    """The t interval at every dose; `levels` and `members` as in `bootstrap.Replicates`."""
-    return bootstrap.t_interval(value, bootstrap.variances(levels), members, level)
-
-
-def simultaneous(
+def both(
     value: Array,
     levels: Mapping[str, Array],
     members: Mapping[str, int],
     level: float = 0.95,
     shared: float = SHARED,
-) -> Band:
-    """The band that contains the whole true curve with this probability.
+) -> tuple[Band, Band]:
+    """The t interval at every dose, and the band that contains the whole true curve.
 
     Args:
         value: (doses,) the curve as observed.
         levels: level -> (replicates, doses) with that level resampled.
         members: level -> how many there are.
-        level: nominal coverage.
+        level: nominal coverage of each.
         shared: share of the width's variance that is the mean over doses. 0: the band is narrow
             where the estimated variance is small.
     """
-    ends = pointwise(value, levels, members, level)
-    dof = bootstrap.degrees_of_freedom(bootstrap.variances(levels), members)
-    return widened(ends, dof, covariance(levels), level, shared)
+    spread = bootstrap.variances(levels)
+    ends = bootstrap.t_interval(value, spread, members, level)
+    dof = bootstrap.degrees_of_freedom(spread, members)
+    return ends, widened(ends, dof, covariance(levels), level, shared)
 
 
 def covariance(levels: Mapping[str, Array]) -> Array:
@@ -110,7 +104,7 @@ def widened(
         dof: (doses,) its degrees of freedom.
         between: (doses, doses) covariance between doses; only the correlations are used.
         level: nominal coverage of both bands.
-        shared: see `simultaneous`.
+        shared: see `both`.
     """
     from scipy.special import stdtrit
 

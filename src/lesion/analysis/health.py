@@ -113,7 +113,7 @@ def _improves(curve: CurveData) -> Observation | None:
 
     levels = {level: gain_of(scored) for level, scored in main.levels.items()}
     gain = gain_of(main.value)
-    lo, hi = bands.simultaneous(gain, levels, main.members, shared=0.0)
+    _, (lo, hi) = bands.both(gain, levels, main.members, shared=0.0)
     surely = gain / np.maximum(hi - gain, ROUNDING)
     best = int(np.where(lo > ROUNDING, surely, -np.inf).argmax())
     if not lo[best] > ROUNDING:

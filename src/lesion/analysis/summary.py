@@ -99,8 +99,7 @@ def _analysis(responses: Responses, weights: ResamplingWeights, level: float) ->
     area, smooth = area_of(skill, level), curves.falling(skill.joint)
     early, steep = linear_of(skill, curves.initial_slope, level), steepened(skill, smooth)
     scored = {name: _curve(replicates, level) for name, replicates in by_metric.items()}
-    band = bands.pointwise(skill.value, skill.levels, skill.members, level)
-    whole = bands.simultaneous(skill.value, skill.levels, skill.members, level)
+    band, whole = bands.both(skill.value, skill.levels, skill.members, level)
     plain = scored[main.metric]
     return Analysis(
         model=r.model,
@@ -168,9 +167,8 @@ def _knee(skill: ResampledCurve, smooth: Array, level: float, dof: float) -> Est
 
 
 def _curve(scored: Replicates, level: float) -> Curve:
-    made = scored.value, scored.levels, scored.members, level
-    ends = (*bands.pointwise(*made), *bands.simultaneous(*made))
-    clipped = (np.clip(end, *scored.limits) for end in ends)
+    band, whole = bands.both(scored.value, scored.levels, scored.members, level)
+    clipped = (np.clip(end, *scored.limits) for end in (*band, *whole))
     return Curve(scored.metric, scored.higher, scored.chance, scored.value, *clipped)
 
 
