@@ -34,8 +34,8 @@ def inside(band, curve):
 def test_the_whole_true_curve_is_inside_as_often_as_it_should_be(draws):
     truth, count = true_curve(0.45), {"pointwise": 0, "simultaneous": 0}
     for number in range(150):
-        (one,) = study(number, draws=draws)
-        curve = sample(one, seed=number, replicates=400)
+        (responses,) = study(number, draws=draws)
+        curve = sample(responses, seed=number, replicates=400)
         pointwise, simultaneous = bands.both(curve.value, curve.levels, curve.members)
         count["pointwise"] += inside(pointwise, truth)
         count["simultaneous"] += inside(simultaneous, truth)

@@ -29,12 +29,12 @@ def dying(at, labels=None, seeds=1, **changed):
     return classified(answers, labels, **changed)
 
 
-def one(responses, replicates=100):
+def analysed(responses, replicates=100):
     return analyse([responses], replicates=replicates)[0]
 
 
 def test_each_draw_has_the_dose_from_which_on_it_is_constant_and_half_lost():
-    found = one(dying([0.2, 0.6, 0.6, INF]))
+    found = analysed(dying([0.2, 0.6, 0.6, INF]))
     for event in ("constant", "half lost"):
         assert found.survival[event].seen.tolist() == [[0.2, 0.6, 0.6, INF]]
         np.testing.assert_allclose(found.survival[event].surviving, [1, 0.75, 0.75] + [0.25] * 3)
@@ -53,7 +53,7 @@ def test_a_draw_that_recovers_has_not_lost_half_for_good():
     responses = dying([0.2, 0.4])
     outputs = responses.outputs.copy()
     outputs[:, 0, 5] = outputs[:, 0, 0]
-    found = one(responses._replace(outputs=outputs)).survival["half lost"]
+    found = analysed(responses._replace(outputs=outputs)).survival["half lost"]
     assert found.seen.tolist() == [[INF, 0.4]]
 
 
@@ -62,7 +62,7 @@ def test_crashes_are_an_event_and_count_as_constant_and_lost():
     outputs = responses.outputs.copy()
     outputs[:, 0, 3:] = np.nan
     outputs[:, 1, 4, :90] = np.nan  # fewer than half of the examples
-    found = one(responses._replace(outputs=outputs)).survival
+    found = analysed(responses._replace(outputs=outputs)).survival
     assert found["crashed"].seen.tolist() == [[pytest.approx(0.6), INF, INF]]
     assert found["constant"].seen.tolist() == [[pytest.approx(0.6), INF, pytest.approx(0.6)]]
     assert found["half lost"].seen[0, 0] == pytest.approx(0.6)
@@ -74,10 +74,10 @@ def test_kinds_without_classes_are_never_constant_and_models_without_skill_lose_
     responses = classified(np.zeros((1, 3, 6, 50), int), np.zeros(50, int), doses=DOSES)._replace(
         outputs=pairs, kind="pairs", metrics=("accuracy",), classes=()
     )
-    found = one(responses).survival
+    found = analysed(responses).survival
     assert list(found) == ["half lost", "crashed"]
     assert found["half lost"].seen.tolist() == [[pytest.approx(0.4)] * 3]
-    nothing = one(dying([0.0, 0.0])).survival
+    nothing = analysed(dying([0.0, 0.0])).survival
     assert list(nothing) == ["constant", "crashed"]
     assert nothing["constant"].surviving.tolist() == [0] * 6
 
@@ -86,7 +86,7 @@ def test_a_seed_that_never_learned_has_no_half_to_lose():
     responses = dying([0.4, INF], seeds=3)
     outputs = responses.outputs.copy()
     outputs[1] = [0, 2]
-    found = one(responses._replace(outputs=outputs)).survival["half lost"]
+    found = analysed(responses._replace(outputs=outputs)).survival["half lost"]
     assert np.isnan(found.seen).tolist() == [[False] * 2, [True] * 2, [False] * 2]
     assert found.surviving.tolist() == [1, 1, 0.5, 0.5, 0.5, 0.5]
     assert found.units.tolist() == [0.4, INF]
@@ -129,7 +129,7 @@ def test_seeds_of_a_draw_do_not_narrow_the_band():
 
 
 def test_rows_have_what_is_at_risk_and_json_says_what_was_not_reached():
-    found = one(dying([0.2, 0.6, INF, INF, INF]))
+    found = analysed(dying([0.2, 0.6, INF, INF, INF]))
     rows = [row for row in survival_rows(found) if row["event"] == "half lost"]
     assert [row["at_risk"] for row in rows] == [5, 5, 4, 4, 3, 3]
     assert [row["events"] for row in rows] == [0, 1, 0, 1, 0, 0]
@@ -157,7 +157,7 @@ def test_the_log_rank_test_is_that_of_scipy_and_excess_its_numerator():
 
 def pair(a, b, **changed):
     return [
-        one(dying(at)._replace(model=name, **changed)) for name, at in (("A", a), ("B", b))
+        analysed(dying(at)._replace(model=name, **changed)) for name, at in (("A", a), ("B", b))
     ]  # fmt: skip
 
 
@@ -186,12 +186,14 @@ def test_draws_that_share_their_damage_make_the_paired_test_the_stronger():
 
 def test_tests_are_corrected_within_an_event_and_leave_out_models_that_are_excluded():
     rng = np.random.default_rng(4)
-    models = [one(dying(rng.choice(DOSES[1:], 6))._replace(model=name)) for name in ("A", "B", "C")]
+    models = [
+        analysed(dying(rng.choice(DOSES[1:], 6))._replace(model=name)) for name in ("A", "B", "C")
+    ]
     found = [test for test in survival_tests(models) if test.event == "half lost"]
     assert [(test.a, test.b) for test in found] == [("A", "B"), ("A", "C"), ("B", "C")]
     assert [test.comparisons for test in found] == [3] * 3
     assert [test.p_holm for test in found] == holm([test.p_paired for test in found]).tolist()
-    dead = one(dying([0.0] * 6)._replace(model="D"))
+    dead = analysed(dying([0.0] * 6)._replace(model="D"))
     assert survival_tests([models[0], dead]) == []
 
 
@@ -210,12 +212,12 @@ def test_under_no_difference_the_paired_test_rarely_claims_one():
 
 
 def test_the_terminal_says_when_draws_collapse_where_the_mean_hides_it():
-    (line,) = survival_lines([one(dying([0.2, 0.6, 0.6, INF]))])
+    (line,) = survival_lines([analysed(dying([0.2, 0.6, 0.6, INF]))])
     assert line.plain == (
         "survival: of the 4 draws of A on mrpc under deletion, 3 are constant for good, half of "
         "all by dose 0.60 [.20, -], and 3 are without half of their skill for good, half of all by "
         "dose 0.60 [.20, -]."
     )
-    assert survival_lines([one(dying([INF] * 4))]) == []
+    assert survival_lines([analysed(dying([INF] * 4))]) == []
     plain = falling_curve(np.random.default_rng(0), mrpc_labels(200), draws=4, middle=2.0)
-    assert survival_lines([one(plain)]) == []
+    assert survival_lines([analysed(plain)]) == []

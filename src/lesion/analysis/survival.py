@@ -110,7 +110,7 @@ def skills(main: Replicates) -> Array:
 
 def survivals(responses: Responses, main: Replicates) -> dict[str, Survival]:
     """A curve for each event that is defined; `main` holds the main metric."""
-    curve, found = CurveData(responses, main), {}
+    curve, by_event = CurveData(responses, main), {}
     learned = np.isfinite(skills(main)[:, :, 0])
     for event in EVENTS.values():
         state = event.state(curve)
@@ -120,8 +120,8 @@ def survivals(responses: Responses, main: Replicates) -> dict[str, Survival]:
         if event.word == "half lost":
             seen = np.where(learned, seen, np.nan)
         if not np.isnan(seen).all():
-            found[event.word] = survival(event.word, responses.doses, seen)
-    return found
+            by_event[event.word] = survival(event.word, responses.doses, seen)
+    return by_event
 
 
 def first_seen(doses: Array, state: Array, lasting: bool) -> Array:
