@@ -27,6 +27,7 @@ def print_unfinished(stdout: Console, run: "Run") -> None:
 
 def print_results(stdout: Console, run: "Run") -> None:
     """Curves, summary and verdicts."""
+    from lesion.report.survival import survival_lines
     from lesion.report.tables import cut_texts, diagnoses, summary_tables
     from lesion.report.verdicts import over_all, remarks, verdict_tables
 
@@ -35,7 +36,8 @@ def print_results(stdout: Console, run: "Run") -> None:
         return
     compared = verdict_tables(run.verdicts, run.study.compare.also)
     remarked = [*over_all(run.meta), *remarks(run.verdicts, run.dissociations)]
-    notes = [*diagnoses(run.analyses), *cut_texts(run.cuts, run.study)]
+    health = [*diagnoses(run.analyses), *survival_lines(run.analyses)]
+    notes = [*health, *cut_texts(run.cuts, run.study)]
     sections = ((summary_tables(run.analyses), notes), (compared, remarked))
     for tables, lines in sections:
         for table in tables:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lesion.analysis import curves, paired, rates, variance
+from lesion.analysis import bands, curves, paired, rates, variance
 from lesion.analysis.contrast import (
     ALPHA,
     Contrast,
@@ -151,7 +151,7 @@ def compare(
         parts=tuple(c._replace(variance=float(c.variance)) for c in area.components),
         d50=rates.d50_contrast(healthy, doses, names, area.dof, seed),
         rates=rates.rates(healthy, doses, names, seed),
-        crossovers=_crossings(doses, skills),
+        crossovers=_crossings(doses, healthy, skills),
         doses=tuple(doses.tolist()),
     )
     if dose is not None:
@@ -230,12 +230,15 @@ def _at(
     return {"dose": dose, "at_dose": skill, "answers": answers}
 
 
-def _crossings(doses: Array, skills: Contrast) -> tuple[Crossover, ...]:
-    """Where skill(b) - skill(a) changes sign, after Bonferroni's correction over doses."""
-    delta, lo, hi = (np.asarray(end) for end in skills[:3])
-    significant = np.asarray(skills.p) < ALPHA / len(doses)
-    strict = np.where(significant, lo, -np.inf), np.where(significant, hi, np.inf)
-    return tuple(curves.crossovers(doses, delta, (lo, hi), strict))
+def _crossings(
+    doses: Array, healthy: Sequence[Sequence[Analysis]], skills: Contrast
+) -> tuple[Crossover, ...]:
+    """Where skill(b) - skill(a) changes sign: its simultaneous band excludes 0 on both sides."""
+    delta, lo, hi, dof = (np.asarray(v) for v in (skills.delta, skills.lo, skills.hi, skills.dof))
+    sides = [[m.resampled.at_doses(doses) for m in side] for side in healthy]
+    first, second = ([(curve.value, curve.levels) for curve in side] for side in sides)
+    sure = bands.of_difference(first, second, (lo, hi), dof, 1 - ALPHA)
+    return tuple(curves.crossovers(doses, delta, (lo, hi), sure))
 
 
 def corrected(verdicts: Sequence[Verdict]) -> list[Verdict]:

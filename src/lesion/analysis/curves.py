@@ -199,7 +199,7 @@ def crossovers(
         doses: (doses,) ascending.
         value: (doses,) the difference.
         band: its pointwise interval, from which the interval of the crossing is made.
-        sure: a wider interval, corrected for the number of doses, which decides on crossings.
+        sure: its simultaneous band (`bands`), which decides on crossings.
     """
     sign = np.where(sure[0] > 0, 1, np.where(sure[1] < 0, -1, 0))
     crossings = []

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lesion.analysis import bootstrap, curves, health, variance
+from lesion.analysis import bands, bootstrap, crashes, curves, health, variance
 from lesion.analysis.bootstrap import Replicates, ResamplingWeights
 from lesion.analysis.diagnosis import Finding
 from lesion.analysis.responses import Responses
@@ -19,10 +19,12 @@ from lesion.analysis.sampled import (
     weights_of,
     widened,
 )
+from lesion.analysis.survival import MEDIANS, Survival, rows_of, survivals
 from lesion.tasks.kinds import kind_of
 
 Array = np.ndarray
 D50S = ("d50", "d50_lo", "d50_hi")  # columns in which infinity means that D50 was not reached
+REACHED = (*D50S, *MEDIANS, "median_a", "median_b")
 
 
 class Estimate(NamedTuple):
@@ -34,7 +36,7 @@ class Estimate(NamedTuple):
 
 
 class Curve(NamedTuple):
-    """One metric over doses, with a pointwise interval at each dose."""
+    """One metric over doses, with a pointwise interval at each dose and a simultaneous band."""
 
     metric: str
     higher: bool  # higher is better
@@ -42,6 +44,8 @@ class Curve(NamedTuple):
     value: Array  # (doses,)
     lo: Array
     hi: Array
+    lo_all: Array  # the simultaneous band: it contains the whole true curve
+    hi_all: Array
 
 
 class Analysis(NamedTuple):
@@ -66,6 +70,8 @@ class Analysis(NamedTuple):
     steepness: Estimate
     shares: dict[str, float]  # level, or "interactions" -> share of the variance of the area
     diagnoses: tuple[Finding, ...]
+    crashed: Array  # (doses,) share of the trials that are crashed, see `crashes`
+    survival: dict[str, Survival]  # event -> curve over draws, see `survival`
     resampled: ResampledCurve  # the replicates of skill
     gain: ResampledCurve  # those of the intact score's gain over chance
     steep: ResampledCurve  # those of steepness
@@ -93,7 +99,7 @@ def _analysis(responses: Responses, weights: ResamplingWeights, level: float) ->
     area, smooth = area_of(skill, level), curves.falling(skill.joint)
     early, steep = linear_of(skill, curves.initial_slope, level), steepened(skill, smooth)
     scored = {name: _curve(replicates, level) for name, replicates in by_metric.items()}
-    band = _band(skill.value, skill.levels, skill.members, level)
+    band, whole = bands.both(skill.value, skill.levels, skill.members, level)
     plain = scored[main.metric]
     return Analysis(
         model=r.model,
@@ -106,7 +112,7 @@ def _analysis(responses: Responses, weights: ResamplingWeights, level: float) ->
         draws=tuple(r.draws),
         examples=len(r.labels),
         curves=scored,
-        skill=Curve("skill", True, 0.0, skill.value, *band),
+        skill=Curve("skill", True, 0.0, skill.value, *band, *whole),
         intact=Estimate(float(plain.value[0]), float(plain.lo[0]), float(plain.hi[0])),
         area=Estimate(area.value, area.lo, area.hi),
         d50=d50_estimate(skill.doses, skill.value, *band),
@@ -115,6 +121,8 @@ def _analysis(responses: Responses, weights: ResamplingWeights, level: float) ->
         steepness=_steepness(steep, level),
         shares=area.shares,
         diagnoses=health.diagnose(r, main),
+        crashed=crashes.crashed(r.outputs).mean((0, 1)),
+        survival=survivals(r, main),
         resampled=skill,
         gain=intact_gain(main),
         steep=steep,
@@ -159,22 +167,16 @@ def _knee(skill: ResampledCurve, smooth: Array, level: float, dof: float) -> Est
 
 
 def _curve(scored: Replicates, level: float) -> Curve:
-    band = _band(scored.value, scored.levels, scored.members, level)
-    lo, hi = (np.clip(end, *scored.limits) for end in band)
-    return Curve(scored.metric, scored.higher, scored.chance, scored.value, lo, hi)
-
-
-def _band(
-    value: Array, levels: dict[str, Array], members: dict[str, int], level: float
-) -> tuple[Array, Array]:
-    return variance.t_interval(value, variance.components(levels), members, level)
+    band, whole = bands.both(scored.value, scored.levels, scored.members, level)
+    clipped = (np.clip(end, *scored.limits) for end in (*band, *whole))
+    return Curve(scored.metric, scored.higher, scored.chance, scored.value, *clipped)
 
 
 # Rows of tables are plain dictionaries, so that JSON and the terminal need no pandas.
 
 
 def curve_rows(analysis: Analysis) -> list[dict]:
-    """One row per dose: every metric and skill with its interval, chance, and the trials."""
+    """One row per dose: every metric and skill with its intervals, chance, and the trials."""
     a = analysis
     rows = []
     for t, dose in enumerate(a.doses):
@@ -182,8 +184,10 @@ def curve_rows(analysis: Analysis) -> list[dict]:
         for name, curve in [*a.curves.items(), ("skill", a.skill)]:
             row[name] = float(curve.value[t])
             row[f"{name}_lo"], row[f"{name}_hi"] = float(curve.lo[t]), float(curve.hi[t])
+            row[f"{name}_lo_all"] = float(curve.lo_all[t])
+            row[f"{name}_hi_all"] = float(curve.hi_all[t])
             row[f"{name}_chance"] = curve.chance
-        rows.append(row | _counts(a))
+        rows.append(row | {"crashed": float(a.crashed[t])} | _counts(a))
     return rows
 
 
@@ -205,6 +209,13 @@ def summary_row(analysis: Analysis) -> dict:
     row |= {f"share_{level}": a.shares[level] for level in variance.SHARES}
     row |= {"diagnoses": "; ".join(str(d) for d in a.diagnoses), "excluded": bool(a.excluded)}
     return row | _counts(a) | {"examples": a.examples}
+
+
+def survival_rows(analysis: Analysis) -> list[dict]:
+    """One row per event and dose: the share of the trial series that are left."""
+    a = analysis
+    curves_of = a.survival.values()
+    return [_who(a) | row | _counts(a) for curve in curves_of for row in rows_of(curve)]
 
 
 def _who(a: Analysis) -> dict:
@@ -236,4 +247,4 @@ def jsonable(value: object) -> object:
 
 
 def _not_reached(key: str, value: object) -> object:
-    return "not reached" if key in D50S and value == np.inf else jsonable(value)
+    return "not reached" if key in REACHED and value == np.inf else jsonable(value)
