@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lesion.analysis import bootstrap, curves, paired, rates
+from lesion.analysis import bootstrap, curves, halves, paired, rates
 from lesion.analysis.contrast import (
     ALPHA,
     Contrast,
@@ -24,8 +24,10 @@ from lesion.analysis.contrast import (
     spread_of,
 )
 from lesion.analysis.curves import Crossover
+from lesion.analysis.halves import HalfLost
 from lesion.analysis.paired import PairedTest
 from lesion.analysis.rates import Rate
+from lesion.analysis.scale import nearest
 from lesion.analysis.settle import settling
 from lesion.analysis.summary import Analysis, Estimate
 from lesion.errors import LesionError
@@ -58,7 +60,8 @@ class Verdict(NamedTuple):
     warning: str  # that the intact gains differ; "" if they do not
     shares: dict[str, float]  # level -> share of the variance of delta
     parts: tuple[VarianceComponent, ...]  # the variance of delta, source by source
-    d50: Estimate | None  # D50(b) - D50(a); nan: neither was reached
+    d50: Estimate | None  # D50(b) - D50(a); see `HalfLost.difference`
+    d50_ratio: HalfLost | None  # D50(b) / D50(a)
     rates: tuple[Rate, ...]  # skill lost per unit of dose, b - a
     dose: float | None  # the chosen dose
     at_dose: Estimate | None  # skill(b) - skill(a) at this dose
@@ -139,6 +142,7 @@ def compare(
 
     gains = [side_of([m.gain for m in side], lambda _, gain: gain[..., 0]) for side in healthy]
     area, skills = difference(curves.retained_area), difference(lambda _, values: values)
+    half = halves.d50_contrast(healthy, doses, names, area.dof, seed)
     raw = blank._replace(
         delta=float(area.delta),
         lo=float(area.lo),
@@ -149,13 +153,16 @@ def compare(
         **_intact_difference(blank, gains),
         shares=bootstrap.shares(spread_of(area.components)),
         parts=tuple(c._replace(variance=float(c.variance)) for c in area.components),
-        d50=rates.d50_contrast(healthy, doses, names, area.dof, seed),
+        d50=half.difference,
+        d50_ratio=half,
         rates=rates.rates(healthy, doses, names, seed),
-        crossovers=_crossings(doses, skills),
+        crossovers=_crossings(doses, skills, healthy[0][0].resampled.scale),
         doses=tuple(doses.tolist()),
     )
     if dose is not None:
-        raw = raw._replace(**_at(int(np.abs(doses - dose).argmin()), doses, healthy, skills, seed))
+        raw = raw._replace(
+            **_at(nearest(doses, dose, healthy[0][0].resampled.scale), doses, healthy, skills, seed)
+        )
     return _with_remedy(_with_outcome(raw))
 
 
@@ -188,6 +195,7 @@ def _empty(
         shares={},
         parts=(),
         d50=None,
+        d50_ratio=None,
         rates=(),
         dose=None,
         at_dose=None,
@@ -230,12 +238,12 @@ def _at(
     return {"dose": dose, "at_dose": skill, "answers": answers}
 
 
-def _crossings(doses: Array, skills: Contrast) -> tuple[Crossover, ...]:
+def _crossings(doses: Array, skills: Contrast, scale: str) -> tuple[Crossover, ...]:
     """Where skill(b) - skill(a) changes sign, after Bonferroni's correction over doses."""
     delta, lo, hi = (np.asarray(end) for end in skills[:3])
     significant = np.asarray(skills.p) < ALPHA / len(doses)
     strict = np.where(significant, lo, -np.inf), np.where(significant, hi, np.inf)
-    return tuple(curves.crossovers(doses, delta, (lo, hi), strict))
+    return tuple(curves.crossovers(doses, delta, (lo, hi), strict, scale))
 
 
 def corrected(verdicts: Sequence[Verdict]) -> list[Verdict]:
@@ -247,6 +255,8 @@ def corrected(verdicts: Sequence[Verdict]) -> list[Verdict]:
     """
     adjusted_rates = rates.corrected([v.rates for v in verdicts], [(v.a, v.b) for v in verdicts])
     verdicts = [v._replace(rates=r) for v, r in zip(verdicts, adjusted_rates, strict=True)]
+    half_lost = halves.corrected([v.d50_ratio for v in verdicts], [(v.a, v.b) for v in verdicts])
+    verdicts = [v._replace(d50_ratio=half) for v, half in zip(verdicts, half_lost, strict=True)]
     adjusted = holm([v.p for v in verdicts])
     tested = int((~np.isnan(adjusted)).sum())
     result = []

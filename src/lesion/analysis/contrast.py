@@ -16,7 +16,7 @@ from lesion.analysis.sampled import ResampledCurve
 from lesion.analysis.summary import Estimate
 
 Array = np.ndarray
-Quantity = Callable[[Array, Array], Array]  # doses, skills (..., doses) -> (...)
+Quantity = Callable[[Array, Array], Array]  # places of doses, skills (..., doses) -> (...)
 
 ALPHA = 0.05
 PAIRED = ("draws", "examples")
@@ -67,10 +67,10 @@ def side_of(models: Sequence[ResampledCurve], quantity: Quantity) -> Side:
         models: all over the same doses (`ResampledCurve.at_doses`).
         quantity: linear in the curve, such as `curves.retained_area`.
     """
-    doses, several = models[0].doses, len(models) > 1
-    each = np.stack([quantity(m.doses, m.value) for m in models])  # (models, ...)
+    places, several = models[0].places, len(models) > 1
+    each = np.stack([quantity(m.places, m.value) for m in models])  # (models, ...)
     levels = {
-        level: np.mean([quantity(doses, m.levels[level]) for m in models], axis=0)
+        level: np.mean([quantity(places, m.levels[level]) for m in models], axis=0)
         for level in bootstrap.LEVELS
     }
     with np.errstate(invalid="ignore"):
