@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from scipy.optimize import isotonic_regression
+from scipy.optimize import curve_fit, isotonic_regression
 
 from lesion.analysis import curves
 from lesion.analysis.scale import doses_at, places_of
@@ -270,24 +270,36 @@ def test_error_rates_below_nine_decimals_are_doses_of_their_own():
     assert curves.at_doses(grid, np.arange(4), np.array([1e-11, 1e-9])).tolist() == [1, 3]
 
 
+ROOTS = {  # mM of ferulic acid -> cm
+    0: (7.5800000, 8.0000000, 8.3285714, 7.2500000, 7.3750000, 7.9625000),
+    0.94: (8.3555556, 6.9142857, 7.7500000),
+    1.88: (6.8714286, 6.4500000, 5.9222222),
+    3.75: (1.9250000, 2.8857143, 4.2333333),
+    7.5: (1.1875000, 0.8571429, 1.0571429),
+    15: (0.6875000, 0.5250000, 0.8250000),
+    30: (0.2500000, 0.2200000, 0.4400000),
+}
+SLOPE, LOWER, UPPER, ED50 = 2.9822, 0.4814, 7.7930, 3.0580  # of the published fit
+
+
 def test_area_and_d50_agree_with_a_published_fit_of_a_real_curve():
     """Root length of ryegrass by ferulic acid: Inderjit, Streibig & Olofsdotter 2002.
 
-    Physiologia Plantarum 114, as data set `ryegrass` of the R package drc (Ritz et al. 2015, PLoS
-    ONE 10), whose four-parameter log-logistic fit (LL.4) has slope 2.98, limits 0.48 and 7.79, and
-    ED50 3.06 with a standard error of 0.19.
+    Physiologia Plantarum 114, 422-428; data set `ryegrass` of the R package drc, whose
+    four-parameter log-logistic fit (LL.4) is published in Ritz et al. 2015, PLoS ONE 10, e0146021:
+    ED50 3.058 with a standard error of 0.186.
     """
-    doses = np.array([0, 0.94, 1.88, 3.75, 7.5, 15, 30])
-    roots = np.array([
-        np.mean([7.5800000, 8.0000000, 8.3285714, 7.2500000, 7.3750000, 7.9625000]),
-        np.mean([8.3555556, 6.9142857, 7.7500000]), np.mean([6.8714286, 6.4500000, 5.9222222]),
-        np.mean([1.9250000, 2.8857143, 4.2333333]), np.mean([1.1875000, 0.8571429, 1.0571429]),
-        np.mean([0.6875000, 0.5250000, 0.8250000]), np.mean([0.2500000, 0.2200000, 0.4400000]),
-    ])  # fmt: skip
-    slope, lower, upper, ed50 = 2.98, 0.48, 7.79, 3.06
-    skills = (roots - lower) / (upper - lower)
+    doses = np.array(list(ROOTS), float)
+
+    def hill(dose, slope, lower, upper, half):
+        return lower + (upper - lower) / (1 + (dose / half) ** slope)
+
+    each = np.array([(dose, root) for dose, roots in ROOTS.items() for root in roots])
+    fitted, _ = curve_fit(hill, *each.T, [3, 0.5, 7, 3])  # the data are those of the publication
+    np.testing.assert_allclose(fitted, [SLOPE, LOWER, UPPER, ED50], rtol=1e-3)
+    skills = (np.array([np.mean(roots) for roots in ROOTS.values()]) - LOWER) / (UPPER - LOWER)
     places = places_of(doses, "log")
-    assert 10 ** curves.d50(places, skills) == pytest.approx(ed50, abs=0.19)
+    assert 10 ** curves.d50(places, skills) == pytest.approx(ED50, abs=0.186 / 2)
     fine = np.geomspace(0.94, 30, 2001)
-    fitted = np.trapezoid(1 / (1 + (fine / ed50) ** slope), np.log(fine)) / np.log(30 / 0.94)
-    assert curves.retained_area(places, skills) == pytest.approx(fitted, abs=0.02)
+    area = np.trapezoid(hill(fine, SLOPE, 0, 1, ED50), np.log(fine)) / np.log(30 / 0.94)
+    assert curves.retained_area(places, skills) == pytest.approx(area, abs=0.01)

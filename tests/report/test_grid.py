@@ -56,6 +56,14 @@ def test_error_rates_have_decades_and_only_their_like_behind_them():
     assert found == {"bits": ("log", 0), "heads": ("linear", 1), "weights": ("linear", 1)}
 
 
+def test_lesions_are_in_order_of_area_only_among_those_with_the_same_doses():
+    fractions, first = frames({"weights": 0.5, "heads": 0.4})
+    rates, second = frames({"bits": 0.3, "signs": 0.1}, doses=(0, 1e-6, 1e-3))
+    curves = pd.concat([fractions, rates], ignore_index=True)
+    figure = lesion_grid(curves, "mrpc", "mcc", pd.concat([first, second], ignore_index=True))
+    assert titles(figure) == ["heads", "weights", "signs", "bits"]
+
+
 @pytest.mark.parametrize(("lesions", "names"), [(6, ["mrpc"]), (7, ["mrpc", "mrpc-mcc"])])
 def test_many_lesions_are_written_as_a_grid_and_few_as_a_row(tmp_path, lesions, names):
     written = figures.write_figures(figures.RunData(analysed(lesions)), tmp_path)
