@@ -160,6 +160,8 @@ def test_a_difference_of_d50_is_shown_with_what_is_known_of_it(difference, shown
         (Estimate(1.4, 1.1, 1.8), (1.4, 1.4), "1.40 [1.10, 1.80]"),
         (Estimate(np.inf, 1.1, np.inf), (2, np.inf), "> 2.00 [1.10, ∞]"),
         (Estimate(0, 0, 0.9), (0, 0.5), "< 0.50 [0.00, 0.90]"),
+        (Estimate(np.inf, 60.3, np.inf), (104.9, np.inf), "> 105 [60.30, ∞]"),
+        (Estimate(0.0042, 0.001, 0.2), (0.0042, 0.0042), "0.0042 [0.001, 0.20]"),
         (Estimate(np.nan, np.nan, np.nan), (0, np.inf), "undefined"),
     ],
 )

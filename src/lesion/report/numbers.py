@@ -54,12 +54,14 @@ def d50_ratio(half: "HalfLost") -> str:
     if np.isnan(half.ratio.value):
         return "undefined"
     (least, most), (value, lo, hi) = half.bounds, half.ratio
-    known = f"{value:.2f}" if least == most else f"> {least:.2f}" if np.isinf(most) else ""
-    return f"{known or f'< {most:.2f}'} [{_ratio(lo)}, {_ratio(hi)}]"
+    bound = f"> {_ratio(least)}" if np.isinf(most) else f"< {_ratio(most)}"
+    return f"{_ratio(value) if least == most else bound} [{_ratio(lo)}, {_ratio(hi)}]"
 
 
 def _ratio(value: float) -> str:
-    return "∞" if np.isinf(value) else f"{value:.2f}"
+    if np.isinf(value):
+        return "∞"
+    return f"{value:.0f}" if value >= 100 else short(value)
 
 
 def _signed(value: float) -> str:
