@@ -142,6 +142,7 @@ def compare(
 
     gains = [side_of([m.gain for m in side], lambda _, gain: gain[..., 0]) for side in healthy]
     area, skills = difference(curves.retained_area), difference(lambda _, values: values)
+    scale = healthy[0][0].resampled.scale
     half = halves.d50_contrast(healthy, doses, names, area.dof, seed)
     raw = blank._replace(
         delta=float(area.delta),
@@ -156,13 +157,11 @@ def compare(
         d50=half.difference,
         d50_ratio=half,
         rates=rates.rates(healthy, doses, names, seed),
-        crossovers=_crossings(doses, skills, healthy[0][0].resampled.scale),
+        crossovers=_crossings(doses, skills, scale),
         doses=tuple(doses.tolist()),
     )
     if dose is not None:
-        raw = raw._replace(
-            **_at(nearest(doses, dose, healthy[0][0].resampled.scale), doses, healthy, skills, seed)
-        )
+        raw = raw._replace(**_at(nearest(doses, dose, scale), doses, healthy, skills, seed))
     return _with_remedy(_with_outcome(raw))
 
 
@@ -254,9 +253,9 @@ def corrected(verdicts: Sequence[Verdict]) -> list[Verdict]:
     Equivalence is not corrected: it claims no difference.
     """
     adjusted_rates = rates.corrected([v.rates for v in verdicts], [(v.a, v.b) for v in verdicts])
-    verdicts = [v._replace(rates=r) for v, r in zip(verdicts, adjusted_rates, strict=True)]
     half_lost = halves.corrected([v.d50_ratio for v in verdicts], [(v.a, v.b) for v in verdicts])
-    verdicts = [v._replace(d50_ratio=half) for v, half in zip(verdicts, half_lost, strict=True)]
+    beside = zip(verdicts, adjusted_rates, half_lost, strict=True)
+    verdicts = [v._replace(rates=rate, d50_ratio=half) for v, rate, half in beside]
     adjusted = holm([v.p for v in verdicts])
     tested = int((~np.isnan(adjusted)).sum())
     result = []
