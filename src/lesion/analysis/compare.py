@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lesion.analysis import bands, curves, paired, rates, variance
+from lesion.analysis import bands, curves, halves, paired, rates, variance
 from lesion.analysis.contrast import (
     ALPHA,
     Contrast,
@@ -24,8 +24,10 @@ from lesion.analysis.contrast import (
     spread_of,
 )
 from lesion.analysis.curves import Crossover
+from lesion.analysis.halves import HalfLost
 from lesion.analysis.paired import PairedTest
 from lesion.analysis.rates import Rate
+from lesion.analysis.scale import nearest
 from lesion.analysis.settle import settling
 from lesion.analysis.summary import Analysis, Estimate
 from lesion.errors import LesionError
@@ -58,7 +60,8 @@ class Verdict(NamedTuple):
     warning: str  # that the intact gains differ; "" if they do not
     shares: dict[str, float]  # level -> share of the variance of delta
     parts: tuple[VarianceComponent, ...]  # the variance of delta, source by source
-    d50: Estimate | None  # D50(b) - D50(a); nan: neither was reached
+    d50: Estimate | None  # D50(b) - D50(a); see `HalfLost.difference`
+    d50_ratio: HalfLost | None  # D50(b) / D50(a)
     rates: tuple[Rate, ...]  # skill lost per unit of dose, b - a
     dose: float | None  # the chosen dose
     at_dose: Estimate | None  # skill(b) - skill(a) at this dose
@@ -139,6 +142,8 @@ def compare(
 
     gains = [side_of([m.gain for m in side], lambda _, gain: gain[..., 0]) for side in healthy]
     area, skills = difference(curves.retained_area), difference(lambda _, values: values)
+    scale = healthy[0][0].resampled.scale
+    half = halves.d50_contrast(healthy, doses, names, area.dof, seed)
     raw = blank._replace(
         delta=float(area.delta),
         lo=float(area.lo),
@@ -149,13 +154,14 @@ def compare(
         **_intact_difference(blank, gains),
         shares=variance.shares(spread_of(area.components)),
         parts=tuple(c._replace(variance=float(c.variance)) for c in area.components),
-        d50=rates.d50_contrast(healthy, doses, names, area.dof, seed),
+        d50=half.difference,
+        d50_ratio=half,
         rates=rates.rates(healthy, doses, names, seed),
-        crossovers=_crossings(doses, healthy, skills),
+        crossovers=_crossings(doses, healthy, skills, scale),
         doses=tuple(doses.tolist()),
     )
     if dose is not None:
-        raw = raw._replace(**_at(int(np.abs(doses - dose).argmin()), doses, healthy, skills, seed))
+        raw = raw._replace(**_at(nearest(doses, dose, scale), doses, healthy, skills, seed))
     return _with_remedy(_with_outcome(raw))
 
 
@@ -188,6 +194,7 @@ def _empty(
         shares={},
         parts=(),
         d50=None,
+        d50_ratio=None,
         rates=(),
         dose=None,
         at_dose=None,
@@ -231,14 +238,14 @@ def _at(
 
 
 def _crossings(
-    doses: Array, healthy: Sequence[Sequence[Analysis]], skills: Contrast
+    doses: Array, healthy: Sequence[Sequence[Analysis]], skills: Contrast, scale: str
 ) -> tuple[Crossover, ...]:
     """Where skill(b) - skill(a) changes sign: its simultaneous band excludes 0 on both sides."""
     delta, lo, hi, dof = (np.asarray(v) for v in (skills.delta, skills.lo, skills.hi, skills.dof))
     sides = [[m.resampled.at_doses(doses) for m in side] for side in healthy]
     first, second = ([(curve.value, curve.levels) for curve in side] for side in sides)
     sure = bands.of_difference(first, second, (lo, hi), dof, 1 - ALPHA)
-    return tuple(curves.crossovers(doses, delta, (lo, hi), sure))
+    return tuple(curves.crossovers(doses, delta, (lo, hi), sure, scale))
 
 
 def corrected(verdicts: Sequence[Verdict]) -> list[Verdict]:
@@ -249,7 +256,9 @@ def corrected(verdicts: Sequence[Verdict]) -> list[Verdict]:
     Equivalence is not corrected: it claims no difference.
     """
     adjusted_rates = rates.corrected([v.rates for v in verdicts], [(v.a, v.b) for v in verdicts])
-    verdicts = [v._replace(rates=r) for v, r in zip(verdicts, adjusted_rates, strict=True)]
+    half_lost = halves.corrected([v.d50_ratio for v in verdicts], [(v.a, v.b) for v in verdicts])
+    beside = zip(verdicts, adjusted_rates, half_lost, strict=True)
+    verdicts = [v._replace(rates=rate, d50_ratio=half) for v, rate, half in beside]
     adjusted = holm([v.p for v in verdicts])
     tested = int((~np.isnan(adjusted)).sum())
     result = []

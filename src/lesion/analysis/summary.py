@@ -19,16 +19,27 @@ from lesion.analysis.sampled import (
     weights_of,
     widened,
 )
+from lesion.analysis.scale import (
+    LINEAR,
+    doses_at,
+    in_words,
+    measured_range,
+    places_of,
+    without_place,
+)
 from lesion.analysis.survival import MEDIANS, Survival, rows_of, survivals
 from lesion.tasks.kinds import kind_of
 
 Array = np.ndarray
-D50S = ("d50", "d50_lo", "d50_hi")  # columns in which infinity means that D50 was not reached
-REACHED = (*D50S, *MEDIANS, "median_a", "median_b")
+D50S = ("d50", "d50_lo", "d50_hi")  # columns in which infinity is a dose that is censored
+MEDIAN_KEYS = (*MEDIANS, "median_a", "median_b")  # those of survival
 
 
 class Estimate(NamedTuple):
-    """A number and its interval. D50 may be inf: not reached. nan: undefined (never learned)."""
+    """A number and its interval. nan: undefined (never learned).
+
+    D50 may be censored: -inf is below the first dose above 0, inf is above the last one.
+    """
 
     value: float
     lo: float
@@ -95,7 +106,7 @@ def _analysis(responses: Responses, weights: ResamplingWeights, level: float) ->
     r = responses
     by_metric = bootstrap.replicate(r, weights)
     main = by_metric[r.metrics[0]]
-    skill = resampled(r.doses, main)
+    skill = resampled(r.doses, main, r.dose_scale)
     area, smooth = area_of(skill, level), curves.falling(skill.joint)
     early, steep = linear_of(skill, curves.initial_slope, level), steepened(skill, smooth)
     scored = {name: _curve(replicates, level) for name, replicates in by_metric.items()}
@@ -115,7 +126,7 @@ def _analysis(responses: Responses, weights: ResamplingWeights, level: float) ->
         skill=Curve("skill", True, 0.0, skill.value, *band, *whole),
         intact=Estimate(float(plain.value[0]), float(plain.lo[0]), float(plain.hi[0])),
         area=Estimate(area.value, area.lo, area.hi),
-        d50=d50_estimate(skill.doses, skill.value, *band),
+        d50=d50_estimate(skill.doses, skill.value, *band, skill.scale),
         knee=_knee(skill, smooth, level, area.dof),
         initial_slope=Estimate(early.value, early.lo, early.hi),
         steepness=_steepness(steep, level),
@@ -126,7 +137,7 @@ def _analysis(responses: Responses, weights: ResamplingWeights, level: float) ->
         resampled=skill,
         gain=intact_gain(main),
         steep=steep,
-        d50_replicates=curves.reached(skill.doses, smooth, 0.5),
+        d50_replicates=doses_at(curves.half_lost(skill.places, smooth), skill.scale),
         correct_share=_correct_share(r),
     )
 
@@ -141,15 +152,16 @@ def _correct_share(r: Responses) -> Array | None:
     return np.asarray(is_correct).reshape(outputs.shape[1:]).mean((1, 2)).T
 
 
-def d50_estimate(doses: Array, value: Array, lo: Array, hi: Array) -> Estimate:
+def d50_estimate(doses: Array, value: Array, lo: Array, hi: Array, scale: str = LINEAR) -> Estimate:
     """D50, and the doses at which the band of skill contains a half.
 
     This is the interval of a median survival time (Brookmeyer & Crowley 1982). It covers as often
-    as the band does, and "not reached" needs no special case. Smoothing keeps the order of the
+    as the band does, and what is censored needs no special case. Smoothing keeps the order of the
     three curves, and therefore that of the three doses.
     """
-    value, lo, hi = (curves.d50(doses, curve) for curve in (value, lo, hi))
-    return Estimate(float(value), float(lo), float(hi))
+    places = places_of(doses, scale)
+    ends = doses_at(np.array([curves.d50(places, curve) for curve in (value, lo, hi)]), scale)
+    return Estimate(*ends.tolist())
 
 
 def _steepness(steep: ResampledCurve, level: float) -> Estimate:
@@ -160,10 +172,12 @@ def _steepness(steep: ResampledCurve, level: float) -> Estimate:
 
 def _knee(skill: ResampledCurve, smooth: Array, level: float, dof: float) -> Estimate:
     """`smooth`: the joint replicates, smoothed."""
-    value = float(curves.knee(skill.doses, curves.falling(skill.value)))
-    limits = float(skill.doses[0]), float(skill.doses[-1])
-    ends = bootstrap.interval(value, curves.knee(skill.doses, smooth), level, dof, limits)
-    return Estimate(value, *map(float, ends))
+    places = skill.places
+    value = float(curves.knee(places, curves.falling(skill.value)))
+    within = places[without_place(places) :]
+    limits = (float(within[0]), float(within[-1])) if len(within) else (np.nan, np.nan)
+    lo, hi = bootstrap.interval(value, curves.knee(places, smooth), level, dof, limits)
+    return Estimate(*doses_at(np.array([value, lo, hi]), skill.scale).tolist())
 
 
 def _curve(scored: Replicates, level: float) -> Curve:
@@ -187,7 +201,8 @@ def curve_rows(analysis: Analysis) -> list[dict]:
             row[f"{name}_lo_all"] = float(curve.lo_all[t])
             row[f"{name}_hi_all"] = float(curve.hi_all[t])
             row[f"{name}_chance"] = curve.chance
-        rows.append(row | {"crashed": float(a.crashed[t])} | _counts(a))
+        scale = {"crashed": float(a.crashed[t]), "dose_scale": a.resampled.scale}
+        rows.append(row | scale | _counts(a))
     return rows
 
 
@@ -207,6 +222,8 @@ def summary_row(analysis: Analysis) -> dict:
         if name == "intact":
             row["chance"] = a.curves[a.metric].chance
     row |= {f"share_{level}": a.shares[level] for level in variance.SHARES}
+    row |= zip(("first_dose", "last_dose"), measured_range(a.doses), strict=True)
+    row["dose_scale"] = a.resampled.scale
     row |= {"diagnoses": "; ".join(str(d) for d in a.diagnoses), "excluded": bool(a.excluded)}
     return row | _counts(a) | {"examples": a.examples}
 
@@ -230,13 +247,13 @@ def _counts(a: Analysis) -> dict:
 def jsonable(value: object) -> object:
     """The value for JSON, which has no numbers that are not finite: "nan", "inf", "-inf".
 
-    Python's `float` and pandas read these words back. In D50 and the ends of its interval, infinity
-    is "not reached". Named tuples become mappings.
+    Python's `float` and pandas read these words back. A D50 and the ends of its interval are
+    "below 0.05" or "above 1" where they are censored. Named tuples become mappings.
     """
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
         value = value._asdict()
     if isinstance(value, dict):
-        return {str(k): _not_reached(str(k), v) for k, v in value.items()}
+        return {str(k): jsonable(v) for k, v in _worded(value).items()}
     if isinstance(value, list | tuple):
         return [jsonable(v) for v in value]
     if isinstance(value, np.ndarray | np.generic):
@@ -246,5 +263,10 @@ def jsonable(value: object) -> object:
     return value
 
 
-def _not_reached(key: str, value: object) -> object:
-    return "not reached" if key in REACHED and value == np.inf else jsonable(value)
+def _worded(row: dict) -> dict:
+    """A row with its doses that are censored, of D50 and of survival, in words."""
+    first, last = row.get("first_dose"), row.get("last_dose")
+    row = {key: in_words(v, first, last) if key in D50S else v for key, v in row.items()}
+    return {
+        key: "not reached" if key in MEDIAN_KEYS and v == np.inf else v for key, v in row.items()
+    }

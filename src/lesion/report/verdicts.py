@@ -7,16 +7,17 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from lesion.report.numbers import short
+from lesion.report.numbers import d50_difference, d50_ratio, short
 
 if TYPE_CHECKING:
     from lesion.analysis.compare import Verdict
     from lesion.analysis.dissociation import Dissociation
+    from lesion.analysis.halves import HalfLost
     from lesion.analysis.meta import Meta
     from lesion.analysis.rates import Rate
 
 DIFFERENCE = "difference: of retained area, the second minus the first, with its 95% interval."
-RATES = "initial slope, steepness: skill lost per unit of dose. "
+RATES = "initial slope, steepness: skill lost per unit of dose (on a log scale, per decade). "
 ALSO = {"d50": "D50", "initial_slope": "initial slope", "steepness": "steepness"}
 CANNOT_TELL_NOTE = (
     "cannot tell: 7 models — about 7 models per group would be enough. ×5 — five times as many "
@@ -62,11 +63,14 @@ def _areas(task: str, verdicts: "Sequence[Verdict]") -> Table:
 
 
 def _rates(task: str, verdicts: "Sequence[Verdict]", also: Sequence[str]) -> Table:
-    """A row per comparison and quantity; D50 has an interval and no verdict."""
+    """A row per comparison and quantity; D50 has two, its difference and its ratio."""
     rows: list[tuple[Verdict, Sequence[str | Text]]] = []
     for v in verdicts:
         if "d50" in also and v.d50 is not None:
-            rows.append((v, ("D50", _difference(*v.d50), "", "")))
+            rows.append((v, ("D50", d50_difference(v.d50), "", "")))
+        if "d50" in also and v.d50_ratio is not None:
+            half = v.d50_ratio
+            rows.append((v, ("D50 ratio", d50_ratio(half), _p(half.p_holm), _slower(v, half))))
         rows += [
             (v, (ALSO[rate.quantity], _difference(*rate[1:4]), _p(rate.p_holm), _slower(v, rate)))
             for rate in v.rates
@@ -86,7 +90,7 @@ def _p(value: float) -> str:
     return "" if np.isnan(value) else f"{value:.3f}"
 
 
-def _slower(v: "Verdict", rate: "Rate") -> Text:
+def _slower(v: "Verdict", rate: "Rate | HalfLost") -> Text:
     names = {"a": v.a, "b": v.b}
     style = "bold" if rate.outcome in names else ""
     return Text(names.get(rate.outcome, rate.answer), style=style)
