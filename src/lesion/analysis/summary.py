@@ -8,7 +8,7 @@ import numpy as np
 from lesion.analysis import bootstrap, curves, health
 from lesion.analysis.bootstrap import Replicates, ResamplingWeights
 from lesion.analysis.diagnosis import Finding
-from lesion.analysis.responses import Responses
+from lesion.analysis.responses import Responses, count_clusters
 from lesion.analysis.sampled import (
     ResampledCurve,
     area_of,
@@ -56,6 +56,7 @@ class Analysis(NamedTuple):
     seeds: tuple[int, ...]
     draws: tuple[int, ...]
     examples: int
+    clusters: int  # of examples that are resampled together; as many where each is its own
     curves: dict[str, Curve]  # metric -> curve, main one first
     skill: Curve
     intact: Estimate
@@ -105,6 +106,7 @@ def _analysis(responses: Responses, weights: ResamplingWeights, level: float) ->
         seeds=tuple(r.seeds),
         draws=tuple(r.draws),
         examples=len(r.labels),
+        clusters=count_clusters(r),
         curves=scored,
         skill=Curve("skill", True, 0.0, skill.value, *band),
         intact=Estimate(float(plain.value[0]), float(plain.lo[0]), float(plain.hi[0])),
@@ -204,7 +206,7 @@ def summary_row(analysis: Analysis) -> dict:
             row["chance"] = a.curves[a.metric].chance
     row |= {f"share_{level}": a.shares[level] for level in bootstrap.LEVELS}
     row |= {"diagnoses": "; ".join(str(d) for d in a.diagnoses), "excluded": bool(a.excluded)}
-    return row | _counts(a) | {"examples": a.examples}
+    return row | _counts(a) | {"examples": a.examples, "clusters": a.clusters}
 
 
 def _who(a: Analysis) -> dict:

@@ -15,7 +15,8 @@ import numpy as np
 from lesion.errors import LesionError
 from lesion.schema.errors import did_you_mean
 from lesion.schema.fields import Between, Expand, File, OneOf, doc
-from lesion.tasks.base import Encoded, Kind, OfKind, Row, find_file
+from lesion.tasks.base import WORDS_SHAPE, Encoded, Kind, OfKind, Row, find_file, listed
+from lesion.tasks.columns import Columns, Grouping
 from lesion.tasks.examples import MISSING, SPLITS, InMemory, Source, Split
 from lesion.tasks.metrics import ACCURACY, BALANCED_ACCURACY, CROSS_ENTROPY, F1, MCC
 from lesion.tasks.sources.files import LabelledFiles
@@ -42,10 +43,7 @@ class ClassifyKind(Kind):
     text: Annotated[
         tuple[str, ...],
         doc("one or two columns that hold the text"),
-        Expand(
-            lambda value: value if isinstance(value, list | tuple) else [value],
-            {"type": ["string", "array"], "items": {"type": "string"}},
-        ),
+        Expand(listed, WORDS_SHAPE),
     ] = ()
     label: Annotated[str | None, doc("column that holds the label")] = None
     split: Annotated[str | None, OneOf(SPLITS), doc("split that is scored (default: dev)")] = None
@@ -74,7 +72,7 @@ class ClassifyKind(Kind):
         """The task on labelled files."""
         paths = {split: find_file(path, data) for split, path in self.files.items()}
         source = LabelledFiles(
-            name, paths, self.text, self.label or "", self.split or "", self.missing
+            name, paths, self.text, self.label or "", self.split or "", self.missing, self.to_read()
         )
         return self.on(name, source)
 
@@ -82,7 +80,8 @@ class ClassifyKind(Kind):
         """The task on rows with these columns of text and this label."""
         given = {"dev": frame} if train is None else {"train": train, "dev": frame}
         drop = self.missing == "drop"
-        return self.on(name, labelled_frames(name, given, self.text, self.label, drop))
+        source = labelled_frames(name, given, self.text, self.label, drop, self.to_read())
+        return self.on(name, replace(source, grouping=self.chosen))
 
     def on(self, name: str, source: Source) -> Classification:
         """The task on examples from any source."""
@@ -205,6 +204,16 @@ class Classification(OfKind):
         return dict(zip(numbered if len(columns) > 1 else ["text"], columns, strict=True))
 
     @property
+    def columns(self) -> Columns:
+        """Name -> a word for each evaluated example."""
+        return self.evaluated.columns
+
+    @property
+    def grouping(self) -> Grouping:
+        """The columns by which examples are resampled by default."""
+        return getattr(self.source, "grouping", self.entry.grouping)
+
+    @property
     def digest(self) -> str:
         """32 hexadecimal digits: equal where every score must be equal."""
         of = self.evaluated.digest
@@ -217,7 +226,7 @@ class Classification(OfKind):
 
     def with_examples(self, split: Split) -> Classification:
         """A copy of the task that evaluates other examples, all of them."""
-        source = InMemory({self.split_name: split}, self.classes, self.split_name)
+        source = InMemory({self.split_name: split}, self.classes, self.split_name, self.grouping)
         return replace(self, source=source, scored=self.split_name, examples=None)
 
     def encode(self, tokenizer: Any, config: Any) -> Encoded:

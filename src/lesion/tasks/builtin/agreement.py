@@ -10,6 +10,7 @@ subject in half the pairs.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -19,12 +20,14 @@ from lesion.errors import LesionError
 from lesion.keys import random_uint32
 from lesion.schema.errors import did_you_mean, shortened
 from lesion.tasks.builtin.grammars import CONSTRUCTIONS, GRAMMARS, Grammar, SentencePlan, Verb
+from lesion.tasks.columns import Grouping
 from lesion.tasks.examples import PairSet
 from lesion.tasks.pairs import Pairs
 
 BLOCKS = 25  # of 24 pairs: each construction, number and number of the other noun
 BALANCED = 2 * len(CONSTRUCTIONS)  # the first n pairs are balanced for every multiple of this
 TRIES = 100
+GROUPING = Grouping("verb", "construction")
 LONG = 4  # letters of a word that may stand only once in a sentence
 
 
@@ -43,6 +46,11 @@ class GrammarPairs(NamedTuple):
 
     language: str
 
+    @property
+    def grouping(self) -> Grouping:
+        """Pairs of one verb are resampled together; the shares of constructions are fixed."""
+        return GROUPING
+
     def read(self) -> PairSet:
         """All pairs; their labels are the constructions."""
         made = make_pairs(self.language)
@@ -53,6 +61,7 @@ class GrammarPairs(NamedTuple):
             CONSTRUCTIONS,
             f"agreement-{self.language}, built in",
             np.array([_cell(pair) for pair in made], dtype=np.int64),
+            columns=word_columns(made),
         )
 
 
@@ -94,6 +103,14 @@ def make_pairs(language: str) -> tuple[MadePair, ...]:
                 seen.add(pair.good)
                 made.append(pair)
     return tuple(made)
+
+
+def word_columns(made: Sequence[MadePair]) -> dict[str, tuple[str, ...]]:
+    """The verb (in the singular) and the construction of each pair."""
+    return {
+        "verb": tuple(pair.verb.singular for pair in made),
+        "construction": tuple(CONSTRUCTIONS[pair.construction] for pair in made),
+    }
 
 
 def _cell(pair: MadePair) -> int:
