@@ -17,7 +17,7 @@ import numpy as np
 
 from lesion.errors import LesionError
 from lesion.schema.entries import Entry
-from lesion.schema.fields import Between, Expand, doc
+from lesion.schema.fields import LISTED, Between, doc
 from lesion.tasks.columns import INDEPENDENT, LABEL, NONE, Columns, Grouping, chosen
 from lesion.tasks.metrics import Metric
 from lesion.tasks.statistics import Array
@@ -47,14 +47,6 @@ class Encoded:
 
     def __len__(self) -> int:
         return len(self.rows)
-
-
-def listed(value: Any) -> Any:
-    """A single word as a list of one."""
-    return value if isinstance(value, list | tuple) else [value]
-
-
-WORDS_SHAPE = {"type": ["string", "array"], "items": {"type": "string"}}
 
 
 @dataclass(frozen=True)
@@ -113,7 +105,7 @@ class Kind(Entry):
     kept: Annotated[
         tuple[str, ...],
         doc("further columns, stored beside the scores", key="columns"),
-        Expand(listed, WORDS_SHAPE),
+        LISTED,
     ] = ()
 
     @property
@@ -128,11 +120,7 @@ class Kind(Entry):
         return tuple(name for name in dict.fromkeys(names) if name not in (None, NONE))
 
     def to_read(self, *known: str) -> tuple[str, ...]:
-        """The columns that a study names and that must be read.
-
-        Args:
-            known: those that the examples have without.
-        """
+        """The columns that a study names, without those that are known anyway."""
         return tuple(name for name in self.named if name not in (LABEL, *known))
 
     def check(self) -> None:

@@ -62,7 +62,7 @@ def task(frame: Any, name: str, *, kind: str = DEFAULT, train: Any = None, **key
             names that of the paradigm).
         train: examples to fine-tune on, of the same form (`classify`).
         keys: the other keys of a task in a study, such as `text`, `label`, `max_length`,
-            `examples`, `language` and `scoring`.
+            `examples`, `language`, `scoring` and `cluster`.
 
     Raises:
         LesionError: for a key that does not fit, or a row that cannot be used.
