@@ -37,7 +37,7 @@ def print_results(stdout: Console, run: "Run") -> None:
     compared = verdict_tables(run.verdicts, run.study.compare.also)
     remarked = [*over_all(run.meta), *remarks(run.verdicts, run.dissociations)]
     health = [*diagnoses(run.analyses), *survival_lines(run.analyses)]
-    notes = [*health, *cut_texts(run.cuts, run.study)]
+    notes = [*health, *cut_texts(run.cuts, run.study), *map(Text, run.notes)]
     sections = ((summary_tables(run.analyses), notes), (compared, remarked))
     for tables, lines in sections:
         for table in tables:

@@ -40,8 +40,8 @@ class Run:
 
     Args:
         folder: holds `record.sqlite` and `study.yaml`.
-        study: the run's, if it compares or shows metrics that were made in Python; these are not
-            in the record.
+        study: the run's, if it compares or shows metrics that were made in Python, which are not
+            in the record, or if its tasks name other columns (cluster, strata).
 
     Raises:
         LesionError: if the folder is not a run.
@@ -52,7 +52,12 @@ class Run:
         self.record = Record(folder)
         self.study = self.record.study
         if study is not None:
-            self.study = replace(self.study, compare=study.compare, figures=study.figures)
+            given = {task.name: task for task in study.tasks}
+            tasks = tuple(given.get(task.name, task) for task in self.study.tasks)
+            self.study = replace(
+                self.study, compare=study.compare, figures=study.figures, tasks=tasks
+            )
+        self.notes: list[str] = []  # on columns that are not at hand, once analysed
 
     def close(self) -> None:
         """Close the record; what was analysed before can still be used."""
@@ -69,7 +74,8 @@ class Run:
         """One element per model, task and lesion, see `lesion.analysis.summary`."""
         from lesion.analysis.summary import analyse
 
-        return analyse(load_responses(self.record, self.study), seed=self.study.seed)
+        responses = load_responses(self.record, self.study, self.notes.append)
+        return analyse(responses, seed=self.study.seed)
 
     @cached_property
     def verdicts(self) -> "list[Verdict]":
@@ -211,6 +217,7 @@ class Run:
             "meta": [meta._asdict() for meta in self.meta],
             "dissociations": [interaction._asdict() for interaction in self.dissociations],
             "cut": cuts.rows(self.cuts),
+            "notes": self.notes,
         })  # type: ignore[return-value]  # fmt: skip
 
     def write_report(self, metrics: Sequence[str] = ()) -> list[Path]:

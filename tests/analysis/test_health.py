@@ -232,6 +232,18 @@ def test_a_diagnosis_in_short_is_its_name_and_dose():
     assert str(found) == "constant (0.75)"
 
 
+@pytest.mark.parametrize(("clusters", "few"), [(2, True), (19, True), (20, False), (408, False)])
+def test_fewer_than_20_clusters_are_a_warning(clusters, few):
+    labels = mrpc_labels()
+    responses = classified(np.tile(intact_answers(labels, 0.8), (1, 3, 4, 1)), labels)
+    assert "few clusters" not in diagnosed(responses)
+    found = diagnosed(responses._replace(clusters=np.arange(408) % clusters))
+    assert ("few clusters" in found) == few
+    if few:
+        assert found["few clusters"].evidence == {"clusters": clusters, "examples": 408}
+        assert f"408 examples of mrpc are of {clusters} clusters" in found["few clusters"].message
+
+
 def test_every_diagnosis_declares_known_severities_and_a_sign_of_its_own():
     for diagnosis in health.DIAGNOSES.values():
         places = [list(SEVERITIES).index(severity) for severity in diagnosis.severities]

@@ -89,6 +89,16 @@ def test_the_table_says_over_which_doses_an_area_is_where_lesions_differ_in_them
     assert "do not compare" in printed(beside)
 
 
+def test_the_table_shows_clusters_where_examples_are_not_their_own():
+    plain, grouped = responses("weights", 0.5), responses("weights", 0.5)
+    grouped = grouped._replace(clusters=np.arange(60) % 30)
+    assert "clusters" not in printed(*summary_tables(analyse([plain])))
+    text = printed(*summary_tables(analyse([grouped])))
+    assert "…" not in text and "clusters" in text.splitlines()[1]
+    (row,) = (line for line in text.splitlines() if line.startswith("  tiny"))
+    assert "30" in row.split()
+
+
 def test_a_finding_that_holds_for_several_lesions_is_said_once():
     analyses = analyse([responses("one", 0.0), responses("two", 0.0)])
     text = printed(*diagnoses(analyses), width=400)

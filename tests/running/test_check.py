@@ -128,3 +128,13 @@ def test_a_shipped_study_that_needs_nothing_has_no_problems():
 
     assert "demo" in shipped_studies()
     assert preview(find_study("demo"), workers=1).problems == ()
+
+
+def test_check_tells_how_many_clusters_the_examples_of_a_task_have(data, tiny_bert):
+    value = labs.study(tiny_bert, data, lesions=[{"name": "weights"}])
+    plain = preview(parse_study(value), workers=1).notes
+    value["tasks"][0] |= {"cluster": "s1", "strata": "label"}
+    assert [note for note in preview(parse_study(value), workers=1).notes if note not in plain] == [
+        "pairs: 24 examples of 8 clusters (s1), which are resampled whole, with the shares of "
+        "label fixed."
+    ]

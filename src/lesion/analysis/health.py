@@ -14,7 +14,7 @@ from lesion.analysis import bands, bootstrap
 from lesion.analysis.bootstrap import Replicates
 from lesion.analysis.diagnosis import CurveData, Diagnosis, Finding, Observation
 from lesion.analysis.output_health import BIMODAL, NO_EFFECT, NOT_FINITE, ONE_CLASS
-from lesion.analysis.responses import Responses
+from lesion.analysis.responses import Responses, count_clusters
 
 Array = np.ndarray
 
@@ -137,10 +137,34 @@ IMPROVES = Diagnosis(
     sign="^",
 )
 
+FEW = 20  # clusters: below, the variance between them is itself poorly known
+
+
+def _few_clusters(curve: CurveData) -> Observation | None:
+    r, clusters = curve.responses, count_clusters(curve.responses)
+    examples = len(r.labels)
+    if clusters >= FEW or clusters == examples:
+        return None
+    message = (
+        f"The {examples} examples of {r.task} are of {clusters} clusters, which are resampled "
+        f"whole. Of fewer than {FEW}, the variance is poorly known: intervals are wide, and may "
+        "still be too narrow. More clusters help, more examples of the same do not."
+    )
+    return Observation(message, None, "warning", {"clusters": clusters, "examples": examples})
+
+
+FEW_CLUSTERS = Diagnosis(
+    name="few clusters",
+    doc=f"the examples belong to fewer than {FEW} clusters that are resampled together",
+    severities=("warning",),
+    observe=_few_clusters,
+)
+
 DIAGNOSES = {
     diagnosis.name: diagnosis
     for diagnosis in (
         NEVER_LEARNED, NOT_FINITE, ONE_DRAW, ONE_CLASS, BIMODAL, NO_EFFECT, IMPROVES,
+        FEW_CLUSTERS,
     )
 }  # fmt: skip
 """Every diagnosis by its name, in the order in which findings are listed."""

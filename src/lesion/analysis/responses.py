@@ -39,3 +39,10 @@ class Responses(NamedTuple):
     def metric(self, word: str) -> Metric | str:
         """What a name in `metrics` stands for: an own metric, or one of the kind."""
         return next((metric for metric in self.own_metrics if metric.word == word), word)
+
+
+def count_clusters(responses: Responses) -> int:
+    """How many clusters of examples there are; as many as examples where each is its own."""
+    if responses.clusters is None:
+        return len(responses.labels)
+    return len(np.unique(responses.clusters))

@@ -8,7 +8,7 @@ import numpy as np
 from lesion.analysis import bands, bootstrap, crashes, curves, health, variance
 from lesion.analysis.bootstrap import Replicates, ResamplingWeights
 from lesion.analysis.diagnosis import Finding
-from lesion.analysis.responses import Responses
+from lesion.analysis.responses import Responses, count_clusters
 from lesion.analysis.sampled import (
     ResampledCurve,
     area_of,
@@ -71,6 +71,7 @@ class Analysis(NamedTuple):
     seeds: tuple[int, ...]
     draws: tuple[int, ...]
     examples: int
+    clusters: int  # of examples that are resampled together; as many where each is its own
     curves: dict[str, Curve]  # metric -> curve, main one first
     skill: Curve
     intact: Estimate
@@ -122,6 +123,7 @@ def _analysis(responses: Responses, weights: ResamplingWeights, level: float) ->
         seeds=tuple(r.seeds),
         draws=tuple(r.draws),
         examples=len(r.labels),
+        clusters=count_clusters(r),
         curves=scored,
         skill=Curve("skill", True, 0.0, skill.value, *band, *whole),
         intact=Estimate(float(plain.value[0]), float(plain.lo[0]), float(plain.hi[0])),
@@ -225,7 +227,7 @@ def summary_row(analysis: Analysis) -> dict:
     row |= zip(("first_dose", "last_dose"), measured_range(a.doses), strict=True)
     row["dose_scale"] = a.resampled.scale
     row |= {"diagnoses": "; ".join(str(d) for d in a.diagnoses), "excluded": bool(a.excluded)}
-    return row | _counts(a) | {"examples": a.examples}
+    return row | _counts(a) | {"examples": a.examples, "clusters": a.clusters}
 
 
 def survival_rows(analysis: Analysis) -> list[dict]:

@@ -25,7 +25,8 @@ from lesion.study.damages import Damage
 from lesion.study.needs import classified, distractions, lesions_of, needs_gradients, suited
 from lesion.study.specs import ModelSpec
 from lesion.tasks.base import Task
-from lesion.tasks.classify import Classification, encode
+from lesion.tasks.classify import Classification
+from lesion.tasks.encoding import encode
 from lesion.tasks.examples import Split
 
 FEW = 2

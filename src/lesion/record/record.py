@@ -18,7 +18,8 @@ import numpy as np
 
 from lesion.errors import LesionError
 from lesion.outputs import make_folder, writing
-from lesion.record import cuts, layout, pins, versions
+from lesion.record import columns, cuts, layout, pins, versions
+from lesion.record.columns import StoredColumns
 from lesion.record.cuts import Cuts
 from lesion.schema import did_you_mean
 from lesion.study import pinning
@@ -97,7 +98,7 @@ class Record:
         if record._version != layout.VERSION:
             layout.upgrade(record._base)
             record._version = layout.VERSION
-        record._base.executescript(versions.TABLES)
+        record._base.executescript(versions.TABLES + columns.TABLES)
         pins.store(record._base, held)
         if record.study != study:  # other comparisons of the same scores
             record._store(study)
@@ -114,6 +115,8 @@ class Record:
     def hold(self, tasks: "Mapping[str, Task]", files: Mapping[str, Path]) -> None:
         """Refuse tasks, or files that they are read from, that changed since the run began.
 
+        The columns of the tasks are stored anew: they may change.
+
         Args:
             tasks: as `as_begun` gives them.
             files: use -> path; a file of examples that are scored may change as long as the
@@ -123,7 +126,8 @@ class Record:
             LesionError: if trials were made with other examples, or heads with others.
         """
         for task in tasks.values():
-            self._check("tasks", (task.name,), task.digest, f"{task.name}: its examples")
+            if self._check("tasks", (task.name,), task.digest, f"{task.name}: its examples"):
+                columns.store(self._base, task)
         now = pinning.pins(files)
         training = {use: pin for use, pin in now.items() if use.startswith(pinning.TRAINING)}
         pins.check(self.folder, pins.stored(self._base), training)
@@ -203,7 +207,7 @@ class Record:
         )
 
     def add_task(self, task: "Task") -> None:
-        """Pin the examples and labels of a task.
+        """Pin the examples and labels of a task, and store its columns.
 
         Raises:
             LesionError: if earlier trials were made with other examples.
@@ -211,7 +215,12 @@ class Record:
         labels = np.ascontiguousarray(task.targets, dtype="<i8")
         classes, metrics = json.dumps(list(task.classes)), json.dumps(list(task.metrics))
         values = (task.kind, metrics, classes, labels.tobytes(), len(labels), task.digest)
-        self._pin("tasks", (task.name,), values, f"{task.name}: its examples")
+        if self._pin("tasks", (task.name,), values, f"{task.name}: its examples"):
+            columns.store(self._base, task)
+
+    def columns(self, task: str) -> StoredColumns | None:
+        """The columns of a task's examples; None where none are stored."""
+        return columns.stored(self._base, task)
 
     def as_begun(self, tasks: "Mapping[str, Task]") -> "dict[str, Task]":
         """The tasks with the examples that this run began with.
@@ -228,9 +237,12 @@ class Record:
         former: Task = replace(task, first=True)  # type: ignore[type-var]
         return former if former.digest == row[0] else task
 
-    def _pin(self, table: str, key: tuple, rest: tuple, what: str) -> None:
-        if not self._check(table, key, rest[-1], what):
+    def _pin(self, table: str, key: tuple, rest: tuple, what: str) -> bool:
+        """Whether it was not there before."""
+        new = not self._check(table, key, rest[-1], what)
+        if new:
             pins.insert(self._base, table, (*key, *rest))
+        return new
 
     def _check(self, table: str, key: tuple, digest: str, what: str) -> bool:
         return pins.unchanged(self._base, self.folder, table, key, digest, what)

@@ -41,7 +41,9 @@ def _task_table(task: str, analyses: "Sequence[Analysis]") -> Table:
     title = f"{task}: {analyses[0].metric}, and its skill by dose (1 intact, 0 chance)"
     table = Table(box=None, pad_edge=False, title=title, title_justify="left", title_style="bold")
     table.add_column("", no_wrap=True)
-    for heading in ("intact", "skill", "retained area", "D50", "draws"):
+    clustered = any(analysis.clusters != analysis.examples for analysis in analyses)
+    headings = ("intact", "skill", "retained area", "D50", "draws", *["clusters"] * clustered)
+    for heading in headings:
         table.add_column(heading, justify="left" if heading == "skill" else "right", no_wrap=True)
     has_diagnosis = any(analysis.diagnoses for analysis in analyses)
     notes = [_ranges(analyses)]
@@ -55,7 +57,8 @@ def _task_table(task: str, analyses: "Sequence[Analysis]") -> Table:
         for analysis in analyses:
             if analysis.lesion == lesion:
                 health = [_health(analysis)] if has_diagnosis else []
-                table.add_row(*_cells(analysis), *health)
+                clusters = [str(analysis.clusters)] if clustered else []
+                table.add_row(*_cells(analysis), *clusters, *health)
     return table
 
 

@@ -95,7 +95,7 @@ def preview(study: Study, data: str | Path | None = None, workers: int | None = 
     from lesion.running.options import PoolOptions, worker_count
     from lesion.scoring.device import single_thread
     from lesion.study.resolve import resolved
-    from lesion.study.task_notes import task_notes
+    from lesion.study.task_notes import cluster_notes, task_notes
 
     problems: list[str] = []
     tasks, damages = resolved(study, data, problems)
@@ -106,9 +106,8 @@ def preview(study: Study, data: str | Path | None = None, workers: int | None = 
         with single_thread("cpu"):
             needs = _measure(study, spec, task, damages, count, problems)
         rows.append(Row(spec.name, name, len(task.targets), trials, needs))
-    return Preview(
-        study, rows, count, available_memory(), task_notes(tasks), tuple(dict.fromkeys(problems))
-    )
+    notes = [*task_notes(tasks), *cluster_notes(study, tasks)]
+    return Preview(study, rows, count, available_memory(), notes, tuple(dict.fromkeys(problems)))
 
 
 def _measure(

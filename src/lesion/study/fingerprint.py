@@ -10,6 +10,7 @@ from lesion import digests, schema
 from lesion.models.origins import is_path
 from lesion.study import pinning
 from lesion.study.packages import packages
+from lesion.tasks.spec import GROUPING
 
 if TYPE_CHECKING:
     from lesion.study.study import Study
@@ -39,7 +40,7 @@ def differences(old: "Study", new: "Study", same: Mapping[str, str] | None = Non
 
 
 def _comparable(study: "Study", contents: Mapping[str, str]) -> dict[str, Any]:
-    """What decides the scores: not where files are, nor what is compared and drawn later.
+    """What decides the scores: not where files are, nor what is resampled, compared and drawn.
 
     The scale of doses is chosen later as well, whether or not a study gives one.
     """
@@ -51,6 +52,8 @@ def _comparable(study: "Study", contents: Mapping[str, str]) -> dict[str, Any]:
     for task, written in zip(study.tasks, value["tasks"], strict=True):
         for key, text in task.files.items():
             written[key] = contents.get(pinning.of_task(task.name, key), Path(text).name)
+        for key in GROUPING:
+            written.pop(key, None)
     for lesion, shown in zip(study.lesions, value["lesions"], strict=True):
         for mapping in (shown, *shown["together"]):
             del mapping["dose_scale"]

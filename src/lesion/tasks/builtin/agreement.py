@@ -20,6 +20,7 @@ from lesion.errors import LesionError
 from lesion.keys import random_uint32
 from lesion.schema.errors import did_you_mean, shortened
 from lesion.tasks.builtin.grammars import CONSTRUCTIONS, GRAMMARS, Grammar, SentencePlan, Verb
+from lesion.tasks.columns import Grouping
 from lesion.tasks.examples import PairSet
 from lesion.tasks.pairs import Pairs
 
@@ -27,6 +28,7 @@ BLOCKS = 25  # of 24 pairs: each construction, number and number of the other no
 BALANCED = 2 * len(CONSTRUCTIONS)  # the first n pairs are balanced for every multiple of this
 TRIES = 100
 NUMBERS = ("singular", "plural")
+GROUPING = Grouping("verb", "construction")
 LONG = 4  # letters of a word that may stand only once in a sentence
 
 
@@ -44,6 +46,11 @@ class GrammarPairs(NamedTuple):
     """The 600 built-in pairs of a language, as a source of `Pairs`."""
 
     language: str
+
+    @property
+    def grouping(self) -> Grouping:
+        """Pairs of one verb are resampled together; the shares of constructions are fixed."""
+        return GROUPING
 
     def read(self) -> PairSet:
         """All pairs; their labels are the constructions."""
@@ -100,13 +107,18 @@ def pair_set(made: Sequence[MadePair], name: str) -> PairSet:
         np.array([pair.construction for pair in made], dtype=np.int64),
         CONSTRUCTIONS,
         f"{name}, built in",
-        columns={
-            "verb": tuple(pair.verb.singular for pair in made),
-            "construction": tuple(CONSTRUCTIONS[pair.construction] for pair in made),
-            "number": tuple(NUMBERS[pair.plan.number] for pair in made),
-            "other": tuple(NUMBERS[pair.plan.other] for pair in made),
-        },
+        columns=word_columns(made),
     )
+
+
+def word_columns(made: Sequence[MadePair]) -> dict[str, tuple[str, ...]]:
+    """What each pair is made of: the verb in the singular, construction, both numbers."""
+    return {
+        "verb": tuple(pair.verb.singular for pair in made),
+        "construction": tuple(CONSTRUCTIONS[pair.construction] for pair in made),
+        "number": tuple(NUMBERS[pair.plan.number] for pair in made),
+        "other": tuple(NUMBERS[pair.plan.other] for pair in made),
+    }
 
 
 def pair_of(grammar: Grammar, construction: int, plan: SentencePlan, verb: Verb) -> MadePair:

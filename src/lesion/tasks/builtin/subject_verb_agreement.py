@@ -19,7 +19,14 @@ import numpy as np
 from lesion.errors import LesionError
 from lesion.keys import random_uint32
 from lesion.schema.errors import did_you_mean, shortened
-from lesion.tasks.builtin.agreement import TRIES, MadePair, pair_of, pair_set, repeats_a_word
+from lesion.tasks.builtin.agreement import (
+    GROUPING,
+    TRIES,
+    MadePair,
+    pair_of,
+    pair_set,
+    repeats_a_word,
+)
 from lesion.tasks.builtin.grammars import (
     CONSTRUCTIONS,
     VERB_GRAMMARS,
@@ -27,6 +34,7 @@ from lesion.tasks.builtin.grammars import (
     SentencePlan,
     Verb,
 )
+from lesion.tasks.columns import Grouping
 from lesion.tasks.examples import PairSet
 from lesion.tasks.pairs import Pairs
 
@@ -39,6 +47,11 @@ class VerbPairs(NamedTuple):
     """The pairs of sixty verbs of a language, as a source of `Pairs`."""
 
     language: str
+
+    @property
+    def grouping(self) -> Grouping:
+        """Pairs of one verb belong together; the shares of constructions are fixed."""
+        return GROUPING
 
     def read(self) -> PairSet:
         """All pairs; their labels are the constructions, and the first n are a sample of n."""
