@@ -25,6 +25,7 @@ _PUBLIC = {
     "load_tokenizer": "lesion.models.load",
     "parse_study": "lesion.study.files",
     "read_study": "lesion.study.files",
+    "register": "lesion.api",
     "run": "lesion.api",
     "task": "lesion.tasks.load",
 }

@@ -16,6 +16,7 @@ from lesion.options import (
     DEFAULT_DTYPE,
     DEFAULT_ENGINE,
     AsJson,
+    Computing,
     Data,
     Device,
     Engine,
@@ -32,7 +33,13 @@ from lesion.options import (
     TableName,
     Workers,
 )
-from lesion.printing import print_names, print_preview, print_results, print_unfinished
+from lesion.printing import (
+    print_names,
+    print_preview,
+    print_registration,
+    print_results,
+    print_unfinished,
+)
 
 if TYPE_CHECKING:
     from lesion.results import Run
@@ -96,7 +103,7 @@ def run(
     limit: Limit = None,
     models: Models = None,
     device: Device = "cpu",
-    precision: Annotated[Precision | None, typer.Option(help="Precision of computing.")] = None,
+    precision: Computing = None,
     load_dtype: Annotated[
         LoadDtype, typer.Option(help="Format of the loaded weights; stored: the checkpoint's.")
     ] = DEFAULT_DTYPE,
@@ -111,9 +118,7 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Run a study. Run it again to resume."""
-    chosen = _study(study, quick, models, limit)
-    if precision:
-        chosen = replace(chosen, precision=precision.value)
+    chosen = _study(study, quick, models, limit, precision)
     _run(
         chosen, out or Path("runs") / chosen.name, data=data, device=device, workers=workers,
         engine=engine.value, address=address, resources=resources, load_dtype=load_dtype.value,
@@ -141,6 +146,30 @@ def check(
         stderr.print(f"lesion: {problem}", style="red", markup=False, soft_wrap=True)
     if report.problems:
         raise typer.Exit(2)
+
+
+@app.command()
+def register(
+    study: StudyName,
+    to: Annotated[
+        Path | None, typer.Option(help="File for the JSON that the digest is of.")
+    ] = None,
+    quick: Quick = False,
+    limit: Limit = None,
+    models: Models = None,
+    precision: Computing = None,
+) -> None:
+    """Print a digest of hypotheses, margins and design, to cite before a run.
+
+    It is of the resolved study with compare, without paths and figures, and the same on every
+    machine.
+    """
+    from lesion import api
+
+    registered = api.register(_study(study, quick, models, limit, precision), to)
+    print_registration(stdout, registered)
+    if to is not None:
+        stdout.print(f"wrote {to}", markup=False)
 
 
 @app.command()
@@ -180,10 +209,13 @@ def report(
     ] = None,
 ) -> None:
     """Write the figures and `curves.csv` of a run again."""
+    from lesion.report.provenance import changed
     from lesion.results import Run
 
     with Run(run) as opened:
         _warn(opened)
+        for line in changed(opened.history):
+            stderr.print(line, markup=False, soft_wrap=True)
         for path in opened.write_report(metric or ()):
             stdout.print(str(path), markup=False)
 
@@ -304,13 +336,20 @@ def _in_utf8() -> None:
         sys.stdout.reconfigure(encoding="utf-8", errors="strict")
 
 
-def _study(name: str, quick: bool, models: str | None, limit: int | None) -> "Study":
+def _study(
+    name: str,
+    quick: bool,
+    models: str | None,
+    limit: int | None,
+    precision: Precision | None = None,
+) -> "Study":
     from lesion.study import variants
     from lesion.study.files import find_study
 
     study = find_study(name)
     study = variants.quick(study) if quick else study
     study = variants.limited(study, limit) if limit else study
+    study = replace(study, precision=precision.value) if precision else study
     return variants.on_models(study, models) if models else study
 
 

@@ -1,7 +1,7 @@
 """A run: its curves, verdicts and tables, analysed when first used."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,9 +10,11 @@ from lesion.analysis.from_record import load_responses
 from lesion.errors import LesionError
 from lesion.outputs import writing
 from lesion.record import cuts
+from lesion.record.history import Change
 from lesion.record.record import Record
 from lesion.running import rounds
 from lesion.schema import did_you_mean
+from lesion.study.registration import KeyChange, changed_keys, concluded
 from lesion.study.study import Study
 from lesion.study.trials import Trial
 from lesion.tasks.metrics import word_of
@@ -100,6 +102,21 @@ class Run:
         The lesion "" has the intact texts; only distractions have shares of their own.
         """
         return self.record.cuts()
+
+    @cached_property
+    def history(self) -> list[Change]:
+        """What decides conclusions and was changed while the record grew, in its order."""
+        return self.record.history()
+
+    @cached_property
+    def unrecorded(self) -> list[KeyChange]:
+        """What is compared here and not in the record: set from Python, it leaves no history."""
+        return changed_keys(concluded(self.record.study), concluded(self.study))
+
+    @cached_property
+    def departures(self) -> list[KeyChange]:
+        """What differs from the study with which the record began; see `lesion.register`."""
+        return self.record.departures(self.study)
 
     def curves(self) -> "pd.DataFrame":
         """One row per model, task, lesion and dose: every metric with its interval."""
@@ -196,6 +213,11 @@ class Run:
             "meta": [meta._asdict() for meta in self.meta],
             "dissociations": [interaction._asdict() for interaction in self.dissociations],
             "cut": cuts.rows(self.cuts),
+            "history": [asdict(change) for change in self.history],
+            "registered": {
+                "digest": self.record.registered(),
+                "departures": [asdict(change) for change in self.departures],
+            },
         })  # type: ignore[return-value]  # fmt: skip
 
     def write_report(self, metrics: Sequence[str] = ()) -> list[Path]:

@@ -16,15 +16,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lesion import digests
 from lesion.errors import LesionError
 from lesion.outputs import make_folder, writing
-from lesion.record import cuts, layout, pins, versions
+from lesion.record import cuts, history, layout, pins, versions
 from lesion.record.cuts import Cuts
+from lesion.record.history import Change
 from lesion.schema import did_you_mean
 from lesion.study import pinning
 from lesion.study.files import parse_study, write_study
-from lesion.study.fingerprint import differences
+from lesion.study.fingerprint import contents_of, differences, fingerprint
 from lesion.study.packages import absent_packages, study_versions
+from lesion.study.registration import KeyChange, registered_text
 from lesion.study.study import Study
 from lesion.study.trials import Patient, Trial
 
@@ -97,7 +100,9 @@ class Record:
         if record._version != layout.VERSION:
             layout.upgrade(record._base)
             record._version = layout.VERSION
-        record._base.executescript(versions.TABLES)
+        record._base.executescript(versions.TABLES + history.TABLE)
+        with record._base:
+            history.add(record._base, record.study)  # an earlier version may have begun it
         pins.store(record._base, held)
         if record.study != study:  # other comparisons of the same scores
             record._store(study)
@@ -108,6 +113,7 @@ class Record:
             self._base.execute(
                 "UPDATE meta SET value = ? WHERE key = 'study'", (json.dumps(study.document),)
             )
+            history.add(self._base, study)
         (self.folder / STUDY).write_text(write_study(study), encoding="utf-8")
         self.study = study
 
@@ -252,6 +258,19 @@ class Record:
         """A sentence where finished trials were made with other versions than those of now."""
         return versions.notes(self._base, study_versions(self.study))
 
+    def history(self) -> list[Change]:
+        """What decides conclusions but no score, and was changed while there was a record."""
+        return history.changes(self._base)
+
+    def registered(self) -> str | None:
+        """The digest of the study with which the record began; None in those that kept none."""
+        row = self._base.execute("SELECT value FROM meta WHERE key = 'registered'").fetchone()
+        return None if row is None else str(row[0])
+
+    def departures(self, study: Study) -> list[KeyChange]:
+        """What of a study differs from the one with which the record began."""
+        return history.departures(self._base, study)
+
     def add_cut(self, trial: Trial, share: float) -> None:
         """Store which share of the examples was cut at max_length in what a trial read.
 
@@ -335,10 +354,12 @@ class Record:
 
 def _create(folder: Path, study: Study) -> None:
     make_folder(folder, "--out")
+    contents = contents_of(study)
     meta = {
         "schema": str(layout.VERSION),
         "study": json.dumps(study.document),
-        "fingerprint": study.fingerprint(),
+        "fingerprint": fingerprint(study, contents),
+        "registered": digests.of_text(registered_text(study, contents)),
         "versions": json.dumps(study_versions(study)),
     }
     with writing(folder, "--out"):
