@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from lesion.record.layout import there
 from lesion.study.registration import KeyChange, changed_keys, concluded
 
 if TYPE_CHECKING:
@@ -78,8 +79,7 @@ def departures(base: sqlite3.Connection, study: Study) -> list[KeyChange]:
 
 
 def _rows(base: sqlite3.Connection) -> list[tuple[str, int, dict[str, Any]]]:
-    there = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'history'"
-    if base.execute(there).fetchone() is None:
+    if not there(base, "history"):
         return []
     rows = base.execute("SELECT at, trials, document FROM history ORDER BY rowid").fetchall()
     return [(at, trials, json.loads(document)) for at, trials, document in rows]

@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lesion import digests
+from lesion.damage.norms import Norms
+from lesion.damage.reach import Reach
 from lesion.errors import LesionError
 from lesion.outputs import make_folder, writing
-from lesion.record import cuts, history, layout, pins, versions
+from lesion.record import cuts, history, layout, norms, pins, reach, versions
 from lesion.record.cuts import Cuts
 from lesion.record.history import Change
 from lesion.schema import did_you_mean
@@ -100,7 +102,7 @@ class Record:
         if record._version != layout.VERSION:
             layout.upgrade(record._base)
             record._version = layout.VERSION
-        record._base.executescript(versions.TABLES + history.TABLE)
+        record._base.executescript(versions.TABLES + history.TABLE + norms.TABLE + reach.TABLE)
         with record._base:
             history.add(record._base, record.study)  # an earlier version may have begun it
         pins.store(record._base, held)
@@ -192,6 +194,10 @@ class Record:
                 (*trial, measured.seconds),
             )
             versions.add(self._base, trial, self._versions)
+            if receipt is not None and receipt.norms is not None:
+                norms.add(self._base, trial, receipt.norms)
+            if receipt is not None and receipt.reach is not None:
+                reach.add(self._base, trial, receipt.reach)
 
     def add_model(
         self, model: str, seed: int, task: str, source: str, revision: str | None, digest: str
@@ -336,6 +342,14 @@ class Record:
             trial = Trial(*address)
             where = places[trial.model, trial.task, trial.lesion]
             yield trial, where, layout.unpacked(counts, len(where))
+
+    def norms(self) -> dict[Trial, Norms]:
+        """Damage done to the weights by each trial, where it was measured."""
+        return norms.stored(self._base)
+
+    def reach(self) -> dict[tuple[str, str, str], Reach]:
+        """(model, task, lesion) -> what the lesion can reach, where it was measured."""
+        return reach.stored(self._base)
 
     def task(self, name: str) -> dict[str, Any] | None:
         """Kind, metrics, classes and labels of a task; None before its first trial."""
