@@ -26,6 +26,7 @@ from lesion.options import (
     LoadDtype,
     Models,
     Out,
+    Over,
     Precision,
     Quick,
     RunFolder,
@@ -207,6 +208,9 @@ def report(
         list[str] | None,
         typer.Option(help="Metric that the figures show; may be repeated [default: the study's]."),
     ] = None,
+    over: Annotated[
+        Over | None, typer.Option(help="Axis of the curves [default: the study's, else dose].")
+    ] = None,
 ) -> None:
     """Write the figures and `curves.csv` of a run again."""
     from lesion.report.provenance import changed
@@ -216,7 +220,7 @@ def report(
         _warn(opened)
         for line in changed(opened.history):
             stderr.print(line, markup=False, soft_wrap=True)
-        for path in opened.write_report(metric or ()):
+        for path in opened.write_report(metric or (), over or ""):
             stdout.print(str(path), markup=False)
 
 

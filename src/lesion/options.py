@@ -43,6 +43,7 @@ else:
 Computing = Annotated[Precision | None, typer.Option(help="Precision of computing.")]
 DEFAULT_ENGINE, DEFAULT_DTYPE = Engine("local"), LoadDtype("float32")
 
+Over = StrEnum("Over", ["dose", "damage"])
 ListKind = StrEnum("ListKind", ["models", "tasks", "lesions", "studies"])
 TableName = StrEnum(
     "TableName",

@@ -33,6 +33,7 @@ def print_unfinished(stdout: Console, run: "Run") -> None:
 def print_results(stdout: Console, run: "Run") -> None:
     """Curves, summary and verdicts; and whether they are what was meant before the data."""
     from lesion.report.provenance import provenance
+    from lesion.report.reach import uneven_reach
     from lesion.report.tables import cut_texts, diagnoses, summary_tables
     from lesion.report.verdicts import over_all, remarks, verdict_tables
 
@@ -42,6 +43,7 @@ def print_results(stdout: Console, run: "Run") -> None:
     compared = verdict_tables(run.verdicts, run.study.compare.also)
     remarked = [*over_all(run.meta), *remarks(run.verdicts, run.dissociations)]
     notes = [*diagnoses(run.analyses), *cut_texts(run.cuts, run.study)]
+    notes += map(Text, uneven_reach(run.analyses))
     digest = run.record.registered()
     traced = [*map(Text, provenance(digest, run.departures, run.history, run.unrecorded))]
     sections = ((summary_tables(run.analyses), notes), (compared, remarked))

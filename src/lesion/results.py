@@ -14,6 +14,7 @@ from lesion.record.history import Change
 from lesion.record.record import Record
 from lesion.running import rounds
 from lesion.schema import did_you_mean
+from lesion.study.comparison import OVER
 from lesion.study.registration import KeyChange, changed_keys, concluded
 from lesion.study.study import Study
 from lesion.study.trials import Trial
@@ -220,15 +221,16 @@ class Run:
             },
         })  # type: ignore[return-value]  # fmt: skip
 
-    def write_report(self, metrics: Sequence[str] = ()) -> list[Path]:
+    def write_report(self, metrics: Sequence[str] = (), over: str = "") -> list[Path]:
         """Write `curves.csv` and `figures/`; returns the paths.
 
         Args:
             metrics: that the figures show. Default: the study's `figures`.
+            over: what curves are drawn over, `dose` or `damage`. Default: likewise.
 
         Raises:
-            LesionError: for a metric that no task of the run has, or if the folder cannot be
-                written.
+            LesionError: for a metric that no task of the run has, for curves over damage where
+                there is none, or if the folder cannot be written.
         """
         from lesion.analysis.sites import site_maps
         from lesion.report.figures import RunData, write_figures
@@ -241,8 +243,8 @@ class Run:
         axes = {lesion.name: f"dose: {lesion.dose_label}" for lesion in self.study.lesions}
         figures, of_study = self.folder / "figures", map(word_of, self.study.figures.metrics)
         shown = metrics or tuple(of_study)
-        maps = site_maps(self.record)
-        data = RunData(self.analyses, self.verdicts, self.meta, maps, axes, shown)
+        maps, over = site_maps(self.record), _over(over or self.study.figures.over)
+        data = RunData(self.analyses, self.verdicts, self.meta, maps, axes, shown, over)
         with writing(figures):
             curves.to_csv(table, index=False)
             return [table, *write_figures(data, figures)]
@@ -255,3 +257,9 @@ class Run:
                     f"metric: must be one of {', '.join(known)}, which the tasks of this run "
                     f"have. Got {name!r}.{did_you_mean(name, known)}"
                 )
+
+
+def _over(word: str) -> str:
+    if word not in OVER:
+        raise LesionError(f"over: must be one of {', '.join(OVER)}. Got {word!r}.")
+    return word

@@ -90,15 +90,14 @@ def _squares(tensor: torch.Tensor, other: torch.Tensor | None = None) -> torch.T
     """The sum of squares of a tensor, or of its difference from another: float64, a scalar."""
     import torch
 
-    total = torch.zeros((), dtype=torch.float64, device=tensor.device)
     rows = max(1, BLOCK * len(tensor) // max(1, tensor.numel()))
-    for start in range(0, len(tensor), rows):
-        block = _wide(tensor[start : start + rows])
-        if other is not None:
-            block = block - _wide(other[start : start + rows])
-        flat = block.double().reshape(-1)
-        total += torch.dot(flat, flat)
-    return total
+    sums = []
+    blocks = zip(tensor.split(rows), (tensor if other is None else other).split(rows), strict=True)
+    for block, beside in blocks:
+        change = _wide(block) if other is None else _wide(block) - _wide(beside)
+        flat = change.double().reshape(-1)
+        sums.append(torch.dot(flat, flat))
+    return sums[0] if len(sums) == 1 else torch.stack(sums).sum()
 
 
 def _wide(block: torch.Tensor) -> torch.Tensor:

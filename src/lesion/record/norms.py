@@ -22,9 +22,22 @@ CREATE TABLE IF NOT EXISTS norms (
 
 def add(base: sqlite3.Connection, trial: Trial, norms: Norms) -> None:
     """Store the norms of a trial as float32; part of the caller's transaction."""
-    whole, places = np.float32(norms.whole), np.array(norms.places, "<f4")
+    with np.errstate(over="ignore"):  # what float32 cannot hold is infinitely far
+        whole, places = np.float32(norms.whole), np.array(norms.places, "<f4")
     row = (*trial, float(whole), places.tobytes())
     base.execute("INSERT OR REPLACE INTO norms VALUES (?,?,?,?,?,?,?,?)", row)
+
+
+def whole(base: sqlite3.Connection, model: str, task: str, lesion: str) -> dict[Trial, float]:
+    """The norm over the whole selection of each trial of a model, task and lesion."""
+    if not there(base, "norms"):
+        return {}
+    rows = base.execute(
+        "SELECT model, seed, task, lesion, dose, draw, whole FROM norms "
+        "WHERE model = ? AND task = ? AND lesion = ?",
+        (model, task, lesion),
+    )
+    return {Trial(*address): norm for *address, norm in rows}
 
 
 def stored(base: sqlite3.Connection) -> dict[Trial, Norms]:

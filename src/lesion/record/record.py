@@ -347,6 +347,10 @@ class Record:
         """Damage done to the weights by each trial, where it was measured."""
         return norms.stored(self._base)
 
+    def damage_done(self, model: str, task: str, lesion: str) -> dict[Trial, float]:
+        """Damage done to all that a lesion selects, by each trial where it was measured."""
+        return norms.whole(self._base, model, task, lesion)
+
     def reach(self) -> dict[tuple[str, str, str], Reach]:
         """(model, task, lesion) -> what the lesion can reach, where it was measured."""
         return reach.stored(self._base)
