@@ -86,6 +86,14 @@ def test_a_head_that_is_reached_counts_as_part_of_the_model(model):
     assert whole == (size, body(model) + size)
 
 
+def test_embeddings_that_a_head_shares_count_as_part_of_the_model():
+    twin = load_model("twin/en-0", head="mlm")
+    body = sum(tensor.numel() for tensor in twin.base_model.parameters())
+    assert reach(twin, Lesion()).parameters == body
+    whole = sum(tensor.numel() for tensor in twin.parameters())
+    assert body < whole  # without the head's own transform and bias
+
+
 def test_the_share_does_not_depend_on_the_head_of_the_task(tiny_bert):
     models = [load_model(str(tiny_bert), head="base"), load_model(str(tiny_bert))]
     first, second = (reach(model, Lesion()) for model in models)

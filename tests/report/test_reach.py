@@ -23,10 +23,16 @@ def test_lesions_of_equal_reach_share_a_sentence():
         ("heads", "BERT"): Reach(1_000_000, 108_891_648),
     }  # fmt: skip
     assert reach_lines(reaches) == [
-        "random, magnitude reach 78% of BERT (85.1 M of 108.9 M parameters); 51% of mBERT (85.1 M "
-        "of 166.8 M parameters).",
-        "heads reaches 1% of BERT (1.0 M of 108.9 M parameters).",
+        "random, magnitude reach 78% of BERT (85.1 M of 109 M parameters); 51% of mBERT (85.1 M "
+        "of 167 M parameters).",
+        "heads reaches 1% of BERT (1 M of 109 M parameters).",
     ]
+
+
+def test_models_of_one_reach_are_not_told_one_by_one():
+    reaches = {("random", f"BERT-{seed}"): BERT for seed in range(9)}
+    (line,) = reach_lines(reaches)
+    assert line == "random reaches 78% of every model (85.1 M of 109 M parameters)."
 
 
 def test_models_of_unequal_reach_are_told_once_and_others_are_not():

@@ -134,7 +134,7 @@ def test_the_reach_of_every_lesion_of_units_is_told(data, tiny_bert):
     assert list(report.reaches) == [("random", "tiny"), ("by importance", "tiny")]
     assert 0 < reach.selected < reach.parameters
     (line,) = [line for line in preview_lines(report) if "reach" in line]
-    assert line.startswith(f"random, by importance reach {reach.share:.0%} of tiny (0.0 M of")
+    assert line.startswith(f"random, by importance reach {reach.share:.0%} of tiny (0.0")
 
 
 def test_a_shipped_study_that_needs_nothing_has_no_problems():

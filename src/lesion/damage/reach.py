@@ -100,8 +100,13 @@ def _parameters(model: nn.Module, reached: Sequence[UnitTensor]) -> int:
     from lesion.models.anatomy import HEADS, sites
     from lesion.models.parts import TENSORS
 
-    heads = [site for site in sites(model) if site.part in HEADS]
-    without = {id(site.own(kind)) for site in heads for kind in TENSORS}
+    without = {
+        id(site.own(kind))
+        for site in sites(model)
+        for kind in TENSORS
+        # an output matrix tied to the embeddings is theirs
+        if site.part in HEADS and getattr(site, kind) is not None
+    }
     body = getattr(model, "base_model", model).parameters()
     sizes = {id(tensor): tensor.numel() for tensor in body if id(tensor) not in without}
     for owned in reached:

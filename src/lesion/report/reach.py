@@ -16,11 +16,11 @@ def reach_lines(reaches: "Reaches") -> list[str]:
 
     Example:
         >>> reach_lines({("random weights", "BERT"): Reach(85_054_464, 108_891_648)})
-        ['random weights reaches 78% of BERT (85.1 M of 108.9 M parameters).']
+        ['random weights reaches 78% of BERT (85.1 M of 109 M parameters).']
     """
     return [
         f"{', '.join(lesions)} reach{'es' * (len(lesions) == 1)} "
-        f"{'; '.join(_share(model, reach) for model, reach in models)}."
+        f"{'; '.join(_share(model, reach) for model, reach in _shown(models))}."
         for models, lesions in _alike(reaches).items()
     ]
 
@@ -54,6 +54,12 @@ def _alike(reaches: "Reaches") -> dict[tuple[tuple[str, "Reach"], ...], list[str
     return alike
 
 
+def _shown(models: "tuple[tuple[str, Reach], ...]") -> "tuple[tuple[str, Reach], ...]":
+    """The models; once for all where they have one reach."""
+    equal = len(models) > 1 and len({reach for _, reach in models}) == 1
+    return (("every model", models[0][1]),) if equal else models
+
+
 def _share(model: str, reach: "Reach") -> str:
-    counts = f"{reach.selected / 1e6:.1f} M of {reach.parameters / 1e6:.1f} M parameters"
+    counts = f"{reach.selected / 1e6:.3g} M of {reach.parameters / 1e6:.3g} M parameters"
     return f"{reach.share:.0%} of {model} ({counts})"
