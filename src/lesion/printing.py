@@ -11,6 +11,12 @@ if TYPE_CHECKING:
     from lesion.planning import Plan
     from lesion.results import Run
     from lesion.running.check import Preview
+    from lesion.study.registration import Registration
+
+KEEPING = (
+    "A run of this study keeps the digest, and lesion show says whether what it shows is as "
+    "registered."
+)
 
 
 def print_unfinished(stdout: Console, run: "Run") -> None:
@@ -26,7 +32,9 @@ def print_unfinished(stdout: Console, run: "Run") -> None:
 
 
 def print_results(stdout: Console, run: "Run") -> None:
-    """Curves, summary and verdicts."""
+    """Curves, summary and verdicts; and whether they are what was meant before the data."""
+    from lesion.report.provenance import provenance
+    from lesion.report.reach import uneven_reach
     from lesion.report.survival import survival_lines
     from lesion.report.tables import cut_texts, diagnoses, summary_tables
     from lesion.report.verdicts import over_all, remarks, verdict_tables
@@ -38,8 +46,11 @@ def print_results(stdout: Console, run: "Run") -> None:
     remarked = [*over_all(run.meta), *remarks(run.verdicts, run.dissociations)]
     health = [*diagnoses(run.analyses), *survival_lines(run.analyses)]
     notes = [*health, *cut_texts(run.cuts, run.study), *map(Text, run.notes)]
+    notes += map(Text, uneven_reach(run.analyses))
+    digest = run.record.registered()
+    traced = [*map(Text, provenance(digest, run.departures, run.history, run.unrecorded))]
     sections = ((summary_tables(run.analyses), notes), (compared, remarked))
-    for tables, lines in sections:
+    for tables, lines in (*sections, (list[Table](), traced)):
         for table in tables:
             stdout.print(table)
             stdout.print()
@@ -67,6 +78,14 @@ def print_plan(stdout: Console, plan: "Plan") -> None:
         stdout.print()
     for line in plan_lines(plan):
         stdout.print(line, markup=False)
+
+
+def print_registration(stdout: Console, registered: "Registration") -> None:
+    """A digest, and how it is cited."""
+    stdout.print(f"Digest: {registered.digest}", markup=False)
+    stdout.print(f"Cite it as: {registered.citation}", markup=False, soft_wrap=True)
+    for note in (*registered.notes, KEEPING):
+        stdout.print(note, markup=False, soft_wrap=True)
 
 
 def print_names(stdout: Console, lists: Mapping[str, Mapping[str, str]]) -> None:

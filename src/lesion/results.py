@@ -1,7 +1,7 @@
 """A run: its curves, verdicts and tables, analysed when first used."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,9 +10,12 @@ from lesion.analysis.from_record import load_responses
 from lesion.errors import LesionError
 from lesion.outputs import writing
 from lesion.record import cuts
+from lesion.record.history import Change
 from lesion.record.record import Record
 from lesion.running import rounds
 from lesion.schema import did_you_mean
+from lesion.study.comparison import OVER
+from lesion.study.registration import KeyChange, changed_keys, concluded
 from lesion.study.study import Study
 from lesion.study.trials import Trial
 from lesion.tasks.metrics import word_of
@@ -118,6 +121,21 @@ class Run:
         """
         return self.record.cuts()
 
+    @cached_property
+    def history(self) -> list[Change]:
+        """What decides conclusions and was changed while the record grew, in its order."""
+        return self.record.history()
+
+    @cached_property
+    def unrecorded(self) -> list[KeyChange]:
+        """What is compared here and not in the record: set from Python, it leaves no history."""
+        return changed_keys(concluded(self.record.study), concluded(self.study))
+
+    @cached_property
+    def departures(self) -> list[KeyChange]:
+        """What differs from the study with which the record began; see `lesion.register`."""
+        return self.record.departures(self.study)
+
     def curves(self) -> "pd.DataFrame":
         """One row per model, task, lesion and dose: every metric with its interval."""
         from lesion.analysis.frames import curve_frame
@@ -218,17 +236,23 @@ class Run:
             "dissociations": [interaction._asdict() for interaction in self.dissociations],
             "cut": cuts.rows(self.cuts),
             "notes": self.notes,
+            "history": [asdict(change) for change in self.history],
+            "registered": {
+                "digest": self.record.registered(),
+                "departures": [asdict(change) for change in self.departures],
+            },
         })  # type: ignore[return-value]  # fmt: skip
 
-    def write_report(self, metrics: Sequence[str] = ()) -> list[Path]:
+    def write_report(self, metrics: Sequence[str] = (), over: str = "") -> list[Path]:
         """Write `curves.csv` and `figures/`; returns the paths.
 
         Args:
             metrics: that the figures show. Default: the study's `figures`.
+            over: what curves are drawn over, `dose` or `damage`. Default: likewise.
 
         Raises:
-            LesionError: for a metric that no task of the run has, or if the folder cannot be
-                written.
+            LesionError: for a metric that no task of the run has, for curves over damage where
+                there is none, or if the folder cannot be written.
         """
         from lesion.analysis.sites import site_maps
         from lesion.report.figures import RunData, write_figures
@@ -241,8 +265,8 @@ class Run:
         axes = {lesion.name: f"dose: {lesion.dose_label}" for lesion in self.study.lesions}
         figures, of_study = self.folder / "figures", map(word_of, self.study.figures.metrics)
         shown = metrics or tuple(of_study)
-        maps = site_maps(self.record)
-        data = RunData(self.analyses, self.verdicts, self.meta, maps, axes, shown)
+        maps, over = site_maps(self.record), _over(over or self.study.figures.over)
+        data = RunData(self.analyses, self.verdicts, self.meta, maps, axes, shown, over)
         with writing(figures):
             curves.to_csv(table, index=False)
             return [table, *write_figures(data, figures)]
@@ -255,3 +279,9 @@ class Run:
                     f"metric: must be one of {', '.join(known)}, which the tasks of this run "
                     f"have. Got {name!r}.{did_you_mean(name, known)}"
                 )
+
+
+def _over(word: str) -> str:
+    if word not in OVER:
+        raise LesionError(f"over: must be one of {', '.join(OVER)}. Got {word!r}.")
+    return word

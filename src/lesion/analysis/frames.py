@@ -12,6 +12,7 @@ from lesion.analysis import crashes, summary
 from lesion.analysis.compare import Verdict
 from lesion.analysis.summary import Analysis
 from lesion.analysis.survival_tests import SurvivalTest
+from lesion.study.trials import INTACT, Trial
 from lesion.tasks.kinds import kind_of
 
 if TYPE_CHECKING:
@@ -77,12 +78,22 @@ def verdict_frame(verdicts: Sequence[Verdict]) -> pd.DataFrame:
 
 
 def trial_frame(record: Record) -> pd.DataFrame:
-    """One row per finished trial: its address, and the proof of its damage."""
+    """One row per finished trial: its address, the proof of its damage, and what it did.
+
+    `damage_done` is ‖ΔW‖/‖W‖ of all that the lesion selects: 0 for intact models and damage to
+    texts, nan in trials of older versions, inf where a number is no longer finite.
+    """
     import pandas as pd
 
     names, rows = record.rows("trials")
     frame = pd.DataFrame(rows, columns=names)
-    return frame.drop(columns=["outputs", "by_site"], errors="ignore")  # bytes
+    norms = record.norms()
+    done = [
+        0.0 if trial.lesion == INTACT else norms[trial].whole if trial in norms else np.nan
+        for trial in (Trial(*row) for row in frame[list(Trial._fields)].itertuples(index=False))
+    ]
+    frame = frame.drop(columns=["outputs", "by_site"], errors="ignore")  # bytes
+    return frame.assign(damage_done=np.array(done, np.float64))
 
 
 def score_frame(record: Record) -> pd.DataFrame:

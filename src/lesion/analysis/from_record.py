@@ -150,8 +150,27 @@ def response_table(
         dose_scale=record.study.dose_scale_of(lesion),
         own_metrics=shown.own,
         **together._asdict(),
+        damage_done=_damage_done(record, model.name, task, lesion.name, (seeds, draws, doses)),
+        reach=record.reach().get((model.name, task, lesion.name)),
         **about,
     )
+
+
+def _damage_done(
+    record: Record,
+    model: str,
+    task: str,
+    lesion: str,
+    trials: tuple[Sequence[int], Sequence[int], Sequence[float]],
+) -> np.ndarray:
+    """The mean over seeds and draws at each dose; the first is the intact model."""
+    seeds, draws, doses = trials
+    norms = record.damage_done(model, task, lesion)
+    each = [
+        [norms.get(Trial(model, seed, task, lesion, dose, draw), np.nan) for dose in doses[1:]]
+        for seed, draw in product(seeds, draws)
+    ]
+    return np.concatenate(([0.0], np.mean(each, 0)))
 
 
 def _main_first(lead: str | Metric | None, metrics: Sequence[str]) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ from lesion.analysis.scale import (
     without_place,
 )
 from lesion.analysis.survival import MEDIANS, Survival, rows_of, survivals
+from lesion.damage.reach import Reach
 from lesion.tasks.kinds import kind_of
 
 Array = np.ndarray
@@ -89,6 +90,8 @@ class Analysis(NamedTuple):
     steep: ResampledCurve  # those of steepness
     d50_replicates: Array  # (replicates,) joint bootstrap of D50
     correct_share: Array | None  # (doses, examples) of trials that are right; None: no answers
+    damage_done: Array | None = None  # (doses,) mean ‖ΔW‖/‖W‖ of what the lesion selects
+    reach: Reach | None = None  # parameters that the lesion's units hold
 
     @property
     def excluded(self) -> tuple[str, ...]:
@@ -141,6 +144,8 @@ def _analysis(responses: Responses, weights: ResamplingWeights, level: float) ->
         steep=steep,
         d50_replicates=doses_at(curves.half_lost(skill.places, smooth), skill.scale),
         correct_share=_correct_share(r),
+        damage_done=r.damage_done,
+        reach=r.reach,
     )
 
 
@@ -196,7 +201,8 @@ def curve_rows(analysis: Analysis) -> list[dict]:
     a = analysis
     rows = []
     for t, dose in enumerate(a.doses):
-        row: dict = _who(a) | {"dose": float(dose), "metric": a.metric}
+        damage = np.nan if a.damage_done is None else float(a.damage_done[t])
+        row: dict = _who(a) | {"dose": float(dose), "damage_done": damage, "metric": a.metric}
         for name, curve in [*a.curves.items(), ("skill", a.skill)]:
             row[name] = float(curve.value[t])
             row[f"{name}_lo"], row[f"{name}_hi"] = float(curve.lo[t]), float(curve.hi[t])
@@ -227,7 +233,7 @@ def summary_row(analysis: Analysis) -> dict:
     row |= zip(("first_dose", "last_dose"), measured_range(a.doses), strict=True)
     row["dose_scale"] = a.resampled.scale
     row |= {"diagnoses": "; ".join(str(d) for d in a.diagnoses), "excluded": bool(a.excluded)}
-    return row | _counts(a) | {"examples": a.examples, "clusters": a.clusters}
+    return row | _counts(a) | {"examples": a.examples, "clusters": a.clusters} | _reach(a)
 
 
 def survival_rows(analysis: Analysis) -> list[dict]:
@@ -239,6 +245,12 @@ def survival_rows(analysis: Analysis) -> list[dict]:
 
 def _who(a: Analysis) -> dict:
     return {"model": a.model, "group": a.group, "task": a.task, "lesion": a.lesion}
+
+
+def _reach(a: Analysis) -> dict:
+    selected, parameters = a.reach or (np.nan, np.nan)
+    share = selected / parameters
+    return {"selected_parameters": selected, "model_parameters": parameters, "reach": share}
 
 
 def _counts(a: Analysis) -> dict:

@@ -16,16 +16,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lesion import digests
+from lesion.damage.norms import Norms
+from lesion.damage.reach import Reach
 from lesion.errors import LesionError
 from lesion.outputs import make_folder, writing
-from lesion.record import columns, cuts, layout, pins, versions
+from lesion.record import columns, cuts, history, layout, norms, pins, reach, versions
 from lesion.record.columns import StoredColumns
 from lesion.record.cuts import Cuts
+from lesion.record.history import Change
 from lesion.schema import did_you_mean
 from lesion.study import pinning
 from lesion.study.files import parse_study, write_study
-from lesion.study.fingerprint import differences
+from lesion.study.fingerprint import contents_of, differences, fingerprint
 from lesion.study.packages import absent_packages, study_versions
+from lesion.study.registration import KeyChange, registered_text
 from lesion.study.study import Study
 from lesion.study.trials import Patient, Trial
 
@@ -98,7 +103,11 @@ class Record:
         if record._version != layout.VERSION:
             layout.upgrade(record._base)
             record._version = layout.VERSION
-        record._base.executescript(versions.TABLES + columns.TABLES)
+        record._base.executescript(
+            "".join((versions.TABLES, columns.TABLES, history.TABLE, norms.TABLE, reach.TABLE))
+        )
+        with record._base:
+            history.add(record._base, record.study)  # an earlier version may have begun it
         pins.store(record._base, held)
         if record.study != study:  # other comparisons of the same scores
             record._store(study)
@@ -109,6 +118,7 @@ class Record:
             self._base.execute(
                 "UPDATE meta SET value = ? WHERE key = 'study'", (json.dumps(study.document),)
             )
+            history.add(self._base, study)
         (self.folder / STUDY).write_text(write_study(study), encoding="utf-8")
         self.study = study
 
@@ -190,6 +200,10 @@ class Record:
                 (*trial, measured.seconds),
             )
             versions.add(self._base, trial, self._versions)
+            if receipt is not None and receipt.norms is not None:
+                norms.add(self._base, trial, receipt.norms)
+            if receipt is not None and receipt.reach is not None:
+                reach.add(self._base, trial, receipt.reach)
 
     def add_model(
         self, model: str, seed: int, task: str, source: str, revision: str | None, digest: str
@@ -263,6 +277,19 @@ class Record:
     def version_notes(self) -> list[str]:
         """A sentence where finished trials were made with other versions than those of now."""
         return versions.notes(self._base, study_versions(self.study))
+
+    def history(self) -> list[Change]:
+        """What decides conclusions but no score, and was changed while there was a record."""
+        return history.changes(self._base)
+
+    def registered(self) -> str | None:
+        """The digest of the study with which the record began; None in those that kept none."""
+        row = self._base.execute("SELECT value FROM meta WHERE key = 'registered'").fetchone()
+        return None if row is None else str(row[0])
+
+    def departures(self, study: Study) -> list[KeyChange]:
+        """What of a study differs from the one with which the record began."""
+        return history.departures(self._base, study)
 
     def add_cut(self, trial: Trial, share: float) -> None:
         """Store which share of the examples was cut at max_length in what a trial read.
@@ -342,6 +369,18 @@ class Record:
             where = places[trial.model, trial.task, trial.lesion]
             yield trial, where, layout.unpacked(counts, len(where))
 
+    def norms(self) -> dict[Trial, Norms]:
+        """Damage done to the weights by each trial, where it was measured."""
+        return norms.stored(self._base)
+
+    def damage_done(self, model: str, task: str, lesion: str) -> dict[Trial, float]:
+        """Damage done to all that a lesion selects, by each trial where it was measured."""
+        return norms.whole(self._base, model, task, lesion)
+
+    def reach(self) -> dict[tuple[str, str, str], Reach]:
+        """(model, task, lesion) -> what the lesion can reach, where it was measured."""
+        return reach.stored(self._base)
+
     def task(self, name: str) -> dict[str, Any] | None:
         """Kind, metrics, classes and labels of a task; None before its first trial."""
         row = self._base.execute(
@@ -359,10 +398,12 @@ class Record:
 
 def _create(folder: Path, study: Study) -> None:
     make_folder(folder, "--out")
+    contents = contents_of(study)
     meta = {
         "schema": str(layout.VERSION),
         "study": json.dumps(study.document),
-        "fingerprint": study.fingerprint(),
+        "fingerprint": fingerprint(study, contents),
+        "registered": digests.of_text(registered_text(study, contents)),
         "versions": json.dumps(study_versions(study)),
     }
     with writing(folder, "--out"):

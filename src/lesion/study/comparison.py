@@ -6,6 +6,7 @@ from typing import Annotated
 from lesion.schema import Between, OneOf, Spec, WordOr, doc
 from lesion.tasks.metrics import METRICS, Metric, in_words, installed_metric, word_of
 
+OVER = ("dose", "damage")
 BESIDE = {
     "d50": "the dose at which half of skill is gone",
     "initial_slope": "skill lost for each unit of dose in the first quarter of the doses",
@@ -63,6 +64,9 @@ class Figures(Spec):
         tuple[Annotated[str | Metric, WordOr(Metric, METRICS, find=installed_metric)], ...],
         doc("a row of panels each (default: the metric of the comparison, and mcc)"),
     ] = ()
+    over: Annotated[
+        str, OneOf(OVER), doc("axis of the curves: dose, or damage done (‖ΔW‖ / ‖W‖)")
+    ] = "dose"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "metrics", tuple(map(in_words, self.metrics)))

@@ -97,10 +97,10 @@ def _draw(data: RunData) -> Iterator[tuple[str, Figure]]:
     for task in data.tasks():
         if len(data.lesions(task)) > MAX_COLUMNS:
             main = next(a.metric for a in data.analyses if a.task == task)
-            frames = data.summary, data.dose_labels, data.diagnoses
+            frames = data.summary, data.axes, data.diagnoses
             for metric in data.shown_metrics(task):
                 name = file_name(task) if metric == main else f"{file_name(task)}-{metric}"
-                yield name, lesion_grid(data.curves, task, metric, *frames)
+                yield name + data.suffix, lesion_grid(data.curves, task, metric, *frames)
 
 
 GRID = Chart(
