@@ -26,16 +26,19 @@ def print_unfinished(stdout: Console, run: "Run") -> None:
 
 def print_results(stdout: Console, run: "Run") -> None:
     """Curves, summary and verdicts."""
+    from lesion.report.remarks import over_all, remarks
     from lesion.report.tables import cut_texts, diagnoses, summary_tables
-    from lesion.report.verdicts import over_all, remarks, verdict_tables
+    from lesion.report.verdicts import verdict_tables, view_tables
 
     if not run.analyses:
         stdout.print("No draw is finished yet.")
         return
-    compared = verdict_tables(run.verdicts, run.study.compare.also)
+    compared = verdict_tables(run.verdicts, run.study.compare.also) + view_tables(run.verdicts)
     remarked = [*over_all(run.meta), *remarks(run.verdicts, run.dissociations)]
     notes = [*diagnoses(run.analyses), *cut_texts(run.cuts, run.study)]
-    sections = ((summary_tables(run.analyses), notes), (compared, remarked))
+    slices = [analysis for of_column in run.slices.values() for analysis in of_column]
+    summarised = [*summary_tables(run.analyses), *summary_tables(slices)]
+    sections = ((summarised, notes), (compared, remarked))
     for tables, lines in sections:
         for table in tables:
             stdout.print(table)

@@ -6,7 +6,8 @@ from lesion.analysis.curves import Crossover
 from lesion.analysis.dissociation import Dissociation
 from lesion.analysis.meta import Meta, Pooled
 from lesion.analysis.summary import Estimate, analyse
-from lesion.report.verdicts import over_all, remarks, verdict_tables
+from lesion.report.remarks import over_all, remarks
+from lesion.report.verdicts import verdict_tables
 from tests.analysis.simulated import classified, falling_curve, mrpc_labels
 
 from .test_tables import printed, responses
@@ -38,7 +39,7 @@ def test_a_comparison_is_a_row_under_its_lesion_in_the_table_of_its_task():
         assert verdict.outcome == "cannot tell" or row.endswith(verdict.answer)
     below = " ".join(rows[8:])
     assert below.startswith("difference: of retained area, the second minus the first")
-    assert "p: after Holm's correction over the study's 6 comparisons." in below
+    assert "p, corrected (interval): by Holm over the 6 comparisons." in below
 
 
 def test_the_table_fits_eighty_columns_and_says_in_short_what_would_settle_a_comparison():
@@ -114,7 +115,9 @@ def test_what_is_asked_at_one_dose_has_a_table_of_its_own():
     assert "Holm" not in text
     text = printed(at_dose, width=100)
     assert "task: differences at one dose" in text
-    assert "A, B  +1.000 [+1.000, +1.000]  0.5   +0.500         0.000 (exact McNemar)" in text
+    assert (
+        "A, B  +1.000 [+1.000, +1.000]  0.000  0.5   +0.500         0.000 (exact McNemar)" in text
+    )
 
 
 @pytest.mark.parametrize("tasks", [("x",), ("x", "y")])

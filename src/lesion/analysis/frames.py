@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lesion.analysis import scores, summary
-from lesion.analysis.compare import Verdict
 from lesion.analysis.summary import Analysis
+from lesion.analysis.verdict import Verdict
 from lesion.tasks.kinds import kind_of
 
 if TYPE_CHECKING:

@@ -21,11 +21,13 @@ from typing import NamedTuple
 import numpy as np
 
 from lesion.analysis import bootstrap, curves
-from lesion.analysis.compare import Verdict, matches
 from lesion.analysis.contrast import ALPHA, p_value
+from lesion.analysis.matching import sides_of
 from lesion.analysis.summary import Analysis, Estimate
+from lesion.analysis.verdict import Verdict
 from lesion.errors import LesionError
 from lesion.models.recipes import RECOVERY_SUFFIX
+from lesion.study.questions import WITHIN
 
 Array = np.ndarray
 Address = tuple[str, ...]  # what is resampled: ("draws", lesion), ("examples", task), ...
@@ -80,17 +82,21 @@ class Meta(NamedTuple):
 
 
 def summaries(
-    analyses: Sequence[Analysis], verdicts: Sequence[Verdict], between: str = "group"
+    analyses: Sequence[Analysis], verdicts: Sequence[Verdict], between: str | None = None
 ) -> list[Meta]:
     """A summary for each pair of sides with at least two comparisons that have bounded intervals.
 
     Args:
         analyses: from `summary.analyse`.
-        verdicts: `compare.verdicts` of them.
-        between: as given to `compare.verdicts`.
+        verdicts: `compare.verdicts` of them; those between lesions or tasks are passed over.
+        between: only verdicts between "model" or "group".
     """
     cells: dict[tuple[str, str], list[tuple[Verdict, list[list[Analysis]]]]] = {}
-    for verdict, (names, *sides) in zip(verdicts, matches(analyses, between), strict=True):
+    for verdict in verdicts:
+        if verdict.between in WITHIN or (between or verdict.between) != verdict.between:
+            continue
+        names, place = (verdict.a, verdict.b), (verdict.task, verdict.lesion)
+        sides = sides_of(analyses, verdict.between, names, *place)
         healthy = [[analysis for analysis in side if not analysis.excluded] for side in sides]
         cells.setdefault(names, []).append((verdict, healthy))
     metas = []

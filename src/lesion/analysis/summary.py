@@ -12,6 +12,7 @@ from lesion.analysis.responses import Responses
 from lesion.analysis.sampled import (
     ResampledCurve,
     area_of,
+    gain_kept,
     intact_gain,
     linear_of,
     resampled,
@@ -66,7 +67,9 @@ class Analysis(NamedTuple):
     steepness: Estimate
     shares: dict[str, float]  # level -> share of the variance of the area
     diagnoses: tuple[Finding, ...]
+    kept_area: Estimate  # mean over doses of the gain over chance, in points of the metric
     resampled: ResampledCurve  # the replicates of skill
+    kept: ResampledCurve  # those of the gain over chance
     gain: ResampledCurve  # those of the intact score's gain over chance
     steep: ResampledCurve  # those of steepness
     d50_replicates: Array  # (replicates,) joint bootstrap of D50
@@ -91,6 +94,8 @@ def _analysis(responses: Responses, weights: ResamplingWeights, level: float) ->
     main = by_metric[r.metrics[0]]
     skill = resampled(r.doses, main)
     area, smooth = area_of(skill, level), curves.falling(skill.joint)
+    kept = gain_kept(r.doses, main)
+    points = area_of(kept, level)
     early, steep = linear_of(skill, curves.initial_slope, level), steepened(skill, smooth)
     scored = {name: _curve(replicates, level) for name, replicates in by_metric.items()}
     band = _band(skill.value, skill.levels, skill.members, level)
@@ -115,8 +120,10 @@ def _analysis(responses: Responses, weights: ResamplingWeights, level: float) ->
         steepness=_steepness(steep, level),
         shares=area.shares,
         diagnoses=health.diagnose(r, main),
+        kept_area=Estimate(points.value, points.lo, points.hi),
         resampled=skill,
-        gain=intact_gain(main),
+        kept=kept,
+        gain=intact_gain(kept),
         steep=steep,
         d50_replicates=curves.reached(skill.doses, smooth, 0.5),
         correct_share=_correct_share(r),
@@ -194,6 +201,7 @@ def summary_row(analysis: Analysis) -> dict:
     for name, estimate in (
         ("intact", a.intact),
         ("retained_area", a.area),
+        ("gain_kept", a.kept_area),
         ("d50", a.d50),
         ("knee", a.knee),
         ("initial_slope", a.initial_slope),
