@@ -34,9 +34,9 @@ def print_results(stdout: Console, run: "Run") -> None:
         stdout.print("No draw is finished yet.")
         return
     compared = verdict_tables(run.verdicts, run.study.compare.also) + view_tables(run.verdicts)
-    remarked = [*over_all(run.meta), *remarks(run.verdicts, run.dissociations)]
-    notes = [*diagnoses(run.analyses), *cut_texts(run.cuts, run.study)]
     slices = [analysis for of_column in run.slices.values() for analysis in of_column]
+    remarked = [*over_all(run.meta), *remarks(run.verdicts, run.dissociations)]
+    notes = [*diagnoses([*run.analyses, *slices]), *cut_texts(run.cuts, run.study)]
     summarised = [*summary_tables(run.analyses), *summary_tables(slices)]
     sections = ((summarised, notes), (compared, remarked))
     for tables, lines in sections:

@@ -103,7 +103,8 @@ class Run:
         """A summary over tasks and lesions for each pair that has two comparisons or more."""
         from lesion.analysis.meta import summaries
 
-        return summaries(self.analyses, self._of_models)
+        kinds = dict.fromkeys(v.between for v in self._of_models)
+        return [m for kind in kinds for m in summaries(self.analyses, self._of_models, kind)]
 
     @cached_property
     def dissociations(self) -> "list[Dissociation]":

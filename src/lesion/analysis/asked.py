@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from lesion.analysis.compare import verdicts
 from lesion.analysis.margins import margin_of
+from lesion.analysis.matching import within_what
 from lesion.analysis.summary import Analysis
 from lesion.analysis.verdict import Verdict
 from lesion.study.questions import WITHIN, Question
@@ -54,12 +55,19 @@ def _family(
     margin, reason = margin_of(question.margin, analyses)
     seed, dose = study.seed, study.compare.dose
     family = verdicts(analyses, question, margin, seed, dose, reason)
-    words = family_words(question, family, named)
+    words = family_words(question, family, within_what(analyses, question), named)
     return [v._replace(family=words) for v in family]
 
 
-def family_words(question: Question, family: Sequence[Verdict], named: str = "") -> str:
-    """What a family of comparisons consists of: `3 comparisons of groups under 3 lesions`."""
+def family_words(
+    question: Question, family: Sequence[Verdict], unit: str = "model", named: str = ""
+) -> str:
+    """What a family of comparisons consists of: `3 comparisons of groups under 3 lesions`.
+
+    Args:
+        unit: in what lesions or tasks are compared: "model" or "group".
+        named: what is compared, in other words than the question's.
+    """
     tested = max((v.comparisons for v in family), default=0)
     what = named or f"of {NOUNS[question.between]}"
     words = f"{tested} comparison{'s' if tested != 1 else ''} {what}"
@@ -67,16 +75,11 @@ def family_words(question: Question, family: Sequence[Verdict], named: str = "")
     slices = question.column is not None
     places.append(("on", "slice" if slices else "task", {v.task for v in family} - {""}))
     if question.between in WITHIN:
-        noun = "group" if _over_groups(question, family) else "model"
-        places.append(("in", noun, {v.within for v in family}))
+        places.append(("in", unit, {v.within for v in family}))
     for where, noun, members in places:
         if len(members) > 1:
             words += f" {where} {len(members)} {noun}s"
     return words
-
-
-def _over_groups(question: Question, family: Sequence[Verdict]) -> bool:
-    return question.within != "model" and any("models like" in v.scope for v in family)
 
 
 def _in_slice(v: Verdict, column: str) -> Verdict:

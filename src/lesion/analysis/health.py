@@ -22,9 +22,14 @@ Array = np.ndarray
 ROUNDING = 1e-6  # of a score: replicates are sums in float32
 
 
-def diagnose(responses: Responses, main: Replicates) -> tuple[Finding, ...]:
-    """All findings on one curve; `main` holds the replicates of its main metric."""
-    curve = CurveData(responses, main)
+def diagnose(responses: Responses, main: Replicates, curves: int = 1) -> tuple[Finding, ...]:
+    """All findings on one curve.
+
+    Args:
+        main: the replicates of its main metric.
+        curves: of the study; what is a test is corrected for their number.
+    """
+    curve = CurveData(responses, main, curves)
     findings = (diagnosis.find(curve) for diagnosis in DIAGNOSES.values())
     return tuple(finding for finding in findings if finding is not None)
 
@@ -256,7 +261,7 @@ def _improves(curve: CurveData) -> Observation | None:
     from scipy.special import ndtri
 
     best = int(z.argmax())
-    if z[best] <= ndtri(1 - 0.025 / len(z)):
+    if z[best] <= ndtri(1 - 0.025 / len(z) / curve.curves):
         return None
     dose = float(r.doses[best + 1])
     message = (
@@ -269,7 +274,7 @@ def _improves(curve: CurveData) -> Observation | None:
 IMPROVES = Diagnosis(
     name="improves under damage",
     doc="at some dose the main metric is better than intact, with a bootstrap z above the "
-    "Bonferroni bound over doses",
+    "Bonferroni bound over doses and the curves of the study",
     severities=("warning",),
     observe=_improves,
     sign="^",

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from lesion.analysis.summary import Analysis
 from lesion.errors import LesionError
 from lesion.study.questions import BETWEEN, WITHIN, Question
+
+if TYPE_CHECKING:
+    from lesion.analysis.verdict import Verdict
 
 Sides = tuple[list[Analysis], list[Analysis]]
 
@@ -61,7 +64,7 @@ def _between(analyses: Sequence[Analysis], question: Question) -> Iterator[Match
 
 def _within(analyses: Sequence[Analysis], question: Question) -> Iterator[Match]:
     """Lesions or tasks of the same models: in each model, or over each group."""
-    grouped = question.within or ("group" if all(a.group for a in analyses) else "model")
+    grouped = within_what(analyses, question)
     over_lesions = question.between == "lesion"
     cells: dict[tuple[str, str], dict[str, dict[str, Analysis]]] = {}
     for analysis in analyses:
@@ -81,17 +84,17 @@ def _within(analyses: Sequence[Analysis], question: Question) -> Iterator[Match]
                 yield Match(question.between, (a, b), unit, task, lesion, sides)
 
 
-def sides_of(
-    analyses: Sequence[Analysis], between: str, names: tuple[str, str], task: str, lesion: str
-) -> Sides:
-    """The models of a comparison between models or groups."""
+def within_what(analyses: Sequence[Analysis], question: Question) -> str:
+    """In what lesions or tasks are compared: "model", or "group" where every model has one."""
+    return question.within or ("group" if all(a.group for a in analyses) else "model")
+
+
+def sides_of(analyses: Sequence[Analysis], verdict: "Verdict") -> Sides:
+    """The models of a verdict between models or groups."""
+    v = verdict
+    here = [a for a in analyses if (a.task, a.lesion) == (v.task, v.lesion)]
     first, second = (
-        [
-            a
-            for a in analyses
-            if (a.task, a.lesion) == (task, lesion)
-            and (a.group if between == "group" else a.model) == name
-        ]
-        for name in names
+        [a for a in here if (a.group if v.between == "group" else a.model) == name]
+        for name in (v.a, v.b)
     )
     return first, second

@@ -27,7 +27,6 @@ from lesion.analysis.summary import Analysis, Estimate
 from lesion.analysis.verdict import Verdict
 from lesion.errors import LesionError
 from lesion.models.recipes import RECOVERY_SUFFIX
-from lesion.study.questions import WITHIN
 
 Array = np.ndarray
 Address = tuple[str, ...]  # what is resampled: ("draws", lesion), ("examples", task), ...
@@ -82,23 +81,20 @@ class Meta(NamedTuple):
 
 
 def summaries(
-    analyses: Sequence[Analysis], verdicts: Sequence[Verdict], between: str | None = None
+    analyses: Sequence[Analysis], verdicts: Sequence[Verdict], between: str = "group"
 ) -> list[Meta]:
     """A summary for each pair of sides with at least two comparisons that have bounded intervals.
 
     Args:
         analyses: from `summary.analyse`.
-        verdicts: `compare.verdicts` of them; those between lesions or tasks are passed over.
-        between: only verdicts between "model" or "group".
+        verdicts: `compare.verdicts` of them.
+        between: "model" or "group": only the verdicts between them count.
     """
     cells: dict[tuple[str, str], list[tuple[Verdict, list[list[Analysis]]]]] = {}
-    for verdict in verdicts:
-        if verdict.between in WITHIN or (between or verdict.between) != verdict.between:
-            continue
-        names, place = (verdict.a, verdict.b), (verdict.task, verdict.lesion)
-        sides = sides_of(analyses, verdict.between, names, *place)
-        healthy = [[analysis for analysis in side if not analysis.excluded] for side in sides]
-        cells.setdefault(names, []).append((verdict, healthy))
+    for v in verdicts:
+        if v.between == between:
+            healthy = [[m for m in side if not m.excluded] for side in sides_of(analyses, v)]
+            cells.setdefault((v.a, v.b), []).append((v, healthy))
     metas = []
     for cell in cells.values():
         bounded = [(v, sides) for v, sides in cell if np.isfinite(v.hi - v.lo)]

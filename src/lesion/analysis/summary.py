@@ -84,11 +84,17 @@ class Analysis(NamedTuple):
 def analyse(
     responses: Sequence[Responses], seed: int = 0, replicates: int = 2000, level: float = 0.95
 ) -> list[Analysis]:
-    """One analysis per element, in order; `seed` is the study's."""
-    return [_analysis(r, weights_of(r, seed, replicates), level) for r in responses]
+    """One analysis per element, in order; `seed` is the study's.
+
+    Diagnoses that are tests are corrected for the number of elements with several doses.
+    """
+    tested = max(sum(len(r.doses) > 1 for r in responses), 1)
+    return [_analysis(r, weights_of(r, seed, replicates), level, tested) for r in responses]
 
 
-def _analysis(responses: Responses, weights: ResamplingWeights, level: float) -> Analysis:
+def _analysis(
+    responses: Responses, weights: ResamplingWeights, level: float, tested: int
+) -> Analysis:
     r = responses
     by_metric = bootstrap.replicate(r, weights)
     main = by_metric[r.metrics[0]]
@@ -119,7 +125,7 @@ def _analysis(responses: Responses, weights: ResamplingWeights, level: float) ->
         initial_slope=Estimate(early.value, early.lo, early.hi),
         steepness=_steepness(steep, level),
         shares=area.shares,
-        diagnoses=health.diagnose(r, main),
+        diagnoses=health.diagnose(r, main, tested),
         kept_area=Estimate(points.value, points.lo, points.hi),
         resampled=skill,
         kept=kept,

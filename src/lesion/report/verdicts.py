@@ -198,5 +198,5 @@ def _verdict(v: "Verdict") -> Text:
     if v.outcome == "equivalent":
         return Text("equivalent", style="bold")
     if v.outcome != "cannot tell":
-        return Text(v.answer, style="bold")
+        return Text(v.answer.replace(" is retained", ""), style="bold")
     return Text(f"cannot tell: {v.brief}" if v.brief else "cannot tell")
