@@ -138,3 +138,16 @@ def test_rates_and_d50_of_lesions_are_compared_too():
     assert early.value == pytest.approx(slopes[1] - slopes[0])
     assert steep.value == pytest.approx(both[1].steepness.value - both[0].steepness.value)
     assert verdict.d50.value == pytest.approx(both[1].d50.value - both[0].d50.value)
+
+
+def test_a_strength_is_compared_with_nothing_but_the_same_strength():
+    both = analysed(curve(0.4, "noise"), curve(0.4, "weights"))
+    labels = {"noise": "strength of noise", "weights": "fraction of weights destroyed"}
+    (verdict,) = compare.verdicts(both, "lesion", dose_labels=labels)
+    assert verdict.settle == (
+        "A dose of noise is a strength of noise, of weights a fraction of weights destroyed. "
+        "Equal numbers are no equal doses."
+    )
+    same = dict.fromkeys(labels, "strength of noise")
+    (verdict,) = compare.verdicts(both, "lesion", dose_labels=same)
+    assert np.isfinite(verdict.delta)

@@ -54,7 +54,8 @@ def _family(
 ) -> list[Verdict]:
     margin, reason = margin_of(question.margin, analyses)
     seed, dose = study.seed, study.compare.dose
-    family = verdicts(analyses, question, margin, seed, dose, reason)
+    labels = {lesion.name: lesion.dose_label for lesion in study.lesions}
+    family = verdicts(analyses, question, margin, seed, dose, reason, labels)
     words = family_words(question, family, within_what(analyses, question), named)
     return [v._replace(family=words) for v in family]
 

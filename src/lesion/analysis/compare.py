@@ -6,7 +6,8 @@ has the differences of D50 and of the rates at which skill is lost (`rates.py`),
 chosen dose, the doses where the curves cross, and other views (`views.py`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -36,6 +37,7 @@ class Setting(NamedTuple):
     dose: float | None = None  # compare at this dose as well, or the nearest that both measured
     comparisons: int = 1  # of the family
     equal_intact: bool = False  # of groups: also the models with the nearest intact scores
+    dose_labels: Mapping[str, str] = MappingProxyType({})  # lesion -> what its dose measures
 
 
 def verdicts(
@@ -45,6 +47,7 @@ def verdicts(
     seed: int = 0,
     dose: float | None = None,
     reason: str = "given",
+    dose_labels: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Verdict]:
     """The comparisons of one question, which are one family, Holm-corrected.
 
@@ -55,10 +58,12 @@ def verdicts(
         seed: the study's, for resampling models.
         dose: compare at this dose as well, or at the nearest that both measured.
         reason: of the margin.
+        dose_labels: lesion -> what its dose measures. Lesions are not compared where a strength is
+            one of two different measures.
     """
     question = Question(between=between) if isinstance(between, str) else between
     asked = list(matches(analyses, question))
-    setting = Setting(margin, reason, seed, dose, len(asked), question.at_equal_intact)
+    setting = Setting(margin, reason, seed, dose, len(asked), question.at_equal_intact, dose_labels)
     return corrected([judged(match, setting) for match in asked])
 
 
@@ -95,12 +100,20 @@ def judged(match: Match, setting: Setting) -> Verdict:
                 settle=f"{who} has no healthy model left ({'; '.join(left_out)})."
             )
     doses = curves.common_doses(*(m.doses for m in (*healthy[0], *healthy[1])))
+    first, second = match.names
+    measures = [setting.dose_labels.get(name, "") for name in match.names]
+    if match.between == "lesion" and len(set(measures)) > 1 and any(map(_is_strength, measures)):
+        reason = f"A dose of {first} is a {measures[0]}, of {second} a {measures[1]}."
+        return empty._replace(settle=f"{reason} Equal numbers are no equal doses.")
     if len(doses) < 2:
-        first, second = match.names
         reason = f"{first} and {second} share fewer than two doses: run both over the same."
         return empty._replace(settle=reason)
     compared = _compared(match, setting, healthy, doses, empty)
     return with_remedy(with_outcome(compared))
+
+
+def _is_strength(measure: str) -> bool:
+    return measure.startswith("strength")
 
 
 def _healthy(match: Match) -> list[list[Analysis]]:
