@@ -93,6 +93,12 @@ class Run:
 
         return answers(self.study, self.analyses, lambda column: self.slices.get(column, []))
 
+    def compared(self, analyses: "Sequence[Analysis]") -> "list[Verdict]":
+        """The comparisons of the study, of analyses of it; without those of slices."""
+        from lesion.analysis.asked import answers
+
+        return answers(self.study, analyses, lambda _: [])
+
     @property
     def _of_models(self) -> "list[Verdict]":
         """The verdicts between models or groups on whole tasks."""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lesion.analysis import bootstrap, curves, paired, rates, views, within
+from lesion.analysis import curves, paired, rates, variance, views, within
 from lesion.analysis.contrast import ALPHA, Contrast, Quantity, Side, contrast, side_of, spread_of
 from lesion.analysis.curves import Crossover
 from lesion.analysis.family import corrected, equivalence_p, with_remedy
@@ -141,7 +141,7 @@ def _compared(
         p_equivalent=p_equivalent,
         p_equivalent_holm=p_equivalent,
         scope=_scope(match, healthy),
-        shares=bootstrap.shares(spread_of(area.components)),
+        shares=variance.shares(spread_of(area.components)),
         parts=tuple(c._replace(variance=float(c.variance)) for c in area.components),
         crossovers=_crossings(doses, skills, setting.comparisons),
         doses=tuple(doses.tolist()),

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from lesion.analysis import bootstrap, curves
+from lesion.analysis import curves, variance
 from lesion.analysis.summary import Analysis
 
 DEFAULT = 0.05  # where neither seeds nor groups are known
@@ -36,7 +36,7 @@ def _over_seeds(analyses: Sequence[Analysis]) -> Iterator[float]:
         seeds = a.resampled.members["seeds"]
         if seeds > 1:
             areas = curves.retained_area(a.doses, a.resampled.levels["seeds"])
-            yield seeds * float(bootstrap.variances({"": areas})[""])
+            yield seeds * float(variance.variances({"": areas})[""])
 
 
 def _over_models(analyses: Sequence[Analysis]) -> Iterator[float]:

@@ -17,9 +17,9 @@ from lesion.analysis.contrast import Contrast, Quantity, contrast, side_of
 from lesion.analysis.rates import Rate
 from lesion.analysis.sampled import ResampledCurve, steepened
 from lesion.analysis.summary import Analysis
+from lesion.analysis.variance import JOIN
 
 Array = np.ndarray
-JOIN = " x "  # between the levels of an interaction
 
 
 def difference(first: ResampledCurve, second: ResampledCurve) -> ResampledCurve:
