@@ -125,8 +125,8 @@ def test_a_lesion_with_one_draw_leaves_the_draws_of_the_other_their_degrees_of_f
 def test_an_interaction_that_one_lesion_lacks_is_that_of_its_other_level():
     a = analysed(curve(0.4, "one"))[0].resampled
     both = a._replace(levels=a.levels | {"draws x examples": a.levels["examples"] + 0.5})
-    examples = a.levels["examples"]
-    single = a._replace(levels={"draws": np.tile(a.value, (500, 1)), "examples": examples})
+    alone = {level: a.levels[level] for level in ("seeds", "examples")}
+    single = a._replace(levels=alone | {"draws": np.tile(a.value, (500, 1))})
     found = within.difference(single, both).levels["draws x examples"]
     np.testing.assert_allclose(found, np.full_like(found, 0.5), atol=1e-9)
 
