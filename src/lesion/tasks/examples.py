@@ -116,6 +116,8 @@ class PairSet(NamedTuple):
     origin: str  # where they come from, for messages
     groups: np.ndarray | None = None  # (pairs,) what a sample balances inside each paradigm
     note: str = ""  # a sentence on rows that were left out
+    columns: Mapping[str, tuple[str, ...]] = {}  # name -> a word for each pair
+    ordered: bool = False  # whether the first n are a balanced sample of n, for every n
 
     def first(self, examples: int | None) -> PairSet:
         """The first so many pairs; all of them for None."""
@@ -124,11 +126,15 @@ class PairSet(NamedTuple):
     def sample(self, examples: int | None, task: str) -> PairSet:
         """A random sample with the paradigms in their shares; all pairs for None.
 
+        Of ordered pairs, the first ones.
+
         Args:
             task: its name addresses the choice, see `lesion.tasks.sampling`.
         """
         if examples is None or examples >= len(self.good):
             return self
+        if self.ordered:
+            return self.first(examples)
         finer = () if self.groups is None else (self.groups,)
         return self._at(sample(examples, task, *finer, self.labels))
 
@@ -138,6 +144,9 @@ class PairSet(NamedTuple):
             bad=tuple(self.bad[row] for row in rows),
             labels=self.labels[rows],
             groups=None if self.groups is None else self.groups[rows],
+            columns={
+                name: tuple(words[row] for row in rows) for name, words in self.columns.items()
+            },
         )
 
 
