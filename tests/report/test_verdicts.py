@@ -145,9 +145,11 @@ def test_rates_and_d50_have_a_table_below_the_areas_where_they_are_asked_for():
     title, _, lesion, *rows = [line.rstrip() for line in text.splitlines()]
     assert title == "mrpc: which loses skill at a lower rate"
     assert lesion == "one"
-    first, second = rows[:2]
+    first, ratio, second = rows[:3]
     verdict, steep = found[0], found[0].rates[1]
     assert first.split()[:4] == ["A,", "B", "D50", f"{verdict.d50.value:+.3f}"]
+    assert ratio.split()[:5] == ["A,", "B", "D50", "ratio", f"{verdict.d50_ratio.ratio.value:.2f}"]
+    assert f"{verdict.d50_ratio.p_holm:.3f}" in ratio
     assert second.split()[:4] == ["A,", "B", "steepness", f"{steep.value:+.3f}"]
     assert f"{steep.p_holm:.3f}" in second
     assert second.endswith({"a": "A", "b": "B"}.get(steep.outcome, "cannot tell"))
@@ -163,7 +165,7 @@ def test_an_undefined_rate_has_its_reason_in_the_table():
     none = one.rates[1]._replace(value=nan, lo=nan, hi=nan, p=nan, p_holm=nan, answer=reason)
     one = one._replace(rates=(one.rates[0], none), d50=Estimate(nan, nan, nan))
     text = printed(verdict_tables([one], ("d50", "steepness"))[1], width=140)
-    assert "A, B D50 undefined steepness" in " ".join(text.replace("A, B  steep", "steep").split())
+    assert "A, B D50 undefined A, B D50 ratio" in " ".join(text.split())
     assert f"steepness undefined {reason}" in " ".join(text.split())
 
 

@@ -12,11 +12,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lesion.analysis import curves, paired, rates, variance, views, within
+from lesion.analysis import curves, halves, paired, rates, variance, views, within
 from lesion.analysis.contrast import ALPHA, Contrast, Quantity, Side, contrast, side_of, spread_of
 from lesion.analysis.curves import Crossover
 from lesion.analysis.family import corrected, equivalence_p, with_remedy
 from lesion.analysis.matching import Match, matches
+from lesion.analysis.scale import nearest
 from lesion.analysis.summary import Analysis, Estimate
 from lesion.analysis.verdict import Verdict, blank, with_outcome
 from lesion.study.questions import WITHIN, Question
@@ -105,6 +106,9 @@ def judged(match: Match, setting: Setting) -> Verdict:
     if match.between == "lesion" and len(set(measures)) > 1 and any(map(_is_strength, measures)):
         reason = f"A dose of {first} is a {measures[0]}, of {second} a {measures[1]}."
         return empty._replace(settle=f"{reason} Equal numbers are no equal doses.")
+    if len({m.resampled.scale for side in healthy for m in side}) > 1:
+        reason = f"The doses of {first} and {second} have different scales: areas differ in kind."
+        return empty._replace(settle=f"{reason} Give both the same dose_scale.")
     if len(doses) < 2:
         reason = f"{first} and {second} share fewer than two doses: run both over the same."
         return empty._replace(settle=reason)
@@ -130,6 +134,7 @@ def _compared(
     difference = _difference(match, healthy, doses)
     area, skills = difference(curves.retained_area), difference(lambda _, values: values)
     half, dof = float(area.hi - area.lo) / 2, float(area.dof)
+    scale = healthy[0][0].resampled.scale
     p_equivalent = equivalence_p(float(area.delta), half, dof, setting.margin)
     v = empty._replace(
         delta=float(area.delta),
@@ -143,13 +148,13 @@ def _compared(
         scope=_scope(match, healthy),
         shares=variance.shares(spread_of(area.components)),
         parts=tuple(c._replace(variance=float(c.variance)) for c in area.components),
-        crossovers=_crossings(doses, skills, setting.comparisons),
+        crossovers=_crossings(doses, skills, setting.comparisons, scale),
         doses=tuple(doses.tolist()),
     )
     secondary = _rates_within if match.between in WITHIN else _between
     v = v._replace(**secondary(match, setting, healthy, doses, area, v))
     if setting.dose is not None:
-        index = int(np.abs(doses - setting.dose).argmin())
+        index = nearest(doses, setting.dose, scale)
         v = v._replace(**_at(index, doses, healthy, skills, setting.seed))
     return v
 
@@ -168,11 +173,13 @@ def _between(
 ) -> dict:
     """What is compared beside the areas of different models."""
     gains = [side_of([m.gain for m in side], lambda _, gain: gain[..., 0]) for side in healthy]
+    half = halves.d50_contrast(healthy, doses, match.names, area.dof, setting.seed)
     grouped = match.between == "group"
     several = max(map(len, healthy)) > 1
     return {
         **_intact_difference(v, gains),
-        "d50": rates.d50_contrast(healthy, doses, match.names, area.dof, setting.seed),
+        "d50": half.difference,
+        "d50_ratio": half,
         "rates": rates.rates(healthy, doses, match.names, setting.seed),
         "absolute": views.absolute(healthy, doses),
         "with_dead": views.with_dead(match.sides, healthy, doses) if grouped else None,
@@ -188,8 +195,10 @@ def _rates_within(
 ) -> dict:
     """What is compared beside the areas of the same models: models are resampled together."""
     unit = match.within
+    half = halves.d50_contrast(healthy, doses, (unit, unit), area.dof, setting.seed)
     return {
-        "d50": rates.d50_contrast(healthy, doses, (unit, unit), area.dof, setting.seed),
+        "d50": half.difference,
+        "d50_ratio": halves.with_outcome(half, half.p, match.names),
         "rates": within.rates_within(healthy, doses, match.names, unit, setting.seed),
     }
 
@@ -230,12 +239,14 @@ def _at(index: int, doses: Array, healthy: Healthy, skills: Contrast, seed: int)
     }  # fmt: skip
 
 
-def _crossings(doses: Array, skills: Contrast, comparisons: int) -> tuple[Crossover, ...]:
+def _crossings(
+    doses: Array, skills: Contrast, comparisons: int, scale: str = "linear"
+) -> tuple[Crossover, ...]:
     """Where skill(b) - skill(a) changes sign, after Bonferroni over doses and comparisons."""
     delta, lo, hi = (np.asarray(end) for end in skills[:3])
     significant = np.asarray(skills.p) < ALPHA / len(doses) / max(comparisons, 1)
     strict = np.where(significant, lo, -np.inf), np.where(significant, hi, np.inf)
-    return tuple(curves.crossovers(doses, delta, (lo, hi), strict))
+    return tuple(curves.crossovers(doses, delta, (lo, hi), strict, scale))
 
 
 def _scope(match: Match, sides: Healthy) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from lesion.analysis import rates
+from lesion.analysis import halves, rates
 from lesion.analysis.contrast import ALPHA, holm
 from lesion.analysis.settle import settling
 from lesion.analysis.verdict import Verdict, beside_outcome, with_outcome
@@ -77,11 +77,12 @@ def corrected(verdicts: Sequence[Verdict]) -> list[Verdict]:
         v._replace(rates=r)
         for v, r in zip(alone, rates.corrected([v.rates for v in alone], pairs), strict=True)
     ]
+    ratios = halves.corrected([v.d50_ratio for v in alone], pairs)
+    made = [v._replace(d50_ratio=half) for v, half in zip(made, ratios, strict=True)]
     for view in VIEWS:
         made = _view(made, view)
     made = _adjusted(made, "p_at_dose", "p_at_dose_holm")
-    for field in ("answers", "d50"):
-        made = _part(made, field)
+    made = _where(made, "answers", lambda _, answers, p: answers._replace(p_holm=p))
     made = _adjusted(_adjusted(made, "p", "p_holm"), "p_equivalent", "p_equivalent_holm")
     tested = int(np.isfinite([v.p for v in made]).sum())
     made = [with_outcome(v._replace(comparisons=tested)) for v in made]
@@ -111,15 +112,6 @@ def _where(
 
 def _view(verdicts: Sequence[Verdict], view: str) -> list[Verdict]:
     return _where(verdicts, view, lambda v, side, p: beside_outcome(side, p, (v.a, v.b), v.between))
-
-
-def _part(verdicts: Sequence[Verdict], field: str) -> list[Verdict]:
-    """A part that has a p and a place for it after correction."""
-
-    def change(_: Verdict, part: Any, p: float) -> Any:
-        return part._replace(p_holm=p) if "p_holm" in part._fields else part
-
-    return _where(verdicts, field, change)
 
 
 def _with_interval(v: Verdict, apart: int, alike: int) -> Verdict:

@@ -130,6 +130,7 @@ def response_table(
         seeds=tuple(seeds),
         draws=tuple(draws),
         random=lesion.random,
+        dose_scale=record.study.dose_scale_of(lesion),
         own_metrics=shown.own,
         **about,
     )

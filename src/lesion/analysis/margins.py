@@ -35,7 +35,7 @@ def _over_seeds(analyses: Sequence[Analysis]) -> Iterator[float]:
     for a in analyses:
         seeds = a.resampled.members["seeds"]
         if seeds > 1:
-            areas = curves.retained_area(a.doses, a.resampled.levels["seeds"])
+            areas = curves.retained_area(a.resampled.places, a.resampled.levels["seeds"])
             yield seeds * float(variance.variances({"": areas})[""])
 
 

@@ -143,7 +143,7 @@ def _shares(verdict: Verdict, sides: Sequence[Sequence[Analysis]]) -> dict[Addre
     skills = [[model.resampled.at_doses(doses) for model in side] for side in sides]
 
     def areas(side: int, level: str) -> Array:
-        each = [curves.retained_area(doses, skill.levels[level]) for skill in skills[side]]
+        each = [curves.retained_area(skill.places, skill.levels[level]) for skill in skills[side]]
         return np.mean(each, axis=0)
 
     def fewest(level: str, *which: int) -> int:
@@ -160,7 +160,9 @@ def _shares(verdict: Verdict, sides: Sequence[Sequence[Analysis]]) -> dict[Addre
             area = sign * areas(n, "seeds")
             shares["seeds", verdict.task, name] = Share(_centred(area), fewest("seeds", n))
             continue
-        each = np.array([float(curves.retained_area(doses, skill.value)) for skill in skills[n]])
+        each = np.array(
+            [float(curves.retained_area(skill.places, skill.value)) for skill in skills[n]]
+        )
         deviation = sign * (each - each.mean()) / np.sqrt(len(each) * (len(each) - 1))
         shares["models", name] = Share(deviation, len(each), tuple(model.model for model in side))
     counted = sum(float((share.vector**2).sum()) for share in shares.values())

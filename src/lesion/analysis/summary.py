@@ -20,14 +20,25 @@ from lesion.analysis.sampled import (
     weights_of,
     widened,
 )
+from lesion.analysis.scale import (
+    LINEAR,
+    doses_at,
+    in_words,
+    measured_range,
+    places_of,
+    without_place,
+)
 from lesion.tasks.kinds import kind_of
 
 Array = np.ndarray
-D50S = ("d50", "d50_lo", "d50_hi")  # columns in which infinity means that D50 was not reached
+D50S = ("d50", "d50_lo", "d50_hi")  # columns in which infinity is a dose that is censored
 
 
 class Estimate(NamedTuple):
-    """A number and its interval. D50 may be inf: not reached. nan: undefined (never learned)."""
+    """A number and its interval. nan: undefined (never learned).
+
+    D50 may be censored: -inf is below the first dose above 0, inf is above the last one.
+    """
 
     value: float
     lo: float
@@ -98,9 +109,9 @@ def _analysis(
     r = responses
     by_metric = bootstrap.replicate(r, weights)
     main = by_metric[r.metrics[0]]
-    skill = resampled(r.doses, main)
+    skill = resampled(r.doses, main, r.dose_scale)
     area, smooth = area_of(skill, level), curves.falling(skill.joint)
-    kept = gain_kept(r.doses, main)
+    kept = gain_kept(r.doses, main, r.dose_scale)
     points = area_of(kept, level)
     early, steep = linear_of(skill, curves.initial_slope, level), steepened(skill, smooth)
     scored = {name: _curve(replicates, level) for name, replicates in by_metric.items()}
@@ -120,7 +131,7 @@ def _analysis(
         skill=Curve("skill", True, 0.0, skill.value, *band),
         intact=Estimate(float(plain.value[0]), float(plain.lo[0]), float(plain.hi[0])),
         area=Estimate(area.value, area.lo, area.hi),
-        d50=d50_estimate(skill.doses, skill.value, *band),
+        d50=d50_estimate(skill.doses, skill.value, *band, skill.scale),
         knee=_knee(skill, smooth, level, area.dof),
         initial_slope=Estimate(early.value, early.lo, early.hi),
         steepness=_steepness(steep, level),
@@ -131,7 +142,7 @@ def _analysis(
         kept=kept,
         gain=intact_gain(kept),
         steep=steep,
-        d50_replicates=curves.reached(skill.doses, smooth, 0.5),
+        d50_replicates=doses_at(curves.half_lost(skill.places, smooth), skill.scale),
         correct_share=_correct_share(r),
     )
 
@@ -146,15 +157,16 @@ def _correct_share(r: Responses) -> Array | None:
     return np.asarray(is_correct).reshape(outputs.shape[1:]).mean((1, 2)).T
 
 
-def d50_estimate(doses: Array, value: Array, lo: Array, hi: Array) -> Estimate:
+def d50_estimate(doses: Array, value: Array, lo: Array, hi: Array, scale: str = LINEAR) -> Estimate:
     """D50, and the doses at which the band of skill contains a half.
 
     This is the interval of a median survival time (Brookmeyer & Crowley 1982). It covers as often
-    as the band does, and "not reached" needs no special case. Smoothing keeps the order of the
+    as the band does, and what is censored needs no special case. Smoothing keeps the order of the
     three curves, and therefore that of the three doses.
     """
-    value, lo, hi = (curves.d50(doses, curve) for curve in (value, lo, hi))
-    return Estimate(float(value), float(lo), float(hi))
+    places = places_of(doses, scale)
+    ends = doses_at(np.array([curves.d50(places, curve) for curve in (value, lo, hi)]), scale)
+    return Estimate(*ends.tolist())
 
 
 def _steepness(steep: ResampledCurve, level: float) -> Estimate:
@@ -165,10 +177,12 @@ def _steepness(steep: ResampledCurve, level: float) -> Estimate:
 
 def _knee(skill: ResampledCurve, smooth: Array, level: float, dof: float) -> Estimate:
     """`smooth`: the joint replicates, smoothed."""
-    value = float(curves.knee(skill.doses, curves.falling(skill.value)))
-    limits = float(skill.doses[0]), float(skill.doses[-1])
-    ends = bootstrap.interval(value, curves.knee(skill.doses, smooth), level, dof, limits)
-    return Estimate(value, *map(float, ends))
+    places = skill.places
+    value = float(curves.knee(places, curves.falling(skill.value)))
+    within = places[without_place(places) :]
+    limits = (float(within[0]), float(within[-1])) if len(within) else (np.nan, np.nan)
+    lo, hi = bootstrap.interval(value, curves.knee(places, smooth), level, dof, limits)
+    return Estimate(*doses_at(np.array([value, lo, hi]), skill.scale).tolist())
 
 
 def _curve(scored: Replicates, level: float) -> Curve:
@@ -196,7 +210,7 @@ def curve_rows(analysis: Analysis) -> list[dict]:
             row[name] = float(curve.value[t])
             row[f"{name}_lo"], row[f"{name}_hi"] = float(curve.lo[t]), float(curve.hi[t])
             row[f"{name}_chance"] = curve.chance
-        rows.append(row | _counts(a))
+        rows.append(row | _counts(a) | {"dose_scale": a.resampled.scale})
     return rows
 
 
@@ -217,6 +231,8 @@ def summary_row(analysis: Analysis) -> dict:
         if name == "intact":
             row["chance"] = a.curves[a.metric].chance
     row |= {f"share_{level}": a.shares[level] for level in variance.SHARES}
+    row |= zip(("first_dose", "last_dose"), measured_range(a.doses), strict=True)
+    row["dose_scale"] = a.resampled.scale
     row |= {"diagnoses": "; ".join(str(d) for d in a.diagnoses), "excluded": bool(a.excluded)}
     return row | _counts(a) | {"examples": a.examples}
 
@@ -233,13 +249,13 @@ def _counts(a: Analysis) -> dict:
 def jsonable(value: object) -> object:
     """The value for JSON, which has no numbers that are not finite: "nan", "inf", "-inf".
 
-    Python's `float` and pandas read these words back. In D50 and the ends of its interval, infinity
-    is "not reached". Named tuples become mappings.
+    Python's `float` and pandas read these words back. A D50 and the ends of its interval are
+    "below 0.05" or "above 1" where they are censored. Named tuples become mappings.
     """
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
         value = value._asdict()
     if isinstance(value, dict):
-        return {str(k): _not_reached(str(k), v) for k, v in value.items()}
+        return {str(k): jsonable(v) for k, v in _worded(value).items()}
     if isinstance(value, list | tuple):
         return [jsonable(v) for v in value]
     if isinstance(value, np.ndarray | np.generic):
@@ -249,5 +265,7 @@ def jsonable(value: object) -> object:
     return value
 
 
-def _not_reached(key: str, value: object) -> object:
-    return "not reached" if key in D50S and value == np.inf else jsonable(value)
+def _worded(row: dict) -> dict:
+    """A row of the summary with its censored D50s in words."""
+    first, last = row.get("first_dose"), row.get("last_dose")
+    return {key: in_words(v, first, last) if key in D50S else v for key, v in row.items()}

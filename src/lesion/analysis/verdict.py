@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from lesion.analysis.contrast import ALPHA, Contrast, VarianceComponent
 from lesion.analysis.curves import Crossover
+from lesion.analysis.halves import HalfLost
 from lesion.analysis.paired import PairedTest
 from lesion.analysis.rates import Rate
 from lesion.analysis.summary import Estimate
@@ -56,7 +57,8 @@ class Verdict(NamedTuple):
     warning: str  # that the intact gains differ; "" if they do not
     shares: dict[str, float]  # level -> share of the variance of delta
     parts: tuple[VarianceComponent, ...]  # the variance of delta, source by source
-    d50: Estimate | None  # D50(b) - D50(a); nan: neither was reached
+    d50: Estimate | None  # D50(b) - D50(a); see `HalfLost.difference`
+    d50_ratio: HalfLost | None  # D50(b) / D50(a)
     rates: tuple[Rate, ...]  # skill lost per unit of dose, b - a
     dose: float | None  # the chosen dose
     at_dose: Estimate | None  # skill(b) - skill(a) at this dose
@@ -117,6 +119,7 @@ def blank(
         shares={},
         parts=(),
         d50=None,
+        d50_ratio=None,
         rates=(),
         dose=None,
         at_dose=None,

@@ -22,6 +22,12 @@ from lesion.analysis.variance import JOIN
 Array = np.ndarray
 
 
+UNDEFINED = {  # why a rate has no difference
+    "initial_slope": rates.NO_BEGINNING,
+    "steepness": "a model kept more than a quarter of skill, or lost it below the first dose",
+}
+
+
 def difference(first: ResampledCurve, second: ResampledCurve) -> ResampledCurve:
     """second - first, of one model at the same doses."""
     sources = dict.fromkeys((*first.levels, *second.levels))
@@ -85,7 +91,7 @@ def _slope_of_difference(doses: Array, differences: Array) -> Array:
 
 def _rate(quantity: str, change: Contrast, names: tuple[str, str]) -> Rate:
     if np.isnan(change.delta):
-        nan, answer = float("nan"), "cannot tell: a model kept more than a quarter of skill"
+        nan, answer = float("nan"), f"cannot tell: {UNDEFINED[quantity]}"
         return Rate(quantity, nan, nan, nan, nan, nan, "cannot tell", answer)
     p = float(change.p)
     plain = Rate(quantity, *change.estimate, p, p, "cannot tell", "cannot tell")

@@ -7,14 +7,15 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from lesion.report.numbers import ends, signed
+from lesion.report.numbers import d50_difference, d50_ratio, ends, signed
 
 if TYPE_CHECKING:
+    from lesion.analysis.halves import HalfLost
     from lesion.analysis.rates import Rate
     from lesion.analysis.verdict import Beside, Verdict
 
 DIFFERENCE = "difference: of retained area, the second minus the first, with its 95% interval."
-RATES = "initial slope, steepness: skill lost per unit of dose. "
+RATES = "initial slope, steepness: skill lost per unit of dose (on a log scale, per decade). "
 ALSO = {"d50": "D50", "initial_slope": "initial slope", "steepness": "steepness"}
 CANNOT_TELL_NOTE = (
     "cannot tell: 7 models — about 7 models per group would be enough. ×5 — five times as many "
@@ -94,12 +95,14 @@ def _notes(verdicts: "Sequence[Verdict]") -> list[str]:
 
 
 def _rates(verdicts: "Sequence[Verdict]", also: Sequence[str]) -> Table:
-    """A row per comparison and quantity; D50 has an interval and no verdict."""
+    """A row per comparison and quantity; D50 has two, its difference and its ratio."""
     rows: list[Row] = []
     for v in verdicts:
         if "d50" in also and v.d50 is not None:
-            p = _p(getattr(v.d50, "p_holm", np.nan))
-            rows.append((v, ("D50", _difference(*v.d50[:3]), p, "")))
+            rows.append((v, ("D50", d50_difference(v.d50), "", "")))
+        if "d50" in also and v.d50_ratio is not None:
+            half = v.d50_ratio
+            rows.append((v, ("D50 ratio", d50_ratio(half), _p(half.p_holm), _slower(v, half))))
         rows += [
             (v, (ALSO[rate.quantity], _difference(*rate[1:4]), _p(rate.p_holm), _slower(v, rate)))
             for rate in v.rates
@@ -119,7 +122,7 @@ def _p(value: float) -> str:
     return "" if np.isnan(value) else f"{value:.3f}"
 
 
-def _slower(v: "Verdict", rate: "Rate") -> Text:
+def _slower(v: "Verdict", rate: "Rate | HalfLost") -> Text:
     names = {"a": v.a, "b": v.b}
     style = "bold" if rate.outcome in names else ""
     return Text(names.get(rate.outcome, rate.answer), style=style)

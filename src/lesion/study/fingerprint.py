@@ -39,7 +39,10 @@ def differences(old: "Study", new: "Study", same: Mapping[str, str] | None = Non
 
 
 def _comparable(study: "Study", contents: Mapping[str, str]) -> dict[str, Any]:
-    """What decides the scores: not where files are, nor what is compared and drawn later."""
+    """What decides the scores: not where files are, nor what is compared and drawn later.
+
+    The scale of doses is chosen later as well, whether or not a study gives one.
+    """
     value = copy.deepcopy(study.document)
     del value["compare"], value["figures"]
     used = packages(study)
@@ -49,6 +52,8 @@ def _comparable(study: "Study", contents: Mapping[str, str]) -> dict[str, Any]:
         for key, text in task.files.items():
             written[key] = contents.get(pinning.of_task(task.name, key), Path(text).name)
     for lesion, shown in zip(study.lesions, value["lesions"], strict=True):
+        for mapping in (shown, *shown["together"]):
+            del mapping["dose_scale"]
         for part, mapping in zip(lesion.parts, shown["together"] or (shown,), strict=True):
             for key, path in part.paths.items():
                 use = pinning.of_lesion(lesion, part, key)

@@ -23,7 +23,7 @@ from lesion.schema import (
     to_mapping,
 )
 from lesion.study.comparison import COMPARE, Compare, Draws, Figures, own_metrics
-from lesion.study.doses import DOSES_SHAPE, expand_doses
+from lesion.study.doses import DOSES_SHAPE, expand_doses, usual_scale
 from lesion.study.fingerprint import fingerprint
 from lesion.study.questions import misnamed
 from lesion.study.specs import LesionSpec, ModelSpec
@@ -121,6 +121,10 @@ class Study(Spec):
         """Doses of a lesion above 0: dose 0 is the intact model, which is scored once."""
         return tuple(dose for dose in lesion.doses or self.doses if dose > 0)
 
+    def dose_scale_of(self, lesion: LesionSpec) -> str:
+        """The scale of a lesion's doses, "linear" or "log"."""
+        return lesion.dose_scale or usual_scale(self.doses_of(lesion))
+
     def draws_of(self, lesion: LesionSpec) -> range:
         """The draws of a lesion: one if its ordering is not random."""
         return range(self.most_draws if lesion.random else 1)
@@ -156,6 +160,12 @@ class Study(Spec):
             f"kind {task.parameters.word}."
             for task in self.tasks
             if task.unused
+        ]
+        notes += [
+            f"{lesion.name}: doses {doses[0]:g} to {doses[-1]:g} are on a log scale in areas, D50, "
+            "slopes and figures (dose_scale)."
+            for lesion in self.lesions
+            if self.dose_scale_of(lesion) == "log" and (doses := self.doses_of(lesion))
         ]
         if isinstance(self.draws, Draws):
             notes.append(
