@@ -45,6 +45,9 @@ DEFAULT_ENGINE, DEFAULT_DTYPE = Engine("local"), LoadDtype("float32")
 ListKind = StrEnum("ListKind", ["models", "tasks", "lesions", "studies"])
 TableName = StrEnum(
     "TableName",
-    ["trials", "curves", "summary", "examples", "sites", "verdicts", "diagnoses", "scores"],
-)
+    [
+        "trials", "curves", "summary", "examples", "sites", "verdicts", "diagnoses", "scores",
+        "survival", "survival_tests",
+    ],
+)  # fmt: skip
 Format = StrEnum("Format", ["csv", "parquet", "json"])

@@ -233,12 +233,12 @@ def _doses(study: Study, pilot: Run, until: float) -> tuple[float, ...]:
     from lesion.analysis.adaptive import Target, refined
 
     grid = (0.0, *(dose for dose in study.doses if dose > 0))
-    target, own = Target(grid, 1, 1, until), {spec.name for spec in study.lesions if spec.doses}
+    own = {spec.name for spec in study.lesions if spec.doses}
     doses = {
         float(dose)
         for analysis in pilot.analyses
         if analysis.lesion not in own and not analysis.excluded
-        for dose in refined(analysis.resampled, target)
+        for dose in refined(analysis.resampled, Target(grid, 1, 1, until, analysis.resampled.scale))
     }
     return tuple(sorted(doses)) or grid
 

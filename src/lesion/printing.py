@@ -28,6 +28,7 @@ def print_unfinished(stdout: Console, run: "Run") -> None:
 def print_results(stdout: Console, run: "Run") -> None:
     """Curves, summary and verdicts."""
     from lesion.report.remarks import over_all, remarks
+    from lesion.report.survival import survival_lines
     from lesion.report.tables import cut_texts, diagnoses, summary_tables
     from lesion.report.verdicts import verdict_tables, view_tables
 
@@ -37,7 +38,8 @@ def print_results(stdout: Console, run: "Run") -> None:
     compared = verdict_tables(run.verdicts, run.study.compare.also) + view_tables(run.verdicts)
     slices = [analysis for of_column in run.slices.values() for analysis in of_column]
     remarked = [*over_all(run.meta), *remarks(run.verdicts, run.dissociations)]
-    notes = [*diagnoses([*run.analyses, *slices]), *cut_texts(run.cuts, run.study)]
+    health = [*diagnoses([*run.analyses, *slices]), *survival_lines(run.analyses)]
+    notes = [*health, *cut_texts(run.cuts, run.study)]
     summarised = [*summary_tables(run.analyses), *summary_tables(slices)]
     sections = ((summarised, notes), (compared, remarked))
     for tables, lines in sections:

@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from lesion.analysis.meta import Meta
     from lesion.analysis.responses import Responses
     from lesion.analysis.summary import Analysis
+    from lesion.analysis.survival_tests import SurvivalTest
     from lesion.analysis.verdict import Verdict
 
 TABLES = (
     "trials", "curves", "summary", "examples", "sites", "verdicts", "diagnoses", "scores",
+    "survival", "survival_tests",
 )  # fmt: skip
 
 
@@ -120,6 +122,13 @@ class Run:
         return dissociations(self.analyses)
 
     @cached_property
+    def survival_tests(self) -> "list[SurvivalTest]":
+        """Whether one model collapses at lower doses than another, for each pair of models."""
+        from lesion.analysis.survival_tests import survival_tests
+
+        return survival_tests(self.analyses, self.study.seed)
+
+    @cached_property
     def cuts(self) -> cuts.Cuts:
         """(model, task, lesion) -> dose -> share of the examples cut at the task's max_length.
 
@@ -187,6 +196,8 @@ class Run:
             "verdicts": lambda: frames.verdict_frame(self.verdicts),
             "diagnoses": lambda: frames.diagnosis_frame(self.analyses),
             "scores": lambda: frames.score_frame(self.record),
+            "survival": lambda: frames.survival_frame(self.analyses),
+            "survival_tests": lambda: frames.survival_test_frame(self.survival_tests),
         }
         if name not in makers:
             raise LesionError(
@@ -205,7 +216,7 @@ class Run:
 
     def as_json(self) -> dict[str, Any]:
         """Study, curves, summary, diagnoses and verdicts, for machines."""
-        from lesion.analysis.summary import curve_rows, jsonable, summary_row
+        from lesion.analysis.summary import curve_rows, jsonable, summary_row, survival_rows
 
         return jsonable({
             "study": self.study.document,
@@ -225,6 +236,8 @@ class Run:
                 }
                 for column, of_column in self.slices.items()
             },
+            "survival": [row for analysis in self.analyses for row in survival_rows(analysis)],
+            "survival_tests": [test._asdict() for test in self.survival_tests],
             "verdicts": [verdict._asdict() for verdict in self.verdicts],
             "meta": [meta._asdict() for meta in self.meta],
             "dissociations": [interaction._asdict() for interaction in self.dissociations],

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from lesion.analysis import compare, family, summary
+from lesion.analysis import compare, family, matching, summary
 from lesion.analysis.contrast import holm
 from lesion.analysis.verdict import blank, with_outcome
 
-from .simulated import falling_curve, mrpc_labels
+from .simulated import classified, falling_curve, mrpc_labels
 
 LABELS = mrpc_labels(300)
 
@@ -106,10 +106,17 @@ def test_what_is_asked_at_a_dose_is_corrected_for_skill_and_for_right_answers():
     assert any(v.p_at_dose_holm > v.p_at_dose for v in verdicts)
 
 
-def test_crossings_are_surer_in_a_family_of_many():
-    doses = np.linspace(0, 1, 5)
-    p = np.full(5, 0.005)
-    delta = np.array([0.1, 0.1, 0.0, -0.1, -0.1])
-    skills = compare.Contrast(delta, delta - 0.05, delta + 0.05, p, 10.0, ())
-    assert len(compare._crossings(doses, skills, 1)) == 1
-    assert compare._crossings(doses, skills, 3) == ()
+@pytest.mark.parametrize("between", ["model", "lesion"])
+def test_crossings_are_surer_in_a_family_of_many(between):
+    labels = np.arange(400) % 2
+    steep = falling_curve(np.random.default_rng(0), labels, middle=0.5, doses=21, spread=0.01)
+    thresholds = np.random.default_rng(1).uniform(0, 1, 400)
+    lost = np.linspace(0, 1, 21)[:, None] > thresholds
+    whole = steep.outputs[:, :, :1].argmax(-1)
+    answers = np.where(lost, 1, np.broadcast_to(whole, (1, 8, 21, 400)))
+    slow = classified(answers, labels, **{between: "B"})
+    (match,) = matching.matches(summary.analyse([steep, slow], replicates=300), between)
+    alone, among = (
+        compare.judged(match, compare.Setting(comparisons=n)).crossovers for n in (1, 10**12)
+    )
+    assert (len(alone), len(among)) == (1, 0)

@@ -152,6 +152,7 @@ def test_improvement_beyond_noise_is_found_and_noise_is_not():
     found = diagnosed(classified(answers, labels))["improves under damage"]
     assert found.dose == 0.5
     assert found.evidence["gain"] == pytest.approx(0.1, abs=0.01)
+    assert 0 < found.evidence["lo"] < found.evidence["gain"] < found.evidence["hi"] < 0.2
     answers[:, :, 1] = intact_answers(labels, 0.805)
     assert "improves under damage" not in diagnosed(classified(answers, labels))
 
@@ -162,9 +163,10 @@ def test_an_improvement_is_corrected_for_the_number_of_curves_of_the_study():
     answers[:, :, 1] = intact_answers(labels, 0.82)
     weak = classified(answers, labels)
     plain = classified(np.tile(intact_answers(labels, 0.80), (1, 4, 3, 1)), labels, model="B")
-    names = [{d.name for d in a.diagnoses} for a in summary.analyse([weak])]
+    names = [{d.name for d in a.diagnoses} for a in summary.analyse([weak], replicates=500)]
     assert names == [{"improves under damage"}]
-    many = summary.analyse([weak, *[plain._replace(task=str(n)) for n in range(20)]])
+    others = [plain._replace(task=str(n)) for n in range(80)]
+    many = summary.analyse([weak, *others], replicates=500)
     assert "improves under damage" not in {d.name for d in many[0].diagnoses}
 
 
@@ -183,9 +185,28 @@ def test_outputs_that_are_not_finite_are_counted_from_their_first_dose():
     assert found.severity == "warning"
     assert found.message == (
         "A gives outputs that are not finite on mrpc under deletion, first at dose 0.75: 2 of 5 "
-        "trials, 10.0% of their examples. They count as wrong."
+        "trials, 10.0% of their examples. No trial is crashed (more than half of the examples). "
+        "What is not finite counts as chance."
     )
-    assert diagnosed(broken, "cross_entropy")["not finite"].severity == "exclude"
+    assert diagnosed(broken, "cross_entropy")["not finite"].severity == "warning"
+
+
+def test_only_a_crashed_intact_model_is_left_out_for_outputs_that_are_not_finite():
+    responses = falling_curve(np.random.default_rng(0), mrpc_labels(400), draws=5, doses=5)
+    outputs = responses.outputs.copy()
+    outputs[0, 1:3, 3] = np.nan
+    outputs[0, 1, 4] = np.inf
+    late = diagnosed(responses._replace(outputs=outputs))["not finite"]
+    assert (late.severity, late.evidence["crashed"]) == ("warning", [0, 0, 0, 0.4, 0.2])
+    assert "At most 2 of 5 trials are crashed (more than half of the examples), at dose 0.75." in (
+        late.message
+    )
+    outputs[:, :, 0, :100] = np.nan
+    some = diagnosed(responses._replace(outputs=outputs))
+    assert some["not finite"].severity == "warning"
+    outputs[:, :, 0, :201] = np.nan
+    most = diagnosed(responses._replace(outputs=outputs))
+    assert most["not finite"].severity == most["never learned"].severity == "exclude"
 
 
 @pytest.mark.parametrize(("random", "draws"), [(True, 1), (True, 2), (False, 1)])

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lesion.analysis import curves, halves, paired, rates, variance, views, within
+from lesion.analysis import bands, curves, halves, paired, rates, variance, views, within
 from lesion.analysis.contrast import ALPHA, Contrast, Quantity, Side, contrast, side_of, spread_of
 from lesion.analysis.curves import Crossover
 from lesion.analysis.family import corrected, equivalence_p, with_remedy
@@ -148,7 +148,7 @@ def _compared(
         scope=_scope(match, healthy),
         shares=variance.shares(spread_of(area.components)),
         parts=tuple(c._replace(variance=float(c.variance)) for c in area.components),
-        crossovers=_crossings(doses, skills, setting.comparisons, scale),
+        crossovers=_crossings(match, healthy, doses, skills, setting.comparisons),
         doses=tuple(doses.tolist()),
     )
     secondary = _rates_within if match.between in WITHIN else _between
@@ -240,13 +240,25 @@ def _at(index: int, doses: Array, healthy: Healthy, skills: Contrast, seed: int)
 
 
 def _crossings(
-    doses: Array, skills: Contrast, comparisons: int, scale: str = "linear"
+    match: Match, healthy: Healthy, doses: Array, skills: Contrast, comparisons: int
 ) -> tuple[Crossover, ...]:
-    """Where skill(b) - skill(a) changes sign, after Bonferroni over doses and comparisons."""
-    delta, lo, hi = (np.asarray(end) for end in skills[:3])
-    significant = np.asarray(skills.p) < ALPHA / len(doses) / max(comparisons, 1)
-    strict = np.where(significant, lo, -np.inf), np.where(significant, hi, np.inf)
-    return tuple(curves.crossovers(doses, delta, (lo, hi), strict, scale))
+    """Where skill(b) - skill(a) changes sign: its simultaneous band excludes 0 on both sides.
+
+    The band is at 95%, corrected for the number of comparisons of the family.
+    """
+    from scipy.special import stdtrit
+
+    delta, lo, hi, dof = (np.asarray(v) for v in (skills.delta, skills.lo, skills.hi, skills.dof))
+    sides = [[m.resampled.at_doses(doses) for m in side] for side in healthy]
+    if match.between in WITHIN:
+        apart = [within.difference(a, b) for a, b in zip(*sides, strict=True)]
+        sides = [[within.nothing(apart[0])], apart]
+    first, second = ([(curve.value, curve.levels) for curve in side] for side in sides)
+    alpha, freedom = ALPHA / max(comparisons, 1), np.minimum(dof, 1e9)
+    half = (hi - lo) / 2 * stdtrit(freedom, alpha / 2) / stdtrit(freedom, ALPHA / 2)
+    sure = bands.of_difference(first, second, (delta - half, delta + half), dof, 1 - alpha)
+    scale = healthy[0][0].resampled.scale
+    return tuple(curves.crossovers(doses, delta, (lo, hi), sure, scale))
 
 
 def _scope(match: Match, sides: Healthy) -> str:

@@ -234,7 +234,7 @@ def crossovers(
         doses: (doses,) ascending.
         value: (doses,) the difference.
         band: its pointwise interval, from which the interval of the crossing is made.
-        sure: a wider interval, corrected for the number of doses, which decides on crossings.
+        sure: its simultaneous band (`bands`), which decides on crossings.
         scale: of the doses, on which crossings lie between them.
     """
     places = places_of(doses, scale)

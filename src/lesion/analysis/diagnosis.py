@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from lesion.analysis import crashes
 from lesion.analysis.bootstrap import Replicates
 from lesion.analysis.responses import Responses
 from lesion.tasks.kinds import kind_of
@@ -76,6 +77,11 @@ class CurveData:
     responses: Responses
     main: Replicates
     curves: int = 1
+
+    @cached_property
+    def crashed(self) -> Array:
+        """Whether each trial is crashed, (seeds, draws, doses), see `crashes`."""
+        return crashes.crashed(self.responses.outputs)
 
     @cached_property
     def class_shares(self) -> Array | None:

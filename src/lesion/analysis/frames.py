@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lesion.analysis import scores, summary
+from lesion.analysis import crashes, summary
 from lesion.analysis.summary import Analysis
+from lesion.analysis.survival_tests import SurvivalTest
 from lesion.analysis.verdict import Verdict
 from lesion.tasks.kinds import kind_of
 
@@ -23,7 +24,9 @@ def curve_frame(analyses: Sequence[Analysis]) -> pd.DataFrame:
     """One row per model, task, lesion and dose.
 
     For every metric `m`, and for `skill` (of the main metric, named in column `metric`), the
-    columns m, m_lo, m_hi, m_chance; a metric that a task does not have is nan there.
+    columns m, m_lo, m_hi (pointwise interval), m_lo_all, m_hi_all (simultaneous band) and
+    m_chance; a metric that a task does not have is nan there. `crashed` is the share of the trials
+    that are crashed.
     """
     import pandas as pd
 
@@ -47,6 +50,23 @@ def diagnosis_frame(analyses: Sequence[Analysis]) -> pd.DataFrame:
     columns = ["name", "model", "task", "lesion", "dose", "severity", "message", "evidence"]
     rows = [d._asdict() for a in analyses for d in a.diagnoses]
     return pd.DataFrame(rows, columns=columns)
+
+
+def survival_frame(analyses: Sequence[Analysis]) -> pd.DataFrame:
+    """One row per model, task, lesion, event and dose: the Kaplan-Meier curve over draws.
+
+    The medians are inf if they were not reached.
+    """
+    import pandas as pd
+
+    return pd.DataFrame([row for a in analyses for row in summary.survival_rows(a)])
+
+
+def survival_test_frame(tests: Sequence[SurvivalTest]) -> pd.DataFrame:
+    """One row per test of survival between two models."""
+    import pandas as pd
+
+    return pd.DataFrame([t._asdict() for t in tests], columns=list(SurvivalTest._fields))
 
 
 def verdict_frame(verdicts: Sequence[Verdict]) -> pd.DataFrame:
@@ -77,9 +97,7 @@ def score_frame(record: Record) -> pd.DataFrame:
         about = record.task(trial.task)
         assert about is not None, "a task is recorded before its first trial"
         outputs, labels, kind = record.outputs(trial), about["labels"], about["kind"]
-        values = {
-            name: float(scores.score(name, outputs, labels, kind=kind)) for name in about["metrics"]
-        }
+        values = {name: crashes.score(name, outputs, labels, kind) for name in about["metrics"]}
         rows.append(trial._asdict() | values)
     return pd.DataFrame(rows)
 

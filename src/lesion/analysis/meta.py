@@ -160,9 +160,7 @@ def _shares(verdict: Verdict, sides: Sequence[Sequence[Analysis]]) -> dict[Addre
             area = sign * areas(n, "seeds")
             shares["seeds", verdict.task, name] = Share(_centred(area), fewest("seeds", n))
             continue
-        each = np.array(
-            [float(curves.retained_area(skill.places, skill.value)) for skill in skills[n]]
-        )
+        each = np.array([float(curves.retained_area(s.places, s.value)) for s in skills[n]])
         deviation = sign * (each - each.mean()) / np.sqrt(len(each) * (len(each) - 1))
         shares["models", name] = Share(deviation, len(each), tuple(model.model for model in side))
     counted = sum(float((share.vector**2).sum()) for share in shares.values())

@@ -50,7 +50,7 @@ def at_dose(dose: float, a: Array, b: Array, seed: int = 0) -> PairedTest:
     if (np.abs(moved) == 1).all():
         p, method = mcnemar(down, up), "exact McNemar"
     else:
-        p, method = _flipped(moved, seed), "sign flips"
+        p, method = sign_flips(moved, seed), "sign flips"
     return PairedTest(dose, float(difference.mean()), p, down, up, method)
 
 
@@ -61,7 +61,8 @@ def mcnemar(only_a: int, only_b: int) -> float:
     return min(1.0, 2 * float(bdtr(min(only_a, only_b), only_a + only_b, 0.5)))
 
 
-def _flipped(moved: Array, seed: int) -> float:
+def sign_flips(moved: Array, seed: int) -> float:
+    """Two-sided p that differences are as likely of either sign: in all ways if below 14."""
     sizes, observed = np.abs(moved), abs(float(moved.sum()))
     if len(moved) < 14:
         bits = np.arange(2 ** len(moved))[:, None] >> np.arange(len(moved)) & 1

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lesion.analysis import bootstrap, curves, health, variance
+from lesion.analysis import bands, bootstrap, crashes, curves, health, variance
 from lesion.analysis.bootstrap import Replicates, ResamplingWeights
 from lesion.analysis.diagnosis import Finding
 from lesion.analysis.responses import Responses
@@ -28,10 +28,12 @@ from lesion.analysis.scale import (
     places_of,
     without_place,
 )
+from lesion.analysis.survival import MEDIANS, Survival, rows_of, survivals
 from lesion.tasks.kinds import kind_of
 
 Array = np.ndarray
 D50S = ("d50", "d50_lo", "d50_hi")  # columns in which infinity is a dose that is censored
+MEDIAN_KEYS = (*MEDIANS, "median_a", "median_b")  # those of survival
 
 
 class Estimate(NamedTuple):
@@ -46,7 +48,7 @@ class Estimate(NamedTuple):
 
 
 class Curve(NamedTuple):
-    """One metric over doses, with a pointwise interval at each dose."""
+    """One metric over doses, with a pointwise interval at each dose and a simultaneous band."""
 
     metric: str
     higher: bool  # higher is better
@@ -54,6 +56,8 @@ class Curve(NamedTuple):
     value: Array  # (doses,)
     lo: Array
     hi: Array
+    lo_all: Array  # the simultaneous band: it contains the whole true curve
+    hi_all: Array
 
 
 class Analysis(NamedTuple):
@@ -79,6 +83,8 @@ class Analysis(NamedTuple):
     shares: dict[str, float]  # level, or "interactions" -> share of the variance of the area
     diagnoses: tuple[Finding, ...]
     kept_area: Estimate  # mean over doses of the gain over chance, in points of the metric
+    crashed: Array  # (doses,) share of the trials that are crashed, see `crashes`
+    survival: dict[str, Survival]  # event -> curve over draws, see `survival`
     resampled: ResampledCurve  # the replicates of skill
     kept: ResampledCurve  # those of the gain over chance
     gain: ResampledCurve  # those of the intact score's gain over chance
@@ -115,7 +121,7 @@ def _analysis(
     points = area_of(kept, level)
     early, steep = linear_of(skill, curves.initial_slope, level), steepened(skill, smooth)
     scored = {name: _curve(replicates, level) for name, replicates in by_metric.items()}
-    band = _band(skill.value, skill.levels, skill.members, level)
+    band, whole = bands.both(skill.value, skill.levels, skill.members, level)
     plain = scored[main.metric]
     return Analysis(
         model=r.model,
@@ -128,7 +134,7 @@ def _analysis(
         draws=tuple(r.draws),
         examples=len(r.labels),
         curves=scored,
-        skill=Curve("skill", True, 0.0, skill.value, *band),
+        skill=Curve("skill", True, 0.0, skill.value, *band, *whole),
         intact=Estimate(float(plain.value[0]), float(plain.lo[0]), float(plain.hi[0])),
         area=Estimate(area.value, area.lo, area.hi),
         d50=d50_estimate(skill.doses, skill.value, *band, skill.scale),
@@ -137,6 +143,8 @@ def _analysis(
         steepness=_steepness(steep, level),
         shares=area.shares,
         diagnoses=health.diagnose(r, main, tested),
+        crashed=crashes.crashed(r.outputs).mean((0, 1)),
+        survival=survivals(r, main),
         kept_area=Estimate(points.value, points.lo, points.hi),
         resampled=skill,
         kept=kept,
@@ -186,22 +194,16 @@ def _knee(skill: ResampledCurve, smooth: Array, level: float, dof: float) -> Est
 
 
 def _curve(scored: Replicates, level: float) -> Curve:
-    band = _band(scored.value, scored.levels, scored.members, level)
-    lo, hi = (np.clip(end, *scored.limits) for end in band)
-    return Curve(scored.metric, scored.higher, scored.chance, scored.value, lo, hi)
-
-
-def _band(
-    value: Array, levels: dict[str, Array], members: dict[str, int], level: float
-) -> tuple[Array, Array]:
-    return variance.t_interval(value, variance.components(levels), members, level)
+    band, whole = bands.both(scored.value, scored.levels, scored.members, level)
+    clipped = (np.clip(end, *scored.limits) for end in (*band, *whole))
+    return Curve(scored.metric, scored.higher, scored.chance, scored.value, *clipped)
 
 
 # Rows of tables are plain dictionaries, so that JSON and the terminal need no pandas.
 
 
 def curve_rows(analysis: Analysis) -> list[dict]:
-    """One row per dose: every metric and skill with its interval, chance, and the trials."""
+    """One row per dose: every metric and skill with its intervals, chance, and the trials."""
     a = analysis
     rows = []
     for t, dose in enumerate(a.doses):
@@ -209,8 +211,11 @@ def curve_rows(analysis: Analysis) -> list[dict]:
         for name, curve in [*a.curves.items(), ("skill", a.skill)]:
             row[name] = float(curve.value[t])
             row[f"{name}_lo"], row[f"{name}_hi"] = float(curve.lo[t]), float(curve.hi[t])
+            row[f"{name}_lo_all"] = float(curve.lo_all[t])
+            row[f"{name}_hi_all"] = float(curve.hi_all[t])
             row[f"{name}_chance"] = curve.chance
-        rows.append(row | _counts(a) | {"dose_scale": a.resampled.scale})
+        scale = {"crashed": float(a.crashed[t]), "dose_scale": a.resampled.scale}
+        rows.append(row | scale | _counts(a))
     return rows
 
 
@@ -235,6 +240,13 @@ def summary_row(analysis: Analysis) -> dict:
     row["dose_scale"] = a.resampled.scale
     row |= {"diagnoses": "; ".join(str(d) for d in a.diagnoses), "excluded": bool(a.excluded)}
     return row | _counts(a) | {"examples": a.examples}
+
+
+def survival_rows(analysis: Analysis) -> list[dict]:
+    """One row per event and dose: the share of the trial series that are left."""
+    a = analysis
+    curves_of = a.survival.values()
+    return [_who(a) | row | _counts(a) for curve in curves_of for row in rows_of(curve)]
 
 
 def _who(a: Analysis) -> dict:
@@ -266,6 +278,9 @@ def jsonable(value: object) -> object:
 
 
 def _worded(row: dict) -> dict:
-    """A row of the summary with its censored D50s in words."""
+    """A row with its doses that are censored, of D50 and of survival, in words."""
     first, last = row.get("first_dose"), row.get("last_dose")
-    return {key: in_words(v, first, last) if key in D50S else v for key, v in row.items()}
+    row = {key: in_words(v, first, last) if key in D50S else v for key, v in row.items()}
+    return {
+        key: "not reached" if key in MEDIAN_KEYS and v == np.inf else v for key, v in row.items()
+    }

@@ -7,9 +7,9 @@ import numpy as np
 
 from lesion.analysis import curves
 from lesion.analysis.contrast import contrast, side_of
-from lesion.analysis.sampled import ResampledCurve
 from lesion.analysis.summary import Analysis
 from lesion.analysis.verdict import Beside, beside
+from lesion.analysis.within import nothing
 
 Array = np.ndarray
 Sides = Sequence[Sequence[Analysis]]
@@ -35,20 +35,13 @@ def with_dead(sides: Sides, healthy: Sides, doses: Array) -> Beside | None:
     if not any(dead):
         return None
     first, second = (
-        side_of(skills + [_none(skills[0])] * count, curves.retained_area)
+        side_of(skills + [nothing(skills[0])] * count, curves.retained_area)
         for skills, count in zip(
             ([m.resampled.at_doses(doses) for m in side] for side in healthy), dead, strict=True
         )
     )
     quantity = f"with {_counted(sum(dead))} that never learned, at skill 0"
     return beside(quantity, contrast(first, second))
-
-
-def _none(curve: ResampledCurve) -> ResampledCurve:
-    """A curve whose skill is 0 at every dose, without variance."""
-    levels = {level: np.zeros_like(values) for level, values in curve.levels.items()}
-    value, joint = np.zeros_like(curve.value), np.zeros_like(curve.joint)
-    return curve._replace(value=value, joint=joint, levels=levels)
 
 
 def losses(names: Sequence[str], sides: Sides) -> str:

@@ -54,6 +54,13 @@ def _fewest(first: Mapping[str, int], second: Mapping[str, int]) -> dict[str, in
     }
 
 
+def nothing(curve: ResampledCurve) -> ResampledCurve:
+    """A curve that is 0 at every dose, without variance."""
+    levels = {level: np.zeros_like(values) for level, values in curve.levels.items()}
+    value, joint = np.zeros_like(curve.value), np.zeros_like(curve.joint)
+    return curve._replace(value=value, joint=joint, levels=levels)
+
+
 def contrast_within(differences: Sequence[ResampledCurve], quantity: Quantity) -> Contrast:
     """The mean over models of a quantity of their differences."""
     side = side_of(differences, quantity)
