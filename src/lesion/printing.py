@@ -35,21 +35,24 @@ def print_results(stdout: Console, run: "Run") -> None:
     """Curves, summary and verdicts; and whether they are what was meant before the data."""
     from lesion.report.provenance import provenance
     from lesion.report.reach import uneven_reach
+    from lesion.report.remarks import over_all, remarks
     from lesion.report.survival import survival_lines
     from lesion.report.tables import cut_texts, diagnoses, summary_tables
-    from lesion.report.verdicts import over_all, remarks, verdict_tables
+    from lesion.report.verdicts import verdict_tables, view_tables
 
     if not run.analyses:
         stdout.print("No draw is finished yet.")
         return
-    compared = verdict_tables(run.verdicts, run.study.compare.also)
+    compared = verdict_tables(run.verdicts, run.study.compare.also) + view_tables(run.verdicts)
+    slices = [analysis for of_column in run.slices.values() for analysis in of_column]
     remarked = [*over_all(run.meta), *remarks(run.verdicts, run.dissociations)]
-    health = [*diagnoses(run.analyses), *survival_lines(run.analyses)]
+    health = [*diagnoses([*run.analyses, *slices]), *survival_lines(run.analyses)]
     notes = [*health, *cut_texts(run.cuts, run.study), *map(Text, run.notes)]
     notes += map(Text, uneven_reach(run.analyses))
     digest = run.record.registered()
     traced = [*map(Text, provenance(digest, run.departures, run.history, run.unrecorded))]
-    sections = ((summary_tables(run.analyses), notes), (compared, remarked))
+    summarised = [*summary_tables(run.analyses), *summary_tables(slices)]
+    sections = ((summarised, notes), (compared, remarked))
     for tables, lines in (*sections, (list[Table](), traced)):
         for table in tables:
             stdout.print(table)

@@ -23,11 +23,12 @@ from lesion.tasks.metrics import word_of
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lesion.analysis.compare import Verdict
     from lesion.analysis.dissociation import Dissociation
     from lesion.analysis.meta import Meta
+    from lesion.analysis.responses import Responses
     from lesion.analysis.summary import Analysis
     from lesion.analysis.survival_tests import SurvivalTest
+    from lesion.analysis.verdict import Verdict
 
 TABLES = (
     "trials", "curves", "summary", "examples", "sites", "verdicts", "diagnoses", "scores",
@@ -73,31 +74,53 @@ class Run:
         self.close()
 
     @cached_property
+    def _responses(self) -> "list[Responses]":
+        return load_responses(self.record, self.study, self.notes.append)
+
+    @cached_property
     def analyses(self) -> "list[Analysis]":
         """One element per model, task and lesion, see `lesion.analysis.summary`."""
         from lesion.analysis.summary import analyse
 
-        responses = load_responses(self.record, self.study, self.notes.append)
-        return analyse(responses, seed=self.study.seed)
+        return analyse(self._responses, seed=self.study.seed)
+
+    @cached_property
+    def slices(self) -> "dict[str, list[Analysis]]":
+        """An analysis of each slice of the examples, by the column that `compare.by` names."""
+        from lesion.analysis.slices import slices
+        from lesion.analysis.summary import analyse
+
+        columns = dict.fromkeys(q.column for q in self.study.compare.questions if q.column)
+        return {
+            column: analyse(slices(self._responses, column), seed=self.study.seed)
+            for column in (columns if self._responses else ())
+        }
 
     @cached_property
     def verdicts(self) -> "list[Verdict]":
         """Every comparison of the study."""
-        return self.compared(self.analyses)
+        from lesion.analysis.asked import answers
+
+        return answers(self.study, self.analyses, lambda column: self.slices.get(column, []))
 
     def compared(self, analyses: "Sequence[Analysis]") -> "list[Verdict]":
-        """The comparisons of the study, of analyses of it."""
-        from lesion.analysis.compare import verdicts
+        """The comparisons of the study, of analyses of it; without those of slices."""
+        from lesion.analysis.asked import answers
 
-        compare = self.study.compare
-        return verdicts(analyses, compare.between, compare.margin, self.study.seed, compare.dose)
+        return answers(self.study, analyses, lambda _: [])
+
+    @property
+    def _of_models(self) -> "list[Verdict]":
+        """The verdicts between models or groups on whole tasks."""
+        return [v for v in self.verdicts if v.between in ("model", "group") and not v.column]
 
     @cached_property
     def meta(self) -> "list[Meta]":
         """A summary over tasks and lesions for each pair that has two comparisons or more."""
         from lesion.analysis.meta import summaries
 
-        return summaries(self.analyses, self.verdicts, self.study.compare.between)
+        kinds = dict.fromkeys(v.between for v in self._of_models)
+        return [m for kind in kinds for m in summaries(self.analyses, self._of_models, kind)]
 
     @cached_property
     def dissociations(self) -> "list[Dissociation]":
@@ -229,6 +252,13 @@ class Run:
                 for analysis in self.analyses
                 for diagnosis in analysis.diagnoses
             ],
+            "slices": {
+                column: {
+                    "curves": [row for analysis in of_column for row in curve_rows(analysis)],
+                    "summary": [summary_row(analysis) for analysis in of_column],
+                }
+                for column, of_column in self.slices.items()
+            },
             "survival": [row for analysis in self.analyses for row in survival_rows(analysis)],
             "survival_tests": [test._asdict() for test in self.survival_tests],
             "verdicts": [verdict._asdict() for verdict in self.verdicts],
@@ -266,7 +296,7 @@ class Run:
         figures, of_study = self.folder / "figures", map(word_of, self.study.figures.metrics)
         shown = metrics or tuple(of_study)
         maps, over = site_maps(self.record), _over(over or self.study.figures.over)
-        data = RunData(self.analyses, self.verdicts, self.meta, maps, axes, shown, over)
+        data = RunData(self.analyses, self._of_models, self.meta, maps, axes, shown, over)
         with writing(figures):
             curves.to_csv(table, index=False)
             return [table, *write_figures(data, figures)]

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lesion.analysis import bootstrap, health
+from lesion.analysis import bootstrap, health, summary
 from lesion.analysis.diagnosis import SEVERITIES
 from lesion.analysis.sampled import weights_of
 
@@ -155,6 +155,19 @@ def test_improvement_beyond_noise_is_found_and_noise_is_not():
     assert 0 < found.evidence["lo"] < found.evidence["gain"] < found.evidence["hi"] < 0.2
     answers[:, :, 1] = intact_answers(labels, 0.805)
     assert "improves under damage" not in diagnosed(classified(answers, labels))
+
+
+def test_an_improvement_is_corrected_for_the_number_of_curves_of_the_study():
+    labels = mrpc_labels()
+    answers = np.tile(intact_answers(labels, 0.80), (1, 4, 3, 1))
+    answers[:, :, 1] = intact_answers(labels, 0.82)
+    weak = classified(answers, labels)
+    plain = classified(np.tile(intact_answers(labels, 0.80), (1, 4, 3, 1)), labels, model="B")
+    names = [{d.name for d in a.diagnoses} for a in summary.analyse([weak], replicates=500)]
+    assert names == [{"improves under damage"}]
+    others = [plain._replace(task=str(n)) for n in range(80)]
+    many = summary.analyse([weak, *others], replicates=500)
+    assert "improves under damage" not in {d.name for d in many[0].diagnoses}
 
 
 def test_an_ordinary_falling_curve_has_no_warning():

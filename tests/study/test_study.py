@@ -102,7 +102,7 @@ def test_every_mistake_is_reported_at_once_with_its_place():
         ({"name": 3}, "name: must be text. Got 3. Put it in quotation marks: '3'."),
         (
             {"compare": {"between": "group"}},
-            "the file: compare.between is group, so every model needs a group.",
+            "compare.between: is group, so every model needs a group.",
         ),
         (
             {"compare": {"also": ["steepnes"]}},

@@ -90,8 +90,8 @@ def next_grid(
     Args:
         responses: of each model on one task under one lesion, at exactly the draws and doses of
             the grid. Models that verdicts leave out are not used.
-        between: "model" or "group", as in `compare.verdicts`. If there is nothing to compare, the
-            target applies to the retained area of the model.
+        between: as in `compare.verdicts`. If there is nothing to compare here, or lesions or tasks
+            are compared, the target applies to the retained area of each model.
     """
     healthy = _healthy(responses, seed, replicates)
     if not healthy:
@@ -127,10 +127,9 @@ def _comparisons(
         name = responses.group if between == "group" else responses.model
         sides.setdefault(name or responses.model, []).append(skill)
     areas = [side_of(side, curves.retained_area) for side in sides.values()]
-    if len(areas) > 1:
+    if len(areas) > 1 and between in ("model", "group"):
         return [contrast(a, b) for a, b in combinations(areas, 2)]
-    (area,) = areas
-    return [contrast(area.zero(), area)]
+    return [contrast(area.zero(), area) for area in areas]
 
 
 def _draws(now: int, difference: Contrast, target: Target) -> int:

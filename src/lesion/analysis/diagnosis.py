@@ -68,10 +68,15 @@ class Observation(NamedTuple):
 
 @dataclass(frozen=True)
 class CurveData:
-    """What diagnoses are made from: the responses, and the replicates of the main metric."""
+    """What diagnoses are made from: the responses, and the replicates of the main metric.
+
+    Attributes:
+        curves: of the study, among which this is tested: models x tasks x lesions.
+    """
 
     responses: Responses
     main: Replicates
+    curves: int = 1
 
     @cached_property
     def crashed(self) -> Array:

@@ -7,7 +7,8 @@ at which the other has little effect. They are matched by severity, the loss of 
 1 - the mean of their skills. The `bias` of a lesion is the skill of task a minus that of task b,
 averaged over the severities that both lesions reach; below 0, the lesion impairs task a more. A
 double dissociation (Teuber 1955; Shallice 1988) has biases of opposite signs, both significant. A
-difference of biases alone may mean that one task is more sensitive to any damage.
+difference of biases alone may mean that one task is more sensitive to any damage. Double
+dissociations of a study are one family, and interactions another (Holm).
 """
 
 from collections.abc import Sequence
@@ -40,6 +41,7 @@ class Dissociation(NamedTuple):
     p: float  # of no interaction
     p_double: float  # of no double dissociation, corrected (Holm) over those of the study
     answer: str
+    p_holm: float = float("nan")  # of no interaction, corrected over those of the study
 
 
 def dissociations(analyses: Sequence[Analysis]) -> list[Dissociation]:
@@ -55,8 +57,12 @@ def dissociations(analyses: Sequence[Analysis]) -> list[Dissociation]:
                 square = [[c for c in row if c is not None] for row in cells]
                 if all(len(row) == 2 for row in square):
                     result.append(_dissociation(model, pair, both, square))
-    adjusted = holm([dissociation.p_double for dissociation in result])
-    return [_worded(d, float(p)) for d, p in zip(result, adjusted, strict=True)]
+    double = holm([dissociation.p_double for dissociation in result])
+    either = holm([dissociation.p for dissociation in result])
+    return [
+        _worded(d._replace(p_double=float(p_double), p_holm=float(p_holm)), len(result))
+        for d, p_double, p_holm in zip(result, double, either, strict=True)
+    ]
 
 
 def _dissociation(
@@ -147,16 +153,17 @@ def _estimate(value: Array, joint: Array, dof: Array) -> Estimate:
     return Estimate(float(value), float(lo), float(hi))
 
 
-def _worded(d: Dissociation, p_double: float) -> Dissociation:
-    """The dissociation with its answer in words."""
+def _worded(d: Dissociation, family: int) -> Dissociation:
+    """The dissociation with its answer in words, among those of the study."""
     (first, second), (a, b) = d.lesions, d.tasks
-    if p_double <= ALPHA:
+    if d.p_double <= ALPHA:
         hurt = (a, b) if d.biases[0].value < 0 else (b, a)
         answer = f"double dissociation: {first} hurts {hurt[0]} more, {second} hurts {hurt[1]} more"
-    elif d.p <= ALPHA:
+    elif d.p_holm <= ALPHA:
         more = first if d.interaction.value > 0 else second
         answer = f"{more} hurts {a} more, against {b}, than the other lesion does (no double "
         answer += "dissociation)"
     else:
         answer = "no significant interaction of lesion and task"
-    return d._replace(p_double=p_double, answer=answer)
+        answer += f" among the {family} of the study" if d.p <= ALPHA else ""
+    return d._replace(answer=answer)

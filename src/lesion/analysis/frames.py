@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lesion.analysis import crashes, summary
-from lesion.analysis.compare import Verdict
 from lesion.analysis.summary import Analysis
 from lesion.analysis.survival_tests import SurvivalTest
+from lesion.analysis.verdict import Verdict
 from lesion.study.trials import INTACT, Trial
 from lesion.tasks.kinds import kind_of
 

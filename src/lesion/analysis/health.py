@@ -21,9 +21,14 @@ Array = np.ndarray
 ROUNDING = 1e-6  # of a score: replicates are sums in float32
 
 
-def diagnose(responses: Responses, main: Replicates) -> tuple[Finding, ...]:
-    """All findings on one curve; `main` holds the replicates of its main metric."""
-    curve = CurveData(responses, main)
+def diagnose(responses: Responses, main: Replicates, curves: int = 1) -> tuple[Finding, ...]:
+    """All findings on one curve.
+
+    Args:
+        main: the replicates of its main metric.
+        curves: of the study; what is a test is corrected for their number.
+    """
+    curve = CurveData(responses, main, curves)
     findings = (diagnosis.find(curve) for diagnosis in DIAGNOSES.values())
     return tuple(finding for finding in findings if finding is not None)
 
@@ -113,7 +118,7 @@ def _improves(curve: CurveData) -> Observation | None:
 
     levels = {level: gain_of(scored) for level, scored in main.levels.items()}
     gain = gain_of(main.value)
-    _, (lo, hi) = bands.both(gain, levels, main.members, shared=0.0)
+    _, (lo, hi) = bands.both(gain, levels, main.members, 1 - 0.05 / curve.curves, shared=0.0)
     surely = gain / np.maximum(hi - gain, ROUNDING)
     best = int(np.where(lo > ROUNDING, surely, -np.inf).argmax())
     if not lo[best] > ROUNDING:
@@ -130,8 +135,8 @@ def _improves(curve: CurveData) -> Observation | None:
 
 IMPROVES = Diagnosis(
     name="improves under damage",
-    doc="at some dose the main metric is better than intact: the simultaneous 95% band of the gain "
-    "over doses is above 0 there",
+    doc="at some dose the main metric is better than intact: the simultaneous band of the gain "
+    "over doses is above 0 there, at 95% corrected for the curves of the study",
     severities=("warning",),
     observe=_improves,
     sign="^",

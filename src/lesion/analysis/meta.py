@@ -22,9 +22,10 @@ from typing import NamedTuple
 import numpy as np
 
 from lesion.analysis import curves, variance
-from lesion.analysis.compare import Verdict, matches
 from lesion.analysis.contrast import ALPHA, p_value
+from lesion.analysis.matching import sides_of
 from lesion.analysis.summary import Analysis, Estimate
+from lesion.analysis.verdict import Verdict
 from lesion.errors import LesionError
 from lesion.models.recipes import RECOVERY_SUFFIX
 
@@ -90,12 +91,13 @@ def summaries(
     Args:
         analyses: from `summary.analyse`.
         verdicts: `compare.verdicts` of them.
-        between: as given to `compare.verdicts`.
+        between: "model" or "group": only the verdicts between them count.
     """
     cells: dict[tuple[str, str], list[tuple[Verdict, list[list[Analysis]]]]] = {}
-    for verdict, (names, *sides) in zip(verdicts, matches(analyses, between), strict=True):
-        healthy = [[analysis for analysis in side if not analysis.excluded] for side in sides]
-        cells.setdefault(names, []).append((verdict, healthy))
+    for v in verdicts:
+        if v.between == between:
+            healthy = [[m for m in side if not m.excluded] for side in sides_of(analyses, v)]
+            cells.setdefault((v.a, v.b), []).append((v, healthy))
     metas = []
     for cell in cells.values():
         bounded = [(v, sides) for v, sides in cell if np.isfinite(v.hi - v.lo)]

@@ -20,6 +20,7 @@ class PairedTest(NamedTuple):
         p: two-sided; of no difference on examples like these, given these draws.
         only_a, only_b: number of examples on which a, or b, is right more often.
         method: "exact McNemar" (single trials) or "sign flips".
+        p_holm: p corrected over the comparisons of a family; nan: it is in none.
     """
 
     dose: float
@@ -28,6 +29,7 @@ class PairedTest(NamedTuple):
     only_a: int
     only_b: int
     method: str
+    p_holm: float = float("nan")
 
 
 def at_dose(dose: float, a: Array, b: Array, seed: int = 0) -> PairedTest:

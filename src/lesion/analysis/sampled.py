@@ -116,16 +116,22 @@ def resampled(doses: Array, main: Replicates, scale: str = "linear") -> Resample
     )
 
 
-def intact_gain(main: Replicates) -> ResampledCurve:
-    """The intact score's gain over chance, positive if better, as a curve of one dose."""
+def gain_kept(doses: Array, main: Replicates, scale: str = "linear") -> ResampledCurve:
+    """The gain over chance in points of the metric, positive if better: skill, undivided."""
     sign = 1 if main.higher else -1
 
     def above(score: Array, chances: Array) -> Array:
-        return sign * (score[..., :1] - chances[..., None])
+        return sign * (score - chances[..., None])
 
     single_level = {level: above(*pair) for level, pair in _levels(main).items()}
     value, joint = above(main.value, np.asarray(main.chance)), above(main.joint, main.chances)
-    return ResampledCurve(np.zeros(1), value, joint, single_level, main.members)
+    doses = np.asarray(doses, np.float64)
+    return ResampledCurve(doses, value, joint, single_level, main.members, scale)
+
+
+def intact_gain(kept: ResampledCurve) -> ResampledCurve:
+    """The intact score's gain over chance, as a curve of one dose."""
+    return kept.at_doses(kept.doses[:1])
 
 
 def steepened(skill: ResampledCurve, smooth: Array | None = None) -> ResampledCurve:

@@ -12,6 +12,7 @@ from lesion.analysis.responses import Responses, count_clusters
 from lesion.analysis.sampled import (
     ResampledCurve,
     area_of,
+    gain_kept,
     intact_gain,
     linear_of,
     resampled,
@@ -83,9 +84,11 @@ class Analysis(NamedTuple):
     steepness: Estimate
     shares: dict[str, float]  # level, or "interactions" -> share of the variance of the area
     diagnoses: tuple[Finding, ...]
+    kept_area: Estimate  # mean over doses of the gain over chance, in points of the metric
     crashed: Array  # (doses,) share of the trials that are crashed, see `crashes`
     survival: dict[str, Survival]  # event -> curve over draws, see `survival`
     resampled: ResampledCurve  # the replicates of skill
+    kept: ResampledCurve  # those of the gain over chance
     gain: ResampledCurve  # those of the intact score's gain over chance
     steep: ResampledCurve  # those of steepness
     d50_replicates: Array  # (replicates,) joint bootstrap of D50
@@ -102,16 +105,24 @@ class Analysis(NamedTuple):
 def analyse(
     responses: Sequence[Responses], seed: int = 0, replicates: int = 2000, level: float = 0.95
 ) -> list[Analysis]:
-    """One analysis per element, in order; `seed` is the study's."""
-    return [_analysis(r, weights_of(r, seed, replicates), level) for r in responses]
+    """One analysis per element, in order; `seed` is the study's.
+
+    Diagnoses that are tests are corrected for the number of elements with several doses.
+    """
+    tested = max(sum(len(r.doses) > 1 for r in responses), 1)
+    return [_analysis(r, weights_of(r, seed, replicates), level, tested) for r in responses]
 
 
-def _analysis(responses: Responses, weights: ResamplingWeights, level: float) -> Analysis:
+def _analysis(
+    responses: Responses, weights: ResamplingWeights, level: float, tested: int
+) -> Analysis:
     r = responses
     by_metric = bootstrap.replicate(r, weights)
     main = by_metric[r.metrics[0]]
     skill = resampled(r.doses, main, r.dose_scale)
     area, smooth = area_of(skill, level), curves.falling(skill.joint)
+    kept = gain_kept(r.doses, main, r.dose_scale)
+    points = area_of(kept, level)
     early, steep = linear_of(skill, curves.initial_slope, level), steepened(skill, smooth)
     scored = {name: _curve(replicates, level) for name, replicates in by_metric.items()}
     band, whole = bands.both(skill.value, skill.levels, skill.members, level)
@@ -136,11 +147,13 @@ def _analysis(responses: Responses, weights: ResamplingWeights, level: float) ->
         initial_slope=Estimate(early.value, early.lo, early.hi),
         steepness=_steepness(steep, level),
         shares=area.shares,
-        diagnoses=health.diagnose(r, main),
+        diagnoses=health.diagnose(r, main, tested),
         crashed=crashes.crashed(r.outputs).mean((0, 1)),
         survival=survivals(r, main),
+        kept_area=Estimate(points.value, points.lo, points.hi),
         resampled=skill,
-        gain=intact_gain(main),
+        kept=kept,
+        gain=intact_gain(kept),
         steep=steep,
         d50_replicates=doses_at(curves.half_lost(skill.places, smooth), skill.scale),
         correct_share=_correct_share(r),
@@ -221,6 +234,7 @@ def summary_row(analysis: Analysis) -> dict:
     for name, estimate in (
         ("intact", a.intact),
         ("retained_area", a.area),
+        ("gain_kept", a.kept_area),
         ("d50", a.d50),
         ("knee", a.knee),
         ("initial_slope", a.initial_slope),

@@ -77,3 +77,14 @@ def duration(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes:02d} min"
     return f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"
+
+
+def signed(value: float, lo: float, hi: float) -> str:
+    """A difference with its interval: `+0.031 [-.148, +.209]`."""
+    return f"{value:+.3f} {ends(lo, hi)}"
+
+
+def ends(*values: float) -> str:
+    """The ends of an interval: `[-.148, +.209]`."""
+    words = (f"{value:+.3f}".replace("+0.", "+.").replace("-0.", "-.") for value in values)
+    return f"[{', '.join(words)}]"

@@ -123,6 +123,13 @@ class LesionSpec(ReadsItself):
         return tuple(part for part in self.parts if isinstance(part, Lesion))
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Its name, and those of what runs beside it: its control, and recovery of both."""
+        damaged = [self.name, *([self.name + CONTROL_SUFFIX] if self.control else [])]
+        recovered = [name + RECOVERY_SUFFIX for name in damaged] if self.recover else []
+        return (*damaged, *recovered)
+
+    @property
     def random(self) -> bool:
         """Whether draws differ."""
         return self.damage.random

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from lesion.analysis.compare import Verdict
     from lesion.analysis.meta import Meta
     from lesion.analysis.sites import SiteMap
     from lesion.analysis.summary import Analysis
+    from lesion.analysis.verdict import Verdict
 
 
 @dataclass(frozen=True)
