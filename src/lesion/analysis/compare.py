@@ -233,7 +233,7 @@ def _at(index: int, doses: Array, healthy: Healthy, skills: Contrast, seed: int)
         len(rows) == 2 and len(rows[0]) == len(rows[1]) and healthy[0][0].task == healthy[1][0].task
     )
     if [len(side) for side in healthy] == [1, 1] and alike:
-        answers = paired.at_dose(dose, rows[0], rows[1], seed)
+        answers = paired.at_dose(dose, rows[0], rows[1], seed, healthy[0][0].cluster_of)
     return {
         "dose": dose, "at_dose": skill, "answers": answers, "p_at_dose": p, "p_at_dose_holm": p,
     }  # fmt: skip

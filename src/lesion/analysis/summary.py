@@ -93,6 +93,7 @@ class Analysis(NamedTuple):
     steep: ResampledCurve  # those of steepness
     d50_replicates: Array  # (replicates,) joint bootstrap of D50
     correct_share: Array | None  # (doses, examples) of trials that are right; None: no answers
+    cluster_of: Array | None  # (examples,); None: each example is its own cluster
     damage_done: Array | None = None  # (doses,) mean ‖ΔW‖/‖W‖ of what the lesion selects
     reach: Reach | None = None  # parameters that the lesion's units hold
 
@@ -157,6 +158,7 @@ def _analysis(
         steep=steep,
         d50_replicates=doses_at(curves.half_lost(skill.places, smooth), skill.scale),
         correct_share=_correct_share(r),
+        cluster_of=r.clusters,
         damage_done=r.damage_done,
         reach=r.reach,
     )
