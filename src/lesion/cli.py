@@ -175,7 +175,7 @@ def plan(
     The exit code is 1 if no design within reach is good enough.
     """
     from lesion.outputs import writing
-    from lesion.planning import plan
+    from lesion.planning.plan import plan
     from lesion.progress import Meter
     from lesion.study.files import write_study
 
