@@ -1,14 +1,18 @@
-"""Which draws and doses to measure next, until the intervals are narrow enough.
+"""What to measure next, until the intervals are narrow enough: draws, doses, examples, seeds.
 
-A grid is a rectangle of trials: the same doses for draws 0, 1, ... of every model and seed. Grids
-only grow, and the next grid is a pure function of the results of the last one. An interrupted run,
-and a run with any number of workers, therefore has the same trials.
+A grid is a rectangle of trials: the same doses for draws 0, 1, ... of every model and seed, on the
+same examples. Grids only grow, and the next grid is a pure function of the results of the last one.
+An interrupted run, and a run with any number of workers, therefore has the same trials.
 
 Draws are added while the interval of a comparison is too wide: the number that its components of
 variance require and two more, at most twice as many at a time. Stopping as soon as an interval is
 narrow favours intervals that are narrow by chance. The half-width has a relative standard error of
 1 / sqrt(2 x degrees of freedom), and it must be narrow enough by a margin of one standard error.
 Overshooting leaves few occasions to stop early (Hall 1983).
+
+Where examples or seeds may be added as well, the comparison that is furthest from its goal decides:
+the cheapest numbers are taken that are expected to make its interval narrow enough (`growth`), at
+most twice as many of each at a time.
 
 Doses are added where they could change the area. Within a segment of width h over which a falling
 curve drops by d, the area is known to +- h d / 2; as uniform errors, these have the variance
@@ -24,9 +28,11 @@ import numpy as np
 
 from lesion.analysis import bootstrap, curves, health
 from lesion.analysis.contrast import Contrast, contrast, side_of
+from lesion.analysis.growth import Size, Spreading, cheapest, goal_of
 from lesion.analysis.responses import Responses
-from lesion.analysis.sampled import ResampledCurve, resampled, weights_of
+from lesion.analysis.sampled import ResampledCurve, resampled, sample, weights_of
 from lesion.analysis.settle import times_needed
+from lesion.schema import Growing
 
 Array = np.ndarray
 
@@ -36,26 +42,44 @@ GRID_SHARE = 0.25  # of the target half-width: the largest error that the doses 
 
 
 class Target(NamedTuple):
-    """The required half-width of the intervals, and the doses and draws that may be used."""
+    """The required half-width of the intervals, and what may be used to reach it."""
 
     doses: tuple[float, ...]  # those that may be measured, ascending, 0 first
     start: int  # draws of the first grid
     most: int  # draws of the last one, at most
     until: float  # half-width of the 95% interval of each difference of retained areas
+    examples: Growing | None = None  # None: all that there are
+    seeds: Growing | None = None  # None: all that the study has
+    seed_price: float = 0.0  # of a fine-tuning seed, in examples scored
+
+    @property
+    def grows(self) -> bool:
+        """Whether there is more to add than draws and doses."""
+        return self.examples is not None or self.seeds is not None
 
 
 class TrialGrid(NamedTuple):
-    """Draws 0 ... draws - 1 of every model and seed, at some doses (0: intact)."""
+    """Draws 0 ... draws - 1 of every model and seed, at some doses (0: intact).
+
+    Of seeds and examples, the first ones that the study has; None: all.
+    """
 
     draws: int
     doses: tuple[float, ...]
+    examples: int | None = None
+    seeds: int | None = None
 
 
 def first_grid(target: Target) -> TrialGrid:
-    """A few doses over the whole range, and the number of draws that the study starts with."""
+    """A few doses over the whole range, and the numbers that the study starts with."""
     indices = np.linspace(0, len(target.doses) - 1, min(FIRST_DOSES, len(target.doses)))
     doses = {target.doses[round(float(index))] for index in indices}
-    return TrialGrid(min(target.start, target.most), tuple(sorted({0.0, *doses})))
+    return TrialGrid(
+        min(target.start, target.most),
+        tuple(sorted({0.0, *doses})),
+        None if target.examples is None else target.examples.start,
+        None if target.seeds is None else target.seeds.start,
+    )
 
 
 def next_grid(
@@ -69,8 +93,8 @@ def next_grid(
     """The grid after `grid`; None if the intervals are narrow enough or nothing is left to add.
 
     Args:
-        responses: of each model on one task under one lesion, at exactly the draws and doses of
-            the grid. Models that verdicts leave out are not used.
+        responses: of each model on one task under one lesion, at exactly the draws, doses,
+            examples and seeds of the grid. Models that verdicts leave out are not used.
         between: "model" or "group", as in `compare.verdicts`. If there is nothing to compare, the
             target applies to the retained area of the model.
     """
@@ -80,10 +104,14 @@ def next_grid(
     doses = set(grid.doses)
     for _, skill in healthy:
         doses |= set(_halved(skill, target))
-    draws = grid.draws
-    for difference in _comparisons(healthy, between):
-        draws = max(draws, _draws(grid.draws, difference, target))
-    larger = TrialGrid(draws, tuple(sorted(doses)))
+    differences = _comparisons(healthy, between)
+    larger = grid._replace(doses=tuple(sorted(doses)))
+    if target.grows:
+        spreading = _spreading(responses, healthy, between, seed, replicates)
+        larger = _grown(larger, responses[0], differences, target, spreading)
+    else:
+        draws = [_draws(grid.draws, difference, target) for difference in differences]
+        larger = larger._replace(draws=max(grid.draws, *draws))
     return None if larger == grid else larger
 
 
@@ -117,12 +145,78 @@ def _comparisons(
 def _draws(now: int, difference: Contrast, target: Target) -> int:
     """The number of draws that this comparison requires; the module's docstring has the rule."""
     half = float(difference.hi - difference.lo) / 2
-    goal = target.until / (1 + (2 * float(difference.dof)) ** -0.5)
+    goal = goal_of(target.until, difference.components)
     if half <= goal or now >= target.most:
         return now
     factor = times_needed(difference.components, goal, {"draws"}) if np.isfinite(half) else None
     needed = 2 * now if factor is None else int(np.ceil(now * factor)) + EXTRA_DRAWS
     return min(needed, 2 * now, target.most)
+
+
+def _grown(
+    grid: TrialGrid,
+    responses: Responses,
+    differences: Sequence[Contrast],
+    target: Target,
+    spreading: Sequence[Spreading | None],
+) -> TrialGrid:
+    """The grid with what the comparison needs that is furthest from its goal.
+
+    Args:
+        responses: of any model.
+        spreading: of the examples of each comparison.
+    """
+    now = Size(len(responses.draws), len(responses.labels), len(responses.seeds))
+    most = Size(
+        max(target.most, now.draws),
+        now.examples if target.examples is None else max(target.examples.most, now.examples),
+        now.seeds if target.seeds is None else max(target.seeds.most, now.seeds),
+    )
+    halves = np.array([float(d.hi - d.lo) / 2 for d in differences])
+    goals = np.array([goal_of(target.until, d.components) for d in differences])
+    excess = np.where(np.isfinite(halves), halves / goals, np.inf)
+    furthest = int(excess.argmax())
+    if excess[furthest] <= 1:
+        return grid
+    if np.isfinite(excess[furthest]):
+        components, spread = differences[furthest].components, spreading[furthest]
+        doses = len(grid.doses) - 1
+        wanted = cheapest(components, target.until, now, most, doses, target.seed_price, spread)
+    else:  # an intact score is too near chance
+        wanted = most
+    size = Size(*(min(number, 2 * before) for number, before in zip(wanted, now, strict=True)))
+    return grid._replace(
+        draws=size.draws,
+        examples=None if target.examples is None else size.examples,
+        seeds=None if target.seeds is None else size.seeds,
+    )
+
+
+def _spreading(
+    responses: Sequence[Responses],
+    healthy: Sequence[tuple[Responses, ResampledCurve]],
+    between: str,
+    seed: int,
+    replicates: int,
+) -> list[Spreading | None]:
+    """How the examples of each comparison add up; None where they are independent."""
+    clustered = _comparisons(healthy, between)
+    clusters = responses[0].clusters
+    if clusters is None:
+        return [None] * len(clustered)
+    names = {r.model for r, _ in healthy}
+    apart = [r._replace(clusters=None) for r in responses if r.model in names]
+    curves_apart = [(r, sample(r, seed, replicates)) for r in apart]
+    independent = _comparisons(curves_apart, between)
+    return [
+        Spreading.of(clusters, _of_examples(a) / _of_examples(b) if _of_examples(b) > 0 else 1.0)
+        for a, b in zip(clustered, independent, strict=True)
+    ]
+
+
+def _of_examples(difference: Contrast) -> float:
+    """Variance of a comparison over its examples, with their interactions."""
+    return sum(float(c.variance) for c in difference.components if "examples" in c.levels)
 
 
 def _halved(skill: ResampledCurve, target: Target) -> list[float]:

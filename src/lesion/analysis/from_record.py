@@ -1,9 +1,9 @@
 """A record as the arrays that the analysis takes."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,7 +30,8 @@ def load_responses(record: Record, study: Study | None = None) -> list[Responses
 
     A draw counts if all its doses are finished. Of an unfinished run, the seeds and draws are taken
     that make the largest complete table. If draws and doses are added as needed, the doses are
-    those that most draws have. The study's metric of comparison comes first.
+    those that most draws have; if examples are, they are the first ones, which all trials of the
+    table have. The study's metric of comparison comes first.
 
     Args:
         study: the run's, where it compares or shows metrics that were made in Python.
@@ -53,19 +54,34 @@ def load_responses(record: Record, study: Study | None = None) -> list[Responses
 def _shared(
     record: Record, model: ModelSpec, task: str, lesion: LesionSpec, done: set[Trial]
 ) -> tuple[float, ...]:
-    """The doses of the largest table of draws 0, 1, ... of every seed."""
-    study, depth = record.study, Counter[float]()
-    for dose in study.doses_of(lesion):
-        for draw in study.draws_of(lesion):
-            wanted = {
-                Trial(model.name, seed, task, lesion.name, dose, draw) for seed in study.seeds
-            }
-            if not wanted <= done:
-                break
-            depth[dose] += 1
+    """The doses of the largest table of draws 0, 1, ... of every seed.
+
+    Where seeds are added as needed, of seeds 0, 1, ...
+    """
+    study = record.study
+    least = study.growing_seeds.start if study.growing_seeds else len(study.seeds)
+    best: tuple[int, tuple[float, ...]] = (0, ())
+    for count in range(least, len(study.seeds) + 1):
+        depth = Counter[float]()
+        for dose in study.doses_of(lesion):
+            for draw in study.draws_of(lesion):
+                wanted = {
+                    Trial(model.name, seed, task, lesion.name, dose, draw)
+                    for seed in study.seeds[:count]
+                }
+                if not wanted <= done:
+                    break
+                depth[dose] += 1
+        best = max(best, _largest(count, depth), key=lambda table: table[0])
+    return best[1]
+
+
+def _largest(seeds: int, depth: Mapping[float, int]) -> tuple[int, tuple[float, ...]]:
+    """Trials and doses of the largest table, from the number of draws that each dose has."""
     sizes = {n: n * sum(d >= n for d in depth.values()) for n in set(depth.values())}
     best = max(sizes, key=lambda n: (sizes[n], n), default=1)
-    return tuple(dose for dose, draws in depth.items() if draws >= best)
+    doses = tuple(dose for dose, draws in depth.items() if draws >= best)
+    return seeds * best * len(doses), doses
 
 
 def _complete(
@@ -106,21 +122,33 @@ def response_table(
     draws: Sequence[int],
     doses: Sequence[float],
     shown: Shown | None = None,
+    examples: int | None = None,
 ) -> Responses:
-    """Finished trials of one model, task and lesion, at doses above 0."""
+    """Finished trials of one model, task and lesion, at doses above 0.
+
+    Args:
+        examples: the first so many; None: those that all these trials have.
+    """
     shown = shown or Shown(record.study.compare.metric)
     about = record.task(task)
     assert about is not None, "a task is recorded before its first trial"
     about["metrics"] = _main_first(shown.lead, [*about["metrics"], *map(word_of, shown.own)])
     doses = (0.0, *doses)
     first = record.outputs(Trial(model.name, seeds[0], task, INTACT, 0.0, 0))
-    outputs = np.empty((len(seeds), len(draws), len(doses), *first.shape), np.float32)
+    common = len(first) if examples is None else examples
+    outputs = np.empty((len(seeds), len(draws), len(doses), *first[:common].shape), np.float32)
+
+    def put(place: tuple[Any, ...], trial: Trial) -> None:
+        nonlocal common
+        scored = record.outputs(trial)[:common]
+        common = min(common, len(scored))
+        outputs[place][..., : len(scored), :] = scored
+
     for s, seed in enumerate(seeds):
-        outputs[s, :, 0] = record.outputs(Trial(model.name, seed, task, INTACT, 0.0, 0))
+        put((s, slice(None), 0), Trial(model.name, seed, task, INTACT, 0.0, 0))
         for (d, draw), (t, dose) in product(enumerate(draws), enumerate(doses[1:], start=1)):
-            trial = Trial(model.name, seed, task, lesion.name, dose, draw)
-            outputs[s, d, t] = record.outputs(trial)
-    return Responses(
+            put((s, d, t), Trial(model.name, seed, task, lesion.name, dose, draw))
+    table = Responses(
         model=model.name,
         group=model.group,
         task=task,
@@ -133,6 +161,7 @@ def response_table(
         own_metrics=shown.own,
         **about,
     )
+    return table if common == len(table.labels) else table.first(common)
 
 
 def _main_first(lead: str | Metric | None, metrics: Sequence[str]) -> tuple[str, ...]:

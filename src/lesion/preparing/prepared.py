@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, cast
 
 import torch
@@ -60,6 +60,18 @@ class PreparedModel:
     def batcher(self) -> Batcher:
         """Rows to tensors, as they are scored."""
         return self.score.batcher
+
+    def scoring(self, part: tuple[int, int]) -> "PreparedModel":
+        """The same model, of whose task only the examples start ... stop - 1 are scored.
+
+        What damage needs of the task is still that of the whole task, so that it is the same
+        damage.
+        """
+        score = Scorer(
+            self.model, self.tokenizer, self.task, columns=self.columns,
+            precision=self.score.precision, part=part,
+        )  # fmt: skip
+        return replace(self, score=score)
 
     def open(self, damage: Openable, draw: int) -> AbstractContextManager[Any]:
         """Open damage of any kind; undone on leaving."""

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from lesion.errors import LesionError
 from lesion.models.dtypes import PRECISIONS
 from lesion.models.recipes import Finetuning
-from lesion.schema import Between, ByShape, Expand, OneOf, Spec, doc, to_mapping
+from lesion.schema import Between, ByShape, Expand, Growing, OneOf, Spec, doc, to_mapping
 from lesion.study.comparison import Compare, Draws, Figures, own_metrics
 from lesion.study.doses import DOSES_SHAPE, expand_doses
 from lesion.study.fingerprint import fingerprint
@@ -74,6 +74,17 @@ class Study(Spec):
                 raise ValueError(f"{kind} must have different names. Twice: {', '.join(twice)}.")
         if self.compare.between == "group" and not all(model.group for model in self.models):
             raise ValueError("compare.between is group, so every model needs a group.")
+        self._check_growing()
+
+    def _check_growing(self) -> None:
+        """Examples and seeds are added by the rule that adds draws."""
+        growing = [f"examples of {task.name}" for task in self.tasks if task.growing]
+        growing += ["seeds of finetune"] if self.growing_seeds else []
+        if growing and not isinstance(self.draws, Draws):
+            raise ValueError(
+                f"{growing[0]} are added as needed only where draws are. Give draws as {{from, "
+                "to, until}, or a fixed number here."
+            )
 
     @cached_property
     def document(self) -> dict[str, Any]:
@@ -83,8 +94,14 @@ class Study(Spec):
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """Fine-tuning seeds; (0,) without fine-tuning."""
-        return self.finetune.seeds if self.finetune else (0,)
+        """Fine-tuning seeds; (0,) without fine-tuning; where they are added as needed, all."""
+        return self.finetune.every_seed if self.finetune else (0,)
+
+    @property
+    def growing_seeds(self) -> Growing | None:
+        """How many fine-tuning seeds there are, where they are added as needed."""
+        seeds = self.finetune.seeds if self.finetune else ()
+        return seeds if isinstance(seeds, Growing) else None
 
     def doses_of(self, lesion: LesionSpec) -> tuple[float, ...]:
         """Doses of a lesion above 0: dose 0 is the intact model, which is scored once."""
@@ -127,9 +144,12 @@ class Study(Spec):
             if task.unused
         ]
         if isinstance(self.draws, Draws):
+            added = ["draws", "doses"]
+            added += ["examples"] if any(task.growing for task in self.tasks) else []
+            added += ["seeds"] if self.growing_seeds else []
             notes.append(
-                "Draws and doses are added as needed; trials are counted as if all of them were "
-                f"({self.most_draws} draws each)."
+                f"{', '.join(added[:-1]).capitalize()} and {added[-1]} are added as needed; trials "
+                f"are counted as if all of them were ({self.most_draws} draws each)."
             )
         return notes
 

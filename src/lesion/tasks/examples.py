@@ -62,6 +62,10 @@ class Split:
             return self
         return self._at(sample(examples, task, self.labels))
 
+    def at(self, rows: np.ndarray) -> Split:
+        """Some of the examples, in this order."""
+        return self._at(rows)
+
     def _at(self, rows: np.ndarray) -> Split:
         texts = tuple(tuple(column[row] for row in rows) for column in self.texts)
         return replace(self, texts=texts, labels=self.labels[rows])
@@ -131,6 +135,10 @@ class PairSet(NamedTuple):
             return self
         finer = () if self.groups is None else (self.groups,)
         return self._at(sample(examples, task, *finer, self.labels))
+
+    def at(self, rows: np.ndarray) -> PairSet:
+        """Some of the pairs, in this order."""
+        return self._at(rows)
 
     def _at(self, rows: np.ndarray) -> PairSet:
         return self._replace(
