@@ -111,7 +111,10 @@ def test_a_part_of_running_text_has_the_baseline_of_the_whole(tmp_path):
 def test_parts_scored_one_by_one_are_the_whole_within_rounding():
     """Equal bits cannot be had: products of matrices are rounded differently in other batches."""
     whole = load_task(TaskSpec("agreement-en", examples={"from": 24, "to": 72}))
-    model, tokenizer = load_model("twin/en-0", head="mlm"), load_tokenizer(resolve("twin/en-0", None))
+    model, tokenizer = (
+        load_model("twin/en-0", head="mlm"),
+        load_tokenizer(resolve("twin/en-0", None)),
+    )
     parts = [Scorer(model, tokenizer, whole, part=part)() for part in ((0, 24), (24, 72))]
     found, wanted = np.concatenate(parts), Scorer(model, tokenizer, whole)()
     assert np.allclose(found, wanted, rtol=0, atol=1e-4)
@@ -129,4 +132,3 @@ def test_a_distracted_example_is_the_same_in_every_part(tmp_path, tiny_bert):
     part = distracted.part(8, 40)
     assert part.texts["text_1"] == distracted.texts["text_1"][8:]
     assert receipt.sites == 80, "the proof is of all texts"
-

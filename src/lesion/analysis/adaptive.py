@@ -18,6 +18,8 @@ Doses are added where they could change the area. Within a segment of width h ov
 curve drops by d, the area is known to +- h d / 2; as uniform errors, these have the variance
 (h d)^2 / 12 each. The worst segments are halved until the root of the sum is a quarter of the
 target half-width. Most doses lie where the curve falls, around its knee, and few where it is flat.
+Where examples or seeds are added too, d is what the segment drops beyond its neighbours: a curve
+that falls evenly over several segments is smooth, and its area is known better.
 """
 
 from collections.abc import Sequence
@@ -37,6 +39,7 @@ from lesion.schema import Growing
 Array = np.ndarray
 
 FIRST_DOSES = 9  # of the first grid
+FEW_DOSES = 5  # of the first grid, where examples or seeds are added too
 EXTRA_DRAWS = 2  # beyond the estimated number
 GRID_SHARE = 0.25  # of the target half-width: the largest error that the doses may cause
 
@@ -72,7 +75,8 @@ class TrialGrid(NamedTuple):
 
 def first_grid(target: Target) -> TrialGrid:
     """A few doses over the whole range, and the numbers that the study starts with."""
-    indices = np.linspace(0, len(target.doses) - 1, min(FIRST_DOSES, len(target.doses)))
+    count = min(FEW_DOSES if target.grows else FIRST_DOSES, len(target.doses))
+    indices = np.linspace(0, len(target.doses) - 1, count)
     doses = {target.doses[round(float(index))] for index in indices}
     return TrialGrid(
         min(target.start, target.most),
@@ -225,7 +229,10 @@ def _halved(skill: ResampledCurve, target: Target) -> list[float]:
     doses, value = list(skill.doses), list(smooth)
     span = doses[-1] - doses[0]
     while True:
-        loss = np.diff(doses) / span * -np.diff(value) / np.sqrt(12)  # (segments,)
+        widths, drops = np.diff(doses), -np.diff(value)  # (segments,)
+        if target.grows:
+            drops = np.abs(drops - widths * _slopes_beside(drops / widths))
+        loss = widths / span * drops / np.sqrt(12)
         if np.sqrt((loss**2).sum()) <= GRID_SHARE * target.until:
             return doses
         for worst in np.argsort(-loss, kind="stable"):
@@ -237,3 +244,9 @@ def _halved(skill: ResampledCurve, target: Target) -> list[float]:
         middle = (doses[worst] + doses[worst + 1]) / 2
         doses.insert(worst + 1, float(between[np.abs(between - middle).argmin()]))
         value.insert(worst + 1, (value[worst] + value[worst + 1]) / 2)
+
+
+def _slopes_beside(slopes: Array) -> Array:
+    """Mean slope of the two neighbours of each segment; the curve is flat outside."""
+    around = np.concatenate([[0.0], slopes, [0.0]])
+    return (around[:-2] + around[2:]) / 2
