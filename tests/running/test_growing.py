@@ -163,9 +163,9 @@ def test_a_part_under_other_damage_is_refused(small, tmp_path):
     trial = Trial("tiny", 0, "pairs", "weights", 0.5, 0)
     receipt = Receipt(3, 3, 6, 1, "0" * 32)
     record.add(TrialResult(trial, receipt, np.zeros((24, 2)), 1.0))
+    other = TrialResult(trial, replace(receipt, digest="1" * 32), np.zeros((24, 2)), 1.0, start=24)
     with pytest.raises(LesionError, match="destroys other units than it did for the first 24 ex"):
-        other = replace(receipt, digest="1" * 32)
-        record.add(TrialResult(trial, other, np.zeros((24, 2)), 1.0, start=24))
+        record.add(other)
     assert record.scored() == {trial: 24}
     record.add(TrialResult(trial, receipt, np.ones((10, 2)), 1.0, start=24))
     assert record.scored() == {trial: 34}

@@ -48,7 +48,20 @@ def load_responses(record: Record, study: Study | None = None) -> list[Responses
             tables.append(
                 response_table(record, model, task.name, lesion, seeds, draws, doses, shown)
             )
-    return tables
+    return _of_equal_length(tables)
+
+
+def _of_equal_length(tables: Sequence[Responses]) -> list[Responses]:
+    """Models that are compared have the same examples: where a run goes on, some have more."""
+    fewest: dict[tuple[str, str], int] = {}
+    for table in tables:
+        key, examples = (table.task, table.lesion), len(table.labels)
+        fewest[key] = min(fewest.get(key, examples), examples)
+    lengths = [fewest[table.task, table.lesion] for table in tables]
+    return [
+        table if length == len(table.labels) else table.first(length)
+        for table, length in zip(tables, lengths, strict=True)
+    ]
 
 
 def _shared(

@@ -130,10 +130,12 @@ def prepare(
     device: str = "cpu",
     precision: str = "float32",
     load_dtype: str = "float32",
+    part: tuple[int, int] | None = None,
 ) -> PreparedModel:
     """Load the weights that were found.
 
     Args:
+        part: of the examples, that is scored; None: all.
         precision: of scoring, see `lesion.models.dtypes.PRECISIONS`.
         load_dtype: see `lesion.models.dtypes.LOAD_DTYPES`.
 
@@ -148,7 +150,7 @@ def prepare(
     notes = notes_on(spec, model, task)
     columns = columns_of(spec, model.config, task)
     tokenizer = load_tokenizer(checkpoint)
-    score = Scorer(model, tokenizer, task, columns=columns, precision=precision)
+    score = Scorer(model, tokenizer, task, columns=columns, precision=precision, part=part)
     originals = Originals(model, lambda: load("cpu"))
     return PreparedModel(checkpoint, model, task, score, originals, columns, tuple(notes))
 

@@ -45,6 +45,8 @@ class Worker:
     def __init__(self, context: RunContext) -> None:
         self._context = context
         self._specs = {spec.name: spec for spec in context.study.models}
+        tasks = context.study.tasks
+        self._first = {spec.name: Part(0, spec.growing.start) for spec in tasks if spec.growing}
         self._patient: Patient | None = None
         self._model: PreparedModel | None = None
         self._parts: dict[Part, PreparedModel] = {}  # the same model
@@ -107,7 +109,7 @@ class Worker:
             self._model = prepare(
                 self._specs[patient.model], checkpoint, context.tasks[patient.task],
                 device=context.device, precision=context.study.precision,
-                load_dtype=context.load_dtype,
+                load_dtype=context.load_dtype, part=self._first.get(patient.task),
             )  # fmt: skip
             self._patient = patient
             for sentence in self._model.notes:
