@@ -6,7 +6,7 @@ On the same simulated studies: a fixed grid of 101 doses x 15 draws, a run that 
 until the half-width of the fixed grid is reached, and one that adds examples (and seeds) as well.
 Each line has the coverage of the 95% interval of a difference, the half-width over that of the
 fixed grid, and the price over that of the fixed grid, counted in examples scored (`growth.price`).
-What docs/statistics.md says was measured by this script.
+docs/statistics.md has its results. It imports experiments, simulator and worlds from this folder.
 """
 
 import argparse
