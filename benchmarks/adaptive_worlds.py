@@ -107,7 +107,7 @@ def study(case: Case, number: int) -> dict[str, Found]:
     more = Growing(world.examples // 4, whole.examples)
     targets = {
         "draws and doses": Target(FINE, 5, MOST, fixed.half),
-        "everything": Target(FINE, 3, MOST, fixed.half, more, case.seeds, SEED_PRICE),
+        "everything": Target(FINE, 3, MOST, fixed.half, "linear", more, case.seeds, SEED_PRICE),
     }
     results = {"fixed grid": fixed}
     for name, target in targets.items():

@@ -133,12 +133,12 @@ def finish(world, target):
 
 
 def test_the_first_grid_has_few_doses_and_the_numbers_to_begin_with():
-    target = Target(GRID, 3, 20, 0.05, Growing(50, 400), Growing(2, 5))
+    target = Target(GRID, 3, 20, 0.05, examples=Growing(50, 400), seeds=Growing(2, 5))
     assert first_grid(target) == TrialGrid(3, (0.0, 0.25, 0.5, 0.75, 1.0), 50, 2)
 
 
 def test_grids_grow_until_the_interval_is_narrow_enough_and_at_most_double(world):
-    target = Target(GRID, 3, 20, 0.12, Growing(80, 1200))
+    target = Target(GRID, 3, 20, 0.12, examples=Growing(80, 1200))
     grids = finish(world, target)
     for old, new in pairwise(grids):
         assert set(old.doses) <= set(new.doses)
@@ -152,7 +152,7 @@ def test_grids_grow_until_the_interval_is_narrow_enough_and_at_most_double(world
 
 
 def test_everything_ends_where_the_study_says(world):
-    last = finish(world, Target(GRID, 3, 6, 1e-4, Growing(80, 200)))[-1]
+    last = finish(world, Target(GRID, 3, 6, 1e-4, examples=Growing(80, 200)))[-1]
     assert last.draws <= 6
     assert last.examples <= 200
     assert (last.draws, last.examples) != (3, 80)
@@ -160,7 +160,10 @@ def test_everything_ends_where_the_study_says(world):
 
 def test_examples_of_few_clusters_are_not_added(world):
     """With every pair a verb of its own, more of them would help; with five verbs, they do not."""
-    target, grid = Target(GRID, 12, 20, 0.06, Growing(200, 1200)), TrialGrid(12, GRID[::10], 200)
+    target, grid = (
+        Target(GRID, 12, 20, 0.06, examples=Growing(200, 1200)),
+        TrialGrid(12, GRID[::10], 200),
+    )
     tables = world.at(grid)
     clusters = (np.arange(200) // 40).astype(np.int64)
     healthy = adaptive._healthy(tables, 0, 300)

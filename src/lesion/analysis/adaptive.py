@@ -18,6 +18,7 @@ Doses are added where they could change the area. Within a segment of width h ov
 curve drops by d, the area is known to +- h d / 2; as uniform errors, these have the variance
 (h d)^2 / 12 each. The worst segments are halved until the root of the sum is a quarter of the
 target half-width. Most doses lie where the curve falls, around its knee, and few where it is flat.
+Widths and middles are those of the doses' scale.
 Where examples or seeds are added too, d is what the segment drops beyond its neighbours: a curve
 that falls evenly over several segments is smooth, and its area is known better.
 """
@@ -33,6 +34,7 @@ from lesion.analysis.contrast import Contrast, contrast, side_of
 from lesion.analysis.growth import Size, Spreading, cheapest, goal_of
 from lesion.analysis.responses import Responses
 from lesion.analysis.sampled import ResampledCurve, resampled, sample, weights_of
+from lesion.analysis.scale import LINEAR, LOG, places_of, without_place
 from lesion.analysis.settle import times_needed
 from lesion.schema import Growing
 
@@ -51,6 +53,7 @@ class Target(NamedTuple):
     start: int  # draws of the first grid
     most: int  # draws of the last one, at most
     until: float  # half-width of the 95% interval of each difference of retained areas
+    scale: str = LINEAR  # of the doses
     examples: Growing | None = None  # None: all that there are
     seeds: Growing | None = None  # None: all that the study has
     seed_price: float = 0.0  # of a fine-tuning seed, in examples scored
@@ -75,15 +78,31 @@ class TrialGrid(NamedTuple):
 
 def first_grid(target: Target) -> TrialGrid:
     """A few doses over the whole range, and the numbers that the study starts with."""
-    count = min(FEW_DOSES if target.grows else FIRST_DOSES, len(target.doses))
-    indices = np.linspace(0, len(target.doses) - 1, count)
-    doses = {target.doses[round(float(index))] for index in indices}
+    count = FEW_DOSES if target.grows else FIRST_DOSES
+    over = _over_decades if target.scale == LOG else _over_range
     return TrialGrid(
         min(target.start, target.most),
-        tuple(sorted({0.0, *doses})),
+        tuple(sorted({0.0, *over(target.doses, count)})),
         None if target.examples is None else target.examples.start,
         None if target.seeds is None else target.seeds.start,
     )
+
+
+def _over_range(doses: tuple[float, ...], count: int) -> set[float]:
+    """Every so many-th dose, from the first to the last."""
+    indices = np.linspace(0, len(doses) - 1, min(count, len(doses)))
+    return {doses[round(float(index))] for index in indices}
+
+
+def _over_decades(doses: tuple[float, ...], count: int) -> set[float]:
+    """The doses that are nearest to places at equal distances on the log scale."""
+    above = np.array([dose for dose in doses if dose > 0])
+    if not len(above):
+        return set()
+    places = places_of(above, LOG)
+    wanted = np.linspace(places[0], places[-1], min(count - 1, len(above)))
+    nearest = np.abs(places - wanted[:, None]).argmin(1)
+    return set(above[nearest].tolist())
 
 
 def next_grid(
@@ -99,15 +118,15 @@ def next_grid(
     Args:
         responses: of each model on one task under one lesion, at exactly the draws, doses,
             examples and seeds of the grid. Models that verdicts leave out are not used.
-        between: "model" or "group", as in `compare.verdicts`. If there is nothing to compare, the
-            target applies to the retained area of the model.
+        between: as in `compare.verdicts`. If there is nothing to compare here, or lesions or tasks
+            are compared, the target applies to the retained area of each model.
     """
     healthy = _healthy(responses, seed, replicates)
     if not healthy:
         return None
     doses = set(grid.doses)
     for _, skill in healthy:
-        doses |= set(_halved(skill, target))
+        doses |= set(refined(skill, target))
     differences = _comparisons(healthy, between)
     larger = grid._replace(doses=tuple(sorted(doses)))
     if target.grows:
@@ -128,7 +147,7 @@ def _healthy(
         metric = r.metrics[0]
         main = bootstrap.replicate(r, weights_of(r, seed, replicates), [metric])[metric]
         if not any(finding.excludes for finding in health.diagnose(r, main)):
-            healthy.append((r, resampled(r.doses, main)))
+            healthy.append((r, resampled(r.doses, main, r.dose_scale)))
     return healthy
 
 
@@ -140,10 +159,9 @@ def _comparisons(
         name = responses.group if between == "group" else responses.model
         sides.setdefault(name or responses.model, []).append(skill)
     areas = [side_of(side, curves.retained_area) for side in sides.values()]
-    if len(areas) > 1:
+    if len(areas) > 1 and between in ("model", "group"):
         return [contrast(a, b) for a, b in combinations(areas, 2)]
-    (area,) = areas
-    return [contrast(area.zero(), area)]
+    return [contrast(area.zero(), area) for area in areas]
 
 
 def _draws(now: int, difference: Contrast, target: Target) -> int:
@@ -223,26 +241,29 @@ def _of_examples(difference: Contrast) -> float:
     return sum(float(c.variance) for c in difference.components if "examples" in c.levels)
 
 
-def _halved(skill: ResampledCurve, target: Target) -> list[float]:
-    """The doses of a curve, and those that halve its worst segments."""
-    grid, smooth = np.asarray(target.doses), curves.falling(skill.value)
-    doses, value = list(skill.doses), list(smooth)
-    span = doses[-1] - doses[0]
+def refined(skill: ResampledCurve, target: Target) -> list[float]:
+    """The doses of a curve, and those that halve its worst segments on their scale."""
+    start = without_place(skill.places)
+    grid, smooth = places_of(np.asarray(target.doses), target.scale), curves.falling(skill.value)
+    doses, places, value = list(skill.doses), list(skill.places[start:]), list(smooth[start:])
+    span = places[-1] - places[0] if len(places) > 1 else 1.0
     while True:
-        widths, drops = np.diff(doses), -np.diff(value)  # (segments,)
+        widths, drops = np.diff(places), -np.diff(value)  # (segments,)
         if target.grows:
             drops = np.abs(drops - widths * _slopes_beside(drops / widths))
         loss = widths / span * drops / np.sqrt(12)
         if np.sqrt((loss**2).sum()) <= GRID_SHARE * target.until:
             return doses
         for worst in np.argsort(-loss, kind="stable"):
-            between = grid[(grid > doses[worst] + 1e-9) & (grid < doses[worst + 1] - 1e-9)]
-            if loss[worst] > 0 and len(between):
+            between = (grid > places[worst] + 1e-9) & (grid < places[worst + 1] - 1e-9)
+            if loss[worst] > 0 and between.any():
                 break
         else:
             return doses
-        middle = (doses[worst] + doses[worst + 1]) / 2
-        doses.insert(worst + 1, float(between[np.abs(between - middle).argmin()]))
+        middle = (places[worst] + places[worst + 1]) / 2
+        nearest = np.flatnonzero(between)[np.abs(grid[between] - middle).argmin()]
+        doses.append(float(target.doses[nearest]))
+        places.insert(worst + 1, float(grid[nearest]))
         value.insert(worst + 1, (value[worst] + value[worst + 1]) / 2)
 
 

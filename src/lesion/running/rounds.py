@@ -90,6 +90,7 @@ def aim_of(
         min(rule.start, draws),
         draws,
         rule.until,
+        study.dose_scale_of(lesion),
         examples,
         study.growing_seeds,
         PASSES * epochs * training,

@@ -123,8 +123,8 @@ class Worker:
 def _run_trial(trial: Trial, wound: Any, model: PreparedModel, first: int) -> TrialResult:
     start = time.perf_counter()
     receipt = wound.deepen(trial.dose)
+    receipt = receipt and receipt.measured().detached()  # what leaves has no hold on the model
     outputs = model.score()
-    receipt = receipt and receipt.detached()  # what leaves has no hold on the model
     seconds = time.perf_counter() - start
     return TrialResult(trial, receipt, outputs, seconds, model.score.cut, first)
 

@@ -1,6 +1,6 @@
 """Mappings to frozen dataclasses by pydantic, with every mistake reported at once, in sentences."""
 
-from lesion.schema.errors import did_you_mean, join_path, shortened
+from lesion.schema.errors import PlacedError, did_you_mean, join_path, shortened
 from lesion.schema.fields import (
     Between,
     ByShape,
@@ -33,6 +33,7 @@ __all__ = [
     "Growing",
     "OneOf",
     "Parameter",
+    "PlacedError",
     "ReadsItself",
     "Spec",
     "WordOr",
