@@ -34,7 +34,7 @@ def pilot(study: Study) -> Study:
         task.with_keys(examples=min(EXAMPLES, task.most_examples or EXAMPLES))
         for task in study.tasks
     )
-    seeds = study.finetune and replace(study.finetune, seeds=study.finetune.seeds[:SEEDS])
+    seeds = study.finetune and replace(study.finetune, seeds=study.finetune.every_seed[:SEEDS])
     return replace(
         study, name=f"{study.name}-pilot", doses=coarse(study.doses), finetune=seeds, tasks=tasks,
         draws=min(DRAWS, study.most_draws), lesions=tuple(map(fewer, study.lesions)),

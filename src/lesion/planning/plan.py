@@ -189,7 +189,7 @@ def _with_design(study: Study, design: "Design", doses: tuple[float, ...]) -> St
     """The study with another number of draws, examples and seeds, and these doses."""
     tasks = tuple(task.with_keys(examples=design.examples) for task in study.tasks)
     finetune = study.finetune
-    if finetune is not None and len(finetune.seeds) != design.seeds:
+    if finetune is not None and (study.growing_seeds or len(study.seeds) != design.seeds):
         finetune = replace(finetune, seeds=tuple(range(design.seeds)))
     return replace(
         study, doses=doses, draws=design.draws, tasks=tasks, finetune=finetune,
