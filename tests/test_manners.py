@@ -65,7 +65,7 @@ def test_a_terminal_gets_a_question_mark_for_what_it_cannot_show(monkeypatch):
 
     kept = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", Terminal(kept, encoding="cp1252"))
-    cli._print_anything()
+    cli.print_anything()
     sys.stdout.write("é ✗")
     sys.stdout.flush()
     assert kept.getvalue() == b"\xe9 ?"
