@@ -36,7 +36,7 @@ def test_a_margin_that_changed_after_the_data_is_told_by_show_report_and_json(st
     lesion.run(with_compare(study, margin=0.02), out).close()
     lines = command("show", out).stdout.splitlines()
     assert [line for line in lines if re.fullmatch(MARGIN, line)]
-    assert [line for line in lines if line.startswith("Not as registered")]
+    assert [line for line in lines if line.startswith("The study is not the one")]
     assert re.search(MARGIN, command("report", out).stderr)
     shown = json.loads(command("show", out, "--json").stdout)
     (change,) = shown["history"]
@@ -51,7 +51,8 @@ def test_a_run_that_was_not_changed_is_as_registered(study, tmp_path):
     out = tmp_path / "run"
     lesion.run(study, out).close()
     digest = lesion.register(study).digest
-    assert f"As registered (digest {digest})." in command("show", out).stdout
+    sentence = f"The study is the one with which the run began (digest {digest})."
+    assert sentence in command("show", out).stdout
     lesion.run(study, out).close()
     with Run(out) as run:
         assert run.record.registered() == digest
@@ -89,7 +90,7 @@ def test_the_history_of_an_earlier_record_begins_when_it_is_next_written(study, 
     record.close()
     with Run(out) as run:
         assert (run.history, run.record.registered()) == ([], None)
-    assert "egistered" not in command("show", out).stdout
+    assert "with which the run began" not in command("show", out).stdout
     Record.open(out, with_compare(study, margin=0.02)).close()
     with Run(out) as run:
         assert [(c.key, c.trials) for c in run.history] == [("compare.margin", 13)]

@@ -1,4 +1,4 @@
-"""Sentences on what was decided when: as registered, or changed after how many trials."""
+"""Sentences on what was decided when: before the run, or after how many trials."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ def provenance(
     history: "Iterable[Change]",
     unrecorded: "Iterable[KeyChange]",
 ) -> list[str]:
-    """Whether what is shown is as registered, and what was changed after trials were there.
+    """Whether the study is that of the run's beginning, and what was changed after trials were there.
 
     Args:
         digest: of the study with which the record began; None where it is not known.
@@ -45,9 +45,10 @@ def _registered(digest: str | None, departures: "list[KeyChange]") -> list[str]:
     if digest is None:
         return []
     if not departures:
-        return [f"As registered (digest {digest})."]
+        return [f"The study is the one with which the run began (digest {digest})."]
     keys = ", ".join(change.key for change in departures)
-    return [f"Not as registered (digest {digest}): {keys} {_differ(len(departures))}."]
+    began = f"the one with which the run began (digest {digest})"
+    return [f"The study is not {began}: {keys} {_differ(len(departures))}."]
 
 
 def _from_python(unrecorded: "Iterable[KeyChange]") -> list[str]:
