@@ -16,8 +16,8 @@ from typing import NamedTuple
 import pytest
 
 from lesion import cli, schema
-from lesion.options import TableName
 from lesion.errors import LesionError
+from lesion.options import TableName
 from lesion.pretraining.family import Pretraining
 from lesion.record.record import Record
 from lesion.results import TABLES, Run

@@ -16,7 +16,7 @@ def provenance(
     history: "Iterable[Change]",
     unrecorded: "Iterable[KeyChange]",
 ) -> list[str]:
-    """Whether the study is that of the run's beginning, and what was changed after trials were there.
+    """Whether the study is that with which the run began, and what changed after trials were there.
 
     Args:
         digest: of the study with which the record began; None where it is not known.
