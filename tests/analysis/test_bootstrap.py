@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lesion.analysis import bootstrap, scores
+from lesion.analysis import bootstrap, scores, variance
 from lesion.keys import generator
 
 from .simulated import classified, falling_curve, mrpc_labels
@@ -10,9 +10,9 @@ from .simulated import classified, falling_curve, mrpc_labels
 
 def drawn(responses, replicates=500, seed=0, correct=True):
     seeds, draws, _, examples, _ = responses.outputs.shape
-    return bootstrap.resampling_weights(
-        generator(seed), seeds, draws, examples, replicates, correct
-    )
+    rng = generator(seed)
+    counts = [bootstrap.resample(rng, n, replicates, correct) for n in (seeds, draws, examples)]
+    return bootstrap.ResamplingWeights(*counts, clusters=examples)
 
 
 def test_resampling_counts_members_minus_one_and_leaves_a_single_member_alone():
@@ -55,16 +55,20 @@ def test_replicates_are_means_of_trial_scores_under_weights_written_as_loops(nam
     weights = drawn(responses, replicates=5)
     found = bootstrap.replicate(responses, weights)[name]
     for b in range(5):
-        wanted, total, even = np.zeros(4), 0.0, np.zeros(4)
+        wanted, total, even, mixed = np.zeros(4), 0.0, np.zeros(4), np.zeros(4)
         for s in range(2):
             for d in range(3):
                 one = scores.score(
                     name, responses.outputs[s, d], labels, weights.examples[b : b + 1]
                 )
                 weight = weights.seeds[b, s] * weights.draws[b, d]
+                pair = weights.draws[b, d] / weights.draws[b].sum() / 2
                 wanted, total, even = wanted + weight * one[0], total + weight, even + one[0] / 6
+                mixed = mixed + pair * one[0]
         np.testing.assert_allclose(found.joint[b], wanted / total, atol=1e-5)
         np.testing.assert_allclose(found.levels["examples"][b], even, atol=1e-5)
+        np.testing.assert_allclose(found.levels["draws x examples"][b], mixed, atol=1e-5)
+        np.testing.assert_array_equal(found.levels["seeds x draws x examples"], found.joint)
         by_draw = weights.draws[b] / weights.draws[b].sum()
         np.testing.assert_allclose(
             found.levels["draws"][b], by_draw @ found.cells.mean(0), atol=1e-12
@@ -97,8 +101,8 @@ def test_with_one_seed_and_one_draw_only_examples_vary_as_in_scipy():
     assert found.joint[:, 0].std() == pytest.approx(theirs.standard_error, rel=0.02)
     assert lo == pytest.approx(theirs.confidence_interval.low, abs=0.008)
     assert hi == pytest.approx(theirs.confidence_interval.high, abs=0.008)
-    assert not bootstrap.variances(found.levels)["draws"].any()
-    assert not bootstrap.variances(found.levels)["seeds"].any()
+    assert not variance.variances(found.levels)["draws"].any()
+    assert not variance.variances(found.levels)["seeds"].any()
 
 
 def test_seeds_and_examples_are_resampled_as_in_the_multibootstrap():
@@ -126,17 +130,10 @@ def test_loss_that_is_not_finite_spoils_only_replicates_that_hold_it():
     assert np.isfinite(joint[:, :2]).all()
 
 
-def test_shares_are_those_of_the_sum_and_undefined_without_variance():
-    spread = bootstrap.variances({"draws": np.array([1.0, -1.0]), "seeds": np.zeros(2)})
-    assert bootstrap.shares(spread) == {"draws": 1.0, "seeds": 0.0}
-    nothing = bootstrap.shares(bootstrap.variances({"draws": np.full(9, 0.1)}))
-    assert np.isnan(nothing["draws"])
-
-
 def test_each_level_alone_has_the_variance_of_its_mean():
     labels = mrpc_labels(100)
     responses = falling_curve(np.random.default_rng(0), labels, seeds=3, draws=6, spread=0.2)
-    spread = bootstrap.variances(
+    spread = variance.variances(
         bootstrap.replicate(responses, drawn(responses, 20_000))["accuracy"].levels
     )
     right = responses.outputs.argmax(-1) == labels  # (seeds, draws, doses, examples)
@@ -149,17 +146,6 @@ def test_each_level_alone_has_the_variance_of_its_mean():
         np.testing.assert_allclose(spread[level], wanted, rtol=0.06, atol=1e-9)
 
 
-def test_degrees_of_freedom_are_of_the_level_that_gives_the_variance():
-    spread = {"draws": np.array(1.0), "examples": np.array(0.0)}
-    assert bootstrap.degrees_of_freedom(spread, {"draws": 5, "examples": 400}) == 4
-    spread = {"draws": np.array(1.0), "examples": np.array(1.0)}
-    wanted = 4 / (1 / 4 + 1 / 399)
-    assert bootstrap.degrees_of_freedom(spread, {"draws": 5, "examples": 400}) == pytest.approx(
-        wanted
-    )
-    assert bootstrap.degrees_of_freedom({"draws": np.array(0.0)}, {"draws": 5}) == np.inf
-
-
 def test_a_two_way_interaction_is_counted_twice_and_in_joint_replicates_three_times():
     rng = np.random.default_rng(0)
     draws, examples, joint, levels = 20, 30, [], []
@@ -169,33 +155,9 @@ def test_a_two_way_interaction_is_counted_twice_and_in_joint_replicates_three_ti
         right = bootstrap.resample(rng, examples, 500) / (examples - 1)
         joint.append(((left @ values) * right).sum(1).var() * 600)
         alone = {"draws": left @ values.mean(1), "examples": right @ values.mean(0)}
-        levels.append(sum(bootstrap.variances(alone).values()) * 600)
+        levels.append(sum(variance.variances(alone).values()) * 600)
     assert np.mean(joint) == pytest.approx(3, abs=0.3)
     assert np.mean(levels) == pytest.approx(2, abs=0.2)
-
-
-def test_a_t_interval_of_one_level_is_that_of_scipy():
-    values = np.random.default_rng(0).normal(2, 1, (9, 3))
-    spread = {"draws": values.var(0, ddof=1) / 9, "seeds": np.zeros(3)}
-    found = bootstrap.t_interval(values.mean(0), spread, {"draws": 9, "seeds": 1})
-    wanted = stats.t.interval(0.95, 8, values.mean(0), stats.sem(values))
-    np.testing.assert_allclose(found, wanted)
-
-
-def test_a_t_interval_of_two_levels_is_welch_s():
-    rng = np.random.default_rng(1)
-    a, b = rng.normal(0, 1, 5), rng.normal(0, 3, 12)
-    spread = {"a": np.var(a, ddof=1) / 5, "b": np.var(b, ddof=1) / 12}
-    found = bootstrap.t_interval(a.mean() - b.mean(), spread, {"a": 5, "b": 12}, 0.9)
-    wanted = stats.ttest_ind(a, b, equal_var=False).confidence_interval(0.9)
-    assert found == pytest.approx((wanted.low, wanted.high))
-
-
-def test_a_t_interval_without_variance_is_a_point_and_of_what_is_not_finite_unbounded():
-    observed = np.array([0.5, np.inf, -np.inf, np.nan])
-    lo, hi = bootstrap.t_interval(observed, {"draws": np.zeros(4)}, {"draws": 5})
-    np.testing.assert_array_equal(lo, [0.5, -np.inf, -np.inf, -np.inf])
-    np.testing.assert_array_equal(hi, [0.5, np.inf, np.inf, np.inf])
 
 
 def test_a_percentile_interval_is_wider_for_few_degrees_of_freedom():
@@ -244,19 +206,3 @@ def test_a_constant_model_has_an_interval_only_through_its_examples():
     assert (found["mcc"].joint == 0).all()
     chances = np.repeat(found["accuracy"].chances[:, None], 3, axis=1)
     np.testing.assert_allclose(found["accuracy"].joint, chances, atol=1e-6)
-
-
-def test_intervals_cover_the_mean_of_crossed_effects_about_as_often_as_they_say():
-    rng = np.random.default_rng(11)
-    hits = 0
-    for _ in range(250):
-        draws, examples = 10, 60
-        values = rng.normal(size=(draws, 1)) * 0.5 + rng.normal(size=examples)
-        values = values + rng.normal(size=values.shape)
-        left = bootstrap.resample(rng, draws, 400) / (draws - 1)
-        right = bootstrap.resample(rng, examples, 400) / (examples - 1)
-        levels = {"draws": left @ values.mean(1), "examples": right @ values.mean(0)}
-        members = {"draws": draws, "examples": examples}
-        lo, hi = bootstrap.t_interval(values.mean(), bootstrap.variances(levels), members)
-        hits += lo <= 0 <= hi
-    assert 0.91 <= hits / 250 <= 0.985

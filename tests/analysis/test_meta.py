@@ -193,7 +193,7 @@ def test_each_effect_has_the_variance_of_its_verdict(models, groups, seeds, monk
         lambda y, parts, groups: (seen.update(y=y, parts=parts), pool(y, parts, groups))[1],
     )
     meta.summaries(analyses, verdicts, between)
-    v = sum(one.vectors @ one.vectors.T for one in seen["parts"])
+    v = sum(one.sign * one.vectors @ one.vectors.T for one in seen["parts"])
     wanted = [sum(p.variance for p in verdict.parts) for verdict in verdicts]
     np.testing.assert_allclose(np.diag(v), wanted, rtol=1e-9)
     assert seen["y"] == [verdict.delta for verdict in verdicts]

@@ -17,8 +17,8 @@ def half_of(draws, examples, members=(10, 400)):
 
 def parts(draws, examples, members=(10, 400)):
     return [
-        VarianceComponent("draws", draws, members[0]),
-        VarianceComponent("examples", examples, members[1]),
+        VarianceComponent(("draws",), draws, (members[0],)),
+        VarianceComponent(("examples",), examples, (members[1],)),
     ]
 
 

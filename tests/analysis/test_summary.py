@@ -65,7 +65,7 @@ def test_models_share_the_weights_of_what_they_share():
 def test_one_draw_and_one_seed_have_intervals_through_their_examples():
     responses = falling_curve(np.random.default_rng(0), mrpc_labels(200), draws=1)
     analysis = summary.analyse([responses], replicates=300)[0]
-    assert analysis.shares == {"seeds": 0.0, "draws": 0.0, "examples": 1.0}
+    assert analysis.shares == {"seeds": 0, "draws": 0, "examples": 1, "interactions": 0}
     assert analysis.area.lo < analysis.area.value < analysis.area.hi
 
 

@@ -6,20 +6,17 @@ which for seeds x examples is the multibootstrap (Sellam et al. 2022).
 
 `n - 1` of `n` members are resampled, which makes the bootstrap variance of a mean exactly its
 unbiased estimate s^2 / n (Rao & Wu 1988). Quantities that are smooth in the weights (scores, skill,
-retained area, their differences) get the t interval of the levels' variances (`t_interval`);
-steepness is linearised. The others (knee, the difference of D50) get percentiles of the joint
-replicates, scaled away from the observed value by the ratio of Student's t to the normal quantile
-(`interval`). More extreme percentiles instead (Hesterberg 2015) need tails that the resamples of
-three models do not have.
-
-The variance of an interaction of two levels is part of the variance of each level alone, so their
-sum counts it twice, and the joint replicates three times (Owen 2007). Once would be correct. The
-excess is conservative, and small with hundreds of examples.
+retained area, their differences) get the t interval of the sources' variances, with interactions
+counted once (`variance.t_interval`); steepness is linearised. The others (knee, the difference of
+D50) get percentiles of the joint replicates, scaled away from the observed value by the ratio of
+Student's t to the normal quantile (`interval`). More extreme percentiles instead (Hesterberg 2015)
+need tails that the resamples of three models do not have. Joint replicates count the interaction of
+two levels three times (Owen 2007), so that these intervals are conservative.
 
 Models are paired by giving them the same weights: see `ResamplingWeights`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -27,11 +24,10 @@ import numpy as np
 
 from lesion.analysis import scores
 from lesion.analysis.responses import Responses
-from lesion.tasks.statistics import weighted_mean
+from lesion.analysis.variance import JOIN, LEVELS, capped, interactions
 
 Array = np.ndarray
 
-LEVELS = ("seeds", "draws", "examples")
 BLOCK = 4_000_000  # numbers in one intermediate array: 16 MB in float32
 
 
@@ -45,6 +41,7 @@ class ResamplingWeights(NamedTuple):
     seeds: Array  # float32 (replicates, seeds)
     draws: Array  # float32 (replicates, draws)
     examples: Array  # float32 (replicates, examples)
+    clusters: int  # of examples: how many are resampled
 
 
 class Replicates(NamedTuple):
@@ -58,9 +55,9 @@ class Replicates(NamedTuple):
     chance: float
     joint: Array  # (replicates, doses) all levels resampled
     chances: Array  # (replicates,) chance under the example weights
-    levels: dict[str, Array]  # level -> (replicates, doses) with only that level resampled
+    levels: dict[str, Array]  # source -> (replicates, doses) with only its levels resampled
     intact: Array  # (replicates, seeds) intact score of each seed, only examples resampled
-    members: dict[str, int]  # level -> how many there are
+    members: dict[str, int]  # level -> how many there are (of examples: clusters)
 
 
 def resample(
@@ -84,36 +81,26 @@ def resample(
     return counts
 
 
-def resampling_weights(
-    rng: np.random.Generator,
-    seeds: int,
-    draws: int,
-    examples: int,
-    replicates: int = 2000,
-    correct: bool = True,
-) -> ResamplingWeights:
-    """Weights of one joint bootstrap, determined by the generator."""
-    levels = (seeds, draws, examples)
-    return ResamplingWeights(*(resample(rng, members, replicates, correct) for members in levels))
-
-
 def replicate(
     responses: Responses, weights: ResamplingWeights, metrics: Sequence[str] | None = None
 ) -> dict[str, Replicates]:
     """Scores of one curve in every replicate, for each metric.
 
     A score is the mean over seeds and draws of the trials' scores (not the score of pooled trials).
-    The same pass gives the replicates of single levels: with only the examples resampled, the
-    trials are averaged evenly; with only seeds or draws resampled, the observed scores are averaged
-    under weights.
+    The same pass gives the replicates of every source: levels that it does not name are averaged
+    evenly, and where it does not name the examples, the observed scores are averaged.
     """
     names = tuple(responses.metrics if metrics is None else metrics)
     objects = [scores.metric_of(responses.metric(name), responses.kind) for name in names]
     outputs, labels = responses.outputs, responses.labels
     seeds, draws, doses, examples, columns = outputs.shape
+    members = dict(zip(LEVELS, (seeds, draws, weights.clusters), strict=True))
+    mixed = interactions(level for level in LEVELS if members[level] > 1)
+    sources = [*LEVELS, *map(JOIN.join, mixed)]
+    everything = {level for level in LEVELS if members[level] > 1}
     count = len(weights.examples)
     joint = {name: np.empty((count, doses)) for name in names}
-    single_level = {name: np.empty((count, doses)) for name in names}
+    levels = {name: {key: np.empty((count, doses)) for key in sources} for name in names}
     cells = {name: np.empty((seeds, draws, doses)) for name in names}
     intact = {name: np.empty((count, seeds)) for name in names}
     step = max(1, BLOCK // (seeds * draws * max(count * columns, examples)))
@@ -127,12 +114,16 @@ def replicate(
         plain = scores.measure(objects, responses.kind, flat, labels, unweighted)
         for name in names:
             scored = weighted[name].reshape(count, *shape)
-            joint[name][:, chunk] = _pooled(scored, weights.seeds, weights.draws)
-            single_level[name][:, chunk] = scored.mean((1, 2), dtype=np.float64)
             cells[name][:, :, chunk] = plain[name].reshape(shape)
+            joint[name][:, chunk] = _pooled(scored, weights.seeds, weights.draws)
+            for key in sources:
+                if everything <= set(key.split(JOIN)):
+                    levels[name][key][:, chunk] = joint[name][:, chunk]
+                    continue
+                values = scored if "examples" in key else cells[name][None, :, :, chunk]
+                levels[name][key][:, chunk] = _resampled(values, weights, key)
             if start == 0:
                 intact[name] = scored[:, :, 0, 0].astype(np.float64)
-    members = dict(zip(LEVELS, (seeds, draws, examples), strict=True))
     chance = partial(
         scores.chance, targets=labels, columns=columns, kind=responses.kind,
         outputs=outputs[0, 0, 0],
@@ -147,16 +138,25 @@ def replicate(
             chance=float(chance(metric)),
             joint=joint[metric.word],
             chances=chance(metric, weights=weights.examples),
-            levels={
-                "seeds": _even(weights.seeds, cells[metric.word].mean(1)),
-                "draws": _even(weights.draws, cells[metric.word].mean(0)),
-                "examples": single_level[metric.word],
-            },
+            levels=levels[metric.word],
             intact=intact[metric.word],
             members=members,
         )
         for metric in objects
     }
+
+
+def _resampled(scored: Array, weights: ResamplingWeights, key: str) -> Array:
+    """Mean over seeds and draws, with those resampled that a source names; see `_pooled`."""
+    names = key.split(JOIN)
+    if "seeds" not in names:
+        scored = scored.mean(1, dtype=np.float64, keepdims=True)
+    if "draws" not in names:
+        scored = scored.mean(2, dtype=np.float64, keepdims=True)
+    even = np.ones((len(weights.examples), 1))
+    seeds = weights.seeds if "seeds" in names else even
+    draws = weights.draws if "draws" in names else even
+    return _pooled(scored, seeds, draws)
 
 
 def _pooled(scored: Array, seeds: Array, draws: Array) -> Array:
@@ -174,79 +174,6 @@ def _pooled(scored: Array, seeds: Array, draws: Array) -> Array:
 def _contracted(values: Array, seeds: Array, draws: Array) -> Array:
     over_draws = (draws[:, None, None, :] @ values)[:, :, 0]  # (replicates, seeds, doses)
     return (seeds[:, None, :] @ over_draws)[:, 0]
-
-
-def _even(counts: Array, values: Array) -> Array:
-    return weighted_mean(counts.astype(np.float64), values)
-
-
-def variances(levels: Mapping[str, Array]) -> dict[str, Array]:
-    """Variance of a quantity with each level alone resampled: (replicates, ...) -> (...).
-
-    Replicates in which the quantity is undefined or infinite are left out.
-    """
-    spread_by_level = {}
-    for level, values in levels.items():
-        finite = np.isfinite(values)
-        n = np.maximum(finite.sum(0), 1)
-        clean = np.where(finite, values, 0.0)
-        deviation = np.where(finite, values - clean.sum(0) / n, 0.0)
-        spread = (deviation**2).sum(0) / np.maximum(n - 1, 1)
-        # Means of equal numbers differ in the last bits; this counts as no variance.
-        noise = (np.abs(clean).max(0) * 1e-6) ** 2
-        spread_by_level[level] = np.where(spread > noise, spread, 0.0)
-    return spread_by_level
-
-
-def shares(spread: Mapping[str, Array] | Mapping[str, float]) -> dict[str, float]:
-    """Each level's share of the sum of the variances; nan if there is no variance."""
-    total = float(sum(float(v) for v in spread.values()))
-    return {k: float(v) / total if total > 0 else float("nan") for k, v in spread.items()}
-
-
-def degrees_of_freedom(spread: Mapping[str, Array], members: Mapping[str, int]) -> Array:
-    """Degrees of freedom of a sum of variances (Satterthwaite 1946); inf without a variance."""
-    total = np.asarray(sum(spread.values()), np.float64)
-    terms = [spread[k] ** 2 / (members[k] - 1) for k in spread if members[k] > 1]
-    below = np.asarray(sum(terms), np.float64) if terms else np.zeros_like(total)
-    return np.divide(total**2, below, out=np.full_like(total, np.inf), where=below > 0)
-
-
-def t_interval(
-    observed: Array | float,
-    spread: Mapping[str, Array],
-    members: Mapping[str, int],
-    level: float = 0.95,
-) -> tuple[Array, Array]:
-    """observed -+ t * sqrt(sum of the levels' variances), with t of `degrees_of_freedom`.
-
-    For normal data this is the t interval of one sample and Welch's of two. Percentiles would take
-    over the skew of the resamples, which is mostly noise: an outlier that moves the estimate moves
-    the interval in the same direction, further from the true value (Hall 1988).
-
-    Args:
-        observed: (...); if it is not finite, the interval is unbounded.
-        spread: level -> (...) its variance.
-        members: level -> how many there are.
-        level: nominal coverage.
-
-    Returns:
-        Lower and upper ends, each (...).
-    """
-    from scipy.special import stdtrit
-
-    observed = np.asarray(observed, np.float64)
-    error = np.sqrt(np.asarray(sum(spread.values()), np.float64))
-    half = -stdtrit(_capped(degrees_of_freedom(spread, members)), (1 - level) / 2) * error
-    known = np.isfinite(observed)
-    centre = np.where(known, observed, 0.0)
-    half = np.where(known, half, np.inf)
-    return centre - half, centre + half
-
-
-def _capped(dof: Array | float) -> Array:
-    """SciPy's t distribution takes no infinite degrees of freedom."""
-    return np.minimum(np.asarray(dof, np.float64), 1e9)
 
 
 def interval(
@@ -279,7 +206,7 @@ def interval(
     share = np.broadcast_to((1 - level) / 2, replicates.shape[1:])
     low = _quantile(np.where(np.isnan(replicates), limits[0], replicates), share)
     high = -_quantile(-np.where(np.isnan(replicates), limits[1], replicates), share)
-    stretch = stdtrit(_capped(dof), (1 - level) / 2) / ndtri((1 - level) / 2)
+    stretch = stdtrit(capped(dof), (1 - level) / 2) / ndtri((1 - level) / 2)
     centre = np.where(np.isfinite(observed), observed, 0.0)
     stretch = np.where(np.isfinite(observed), stretch, 1.0)
     ends = (centre + (end - centre) * stretch for end in (low, high))

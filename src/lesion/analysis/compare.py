@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lesion.analysis import bootstrap, curves, paired, rates
+from lesion.analysis import curves, paired, rates, variance
 from lesion.analysis.contrast import (
     ALPHA,
     Contrast,
@@ -147,7 +147,7 @@ def compare(
         p_holm=float(area.p),
         scope=_scope(names, healthy),
         **_intact_difference(blank, gains),
-        shares=bootstrap.shares(spread_of(area.components)),
+        shares=variance.shares(spread_of(area.components)),
         parts=tuple(c._replace(variance=float(c.variance)) for c in area.components),
         d50=rates.d50_contrast(healthy, doses, names, area.dof, seed),
         rates=rates.rates(healthy, doses, names, seed),

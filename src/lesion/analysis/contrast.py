@@ -3,31 +3,51 @@
 Replicates of models are paired through the weights that they share (same examples, same draws;
 `sampled.weights_of`), so their common variation cancels. With several models on a side, the
 variance of their mean is the unbiased s^2 / n over models. The seeds of a model are nested in it:
-the variance between models contains theirs, which is therefore not added (Rao & Wu 1988).
+the variance between models contains theirs (Rao & Wu 1988).
+
+Every interaction is counted once (`variance`), those of the models with draws and examples too.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from lesion.analysis import bootstrap
+from lesion.analysis import variance
 from lesion.analysis.sampled import ResampledCurve
 from lesion.analysis.summary import Estimate
+from lesion.analysis.variance import JOIN
 
 Array = np.ndarray
 Quantity = Callable[[Array, Array], Array]  # doses, skills (..., doses) -> (...)
 
 ALPHA = 0.05
 PAIRED = ("draws", "examples")
+BOTH = JOIN.join(PAIRED)
+SIDES = (" of a", " of b")  # after the name of a level that the two sides do not share
 
 
 class VarianceComponent(NamedTuple):
-    """One source of the variance of a difference; a level may have one for each side."""
+    """One source of the variance of a difference: a level, or an interaction of levels.
 
-    level: str
+    A source that the sides do not share has a component for each side. The variance of seeds that
+    are nested in several models has the levels ("models", "seeds").
+    """
+
+    levels: tuple[str, ...]
     variance: Array | float
-    members: int
+    members: tuple[int, ...]  # of each level
+    side: str = ""  # of SIDES; "": both sides share the source
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The levels, those that the sides do not share by their side."""
+        return tuple(name if name in PAIRED else f"{name}{self.side}" for name in self.levels)
+
+    @property
+    def source(self) -> str:
+        """What tables call it: seeds nested in models are seeds."""
+        return "seeds" if self.levels == ("models", "seeds") else JOIN.join(self.levels)
 
 
 class Contrast(NamedTuple):
@@ -50,14 +70,16 @@ class Side(NamedTuple):
     """A quantity (...) of one model, or the mean of it over a group."""
 
     value: Array
-    levels: dict[str, Array]  # level -> (replicates, ...), linearised
-    between: Array  # (...) variance of the mean of several models; 0 for one
+    levels: dict[str, Array]  # source of PAIRED levels -> (replicates, ...), linearised
+    own: dict[str, Array]  # source with seeds or models -> (...) variance, with its interactions
+    nested: Array  # (...) variance of seeds that is in the variance of several models
     members: dict[str, int]
 
     def zero(self) -> "Side":
         """A side that is 0 without variance; the contrast with it is this side's interval."""
         levels = {level: 0 * values for level, values in self.levels.items()}
-        return Side(0 * self.value, levels, 0 * self.between, self.members | {"models": 1})
+        members = self.members | {"models": 1, "seeds": 1}
+        return Side(0 * self.value, levels, {}, 0 * self.nested, members)
 
 
 def side_of(models: Sequence[ResampledCurve], quantity: Quantity) -> Side:
@@ -67,16 +89,44 @@ def side_of(models: Sequence[ResampledCurve], quantity: Quantity) -> Side:
         models: all over the same doses (`ResampledCurve.at_doses`).
         quantity: linear in the curve, such as `curves.retained_area`.
     """
-    doses, several = models[0].doses, len(models) > 1
+    doses = models[0].doses
     each = np.stack([quantity(m.doses, m.value) for m in models])  # (models, ...)
+    replicates = [
+        {source: quantity(doses, values) for source, values in m.levels.items()} for m in models
+    ]
     levels = {
-        level: np.mean([quantity(doses, m.levels[level]) for m in models], axis=0)
-        for level in bootstrap.LEVELS
+        source: np.mean([_of(model, source) for model in replicates], axis=0)
+        for source in (*PAIRED, BOTH)
     }
+    members = {level: min(m.members[level] for m in models) for level in variance.LEVELS}
+    members["models"] = len(models)
+    if len(models) == 1:
+        raw = variance.raw_variances(replicates[0])
+        own = {source: raw[source] for source in raw if "seeds" in source}
+        return Side(each.mean(0), levels, own, np.zeros(each.shape[1:]), members)
+    seeds = np.mean([model["seeds"] for model in replicates], axis=0)
+    nested = variance.variances({"seeds": seeds})["seeds"]
+    return Side(each.mean(0), levels, _between(each, replicates), nested, members)
+
+
+def _of(replicates: Mapping[str, Array], source: str) -> Array:
+    """The replicates of a source, up to a constant; with one draw or example none interact."""
+    if source in replicates:
+        return replicates[source]
+    return replicates["draws"] + replicates["examples"]
+
+
+def _between(each: Array, replicates: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+    """Variance of the mean over models, and of the interactions of the models: s^2 / n each."""
+    n = len(each)
     with np.errstate(invalid="ignore"):
-        between = each.var(0, ddof=1) / len(models) if several else np.zeros(each.shape[1:])
-    members = {level: min(m.members[level] for m in models) for level in bootstrap.LEVELS}
-    return Side(each.mean(0), levels, between, members | {"models": len(models)})
+        own = {"models": each.var(0, ddof=1) / n}
+        for source in (*PAIRED, BOTH):
+            if all(source in model for model in replicates):
+                alone = np.stack([variance.alone(model, source) for model in replicates])
+                away = alone - alone.mean(1, keepdims=True)  # (models, replicates, ...)
+                own[f"models{JOIN}{source}"] = away.var(0, ddof=1).mean(0) / n
+    return own
 
 
 def contrast(first: Side, second: Side) -> Contrast:
@@ -84,10 +134,9 @@ def contrast(first: Side, second: Side) -> Contrast:
     with np.errstate(invalid="ignore"):
         delta = second.value - first.value
     components = _components(first, second)
-    spread = {str(i): np.asarray(c.variance) for i, c in enumerate(components)}
-    members = {str(i): c.members for i, c in enumerate(components)}
-    lo, hi = bootstrap.t_interval(delta, spread, members, 1 - ALPHA)
-    dof = bootstrap.degrees_of_freedom(spread, members)
+    spread, members = _by_key(components)
+    lo, hi = variance.t_interval(delta, spread, members, 1 - ALPHA)
+    dof = variance.degrees_of_freedom(spread, members)
     return Contrast(delta, lo, hi, p_value(delta, lo, hi, dof), dof, components)
 
 
@@ -95,33 +144,62 @@ def _components(first: Side, second: Side) -> tuple[VarianceComponent, ...]:
     """The variance of the difference, source by source.
 
     Draws and examples are paired: there is one variance, that of the difference. Seeds and models
-    of the two sides are independent: each side has a variance with its own degrees of freedom. The
-    share of the seeds in the variance between models is counted as a component of the seeds.
+    of the two sides are independent: each side has a variance with its own degrees of freedom.
     """
-    components = []
-    for level in PAIRED:
-        members = min(side.members[level] for side in (first, second))
-        variance = _variance(second.levels[level] - first.levels[level])
-        components.append(VarianceComponent(level, variance, members))
-    for side in (first, second):
-        seeds, models = _variance(side.levels["seeds"]), side.between
-        if side.members["models"] > 1:
-            seeds = np.minimum(seeds, models)
-            models = models - seeds
-        components.append(VarianceComponent("seeds", seeds, side.members["seeds"]))
-        components.append(VarianceComponent("models", models, side.members["models"]))
-    return tuple(components)
+    with np.errstate(invalid="ignore"):
+        difference = {key: second.levels[key] - first.levels[key] for key in first.levels}
+    sides = dict(zip(SIDES, (first, second), strict=True))
+    raw = variance.raw_variances(difference)
+    for name, side in sides.items():
+        raw |= {_sided(source, name): values for source, values in side.own.items()}
+    shared = {level: _fewest(level, first, second) for level in PAIRED}
+    result = []
+    for key, values in variance.peeled(raw).items():
+        name = next((name for name in SIDES if name in key), "")
+        levels = tuple(part.removesuffix(name) for part in key.split(JOIN))
+        members = shared | (sides[name].members if name else {}) | shared
+        nested = np.minimum(sides[name].nested, values) if levels == ("models",) else None
+        counts = tuple(members[level] for level in levels)
+        if nested is None:
+            result.append(VarianceComponent(levels, values, counts, name))
+            continue
+        result.append(VarianceComponent(levels, values - nested, counts, name))
+        counts = (*counts, members["seeds"])
+        result.append(VarianceComponent((*levels, "seeds"), nested, counts, name))
+    return tuple(result)
 
 
-def _variance(values: Array) -> Array:
-    return bootstrap.variances({"": values})[""]
+def _sided(source: str, side: str) -> str:
+    """A source of one side: its levels that are not paired by the name of the side."""
+    names = source.split(JOIN)
+    return JOIN.join(name if name in PAIRED else f"{name}{side}" for name in names)
+
+
+def _fewest(level: str, *sides: Side) -> int:
+    """The smallest number of members that are resampled; 1 if none are."""
+    return min((n for n in (side.members[level] for side in sides) if n > 1), default=1)
+
+
+def _by_key(
+    components: Sequence[VarianceComponent],
+) -> tuple[dict[str, Array], dict[str, int]]:
+    """Variance by source, and members by level, as `variance` takes them."""
+    spread = {JOIN.join(c.keys): np.asarray(c.variance, np.float64) for c in components}
+    members = {key: count for c in components for key, count in zip(c.keys, c.members, strict=True)}
+    return spread, members
+
+
+def degrees_of_freedom(components: Sequence[VarianceComponent]) -> Array:
+    """Of the sum of the components; see `variance.degrees_of_freedom`."""
+    return variance.degrees_of_freedom(*_by_key(components))
 
 
 def spread_of(components: Sequence[VarianceComponent]) -> dict[str, float]:
-    """Variance of one number by level."""
+    """Variance of one number by source, with both sides together."""
     spread = dict.fromkeys((*PAIRED, "seeds", "models"), 0.0)
     for component in components:
-        spread[component.level] += float(component.variance)
+        spread.setdefault(component.source, 0.0)
+        spread[component.source] += float(component.variance)
     return spread
 
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lesion.analysis import bootstrap, curves
+from lesion.analysis import bootstrap, curves, variance
 from lesion.analysis.contrast import ALPHA, holm, p_value
 from lesion.analysis.sampled import ResampledCurve
 from lesion.analysis.summary import Analysis, Estimate
@@ -125,8 +125,8 @@ def _degrees_of_freedom(square: Sequence[tuple[ResampledCurve, ResampledCurve]])
         levels |= {f"{k} {n}": area(y, k) - area(x, k) for k in PER_TASK}
     quantities.append((levels, p.members))
     return [
-        bootstrap.degrees_of_freedom(
-            bootstrap.variances(levels), {key: members[key.split()[0]] for key in levels}
+        variance.degrees_of_freedom(
+            variance.variances(levels), {key: members[key.split()[0]] for key in levels}
         )
         for levels, members in quantities
     ]

@@ -5,7 +5,8 @@ fine-tuning seeds, tasks under one lesion share its draws, and the same models a
 The summary therefore uses their covariance V, which is built source by source. A source that two
 differences share has the covariance of their paired bootstrap replicates (`sampled`: the weights
 are the same), a source of only one of them has the covariance 0, and the models of a group have the
-covariance s_ij / n over the models.
+covariance s_ij / n over the models. Where the sources of a difference contain an interaction more
+than once, the excess is taken away from its variance (`variance`).
 
 True differences vary by task, by lesion, and beyond both. Their variances come from the generalised
 method of moments (DerSimonian & Laird 1986; DerSimonian & Kacker 2007; with correlated errors
@@ -20,7 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lesion.analysis import bootstrap, curves
+from lesion.analysis import curves, variance
 from lesion.analysis.compare import Verdict, matches
 from lesion.analysis.contrast import ALPHA, p_value
 from lesion.analysis.summary import Analysis, Estimate
@@ -39,6 +40,7 @@ class Share(NamedTuple):
     vector: Array  # (replicates,) or (models,): centred; the sum of its squares is a variance
     members: int
     names: tuple[str, ...] = ()  # of models
+    sign: int = 1  # -1: what other sources count more than once
 
 
 class Source(NamedTuple):
@@ -46,6 +48,7 @@ class Source(NamedTuple):
 
     vectors: Array  # (effects, ...) products of rows are covariances; a row of 0: no contribution
     members: int
+    sign: int = 1  # -1: the covariances are taken away
 
 
 class Pooled(NamedTuple):
@@ -158,6 +161,10 @@ def _shares(verdict: Verdict, sides: Sequence[Sequence[Analysis]]) -> dict[Addre
         each = np.array([float(curves.retained_area(doses, skill.value)) for skill in skills[n]])
         deviation = sign * (each - each.mean()) / np.sqrt(len(each) * (len(each) - 1))
         shares["models", name] = Share(deviation, len(each), tuple(model.model for model in side))
+    counted = sum(float((share.vector**2).sum()) for share in shares.values())
+    excess = counted - sum(float(part.variance) for part in verdict.parts)
+    again = np.sqrt([max(excess, 0.0)])
+    shares["interactions", verdict.task, verdict.lesion] = Share(again, 1, sign=-1)
     return shares
 
 
@@ -176,17 +183,18 @@ def sources(shares: Sequence[Mapping[Address, Share]]) -> list[Source]:
             if row is not None:
                 columns = [names.index(name) for name in row.names] or slice(None)
                 vectors[index, columns] = row.vector
-        result.append(Source(vectors, min(row.members for row in present)))
+        fewest = min(row.members for row in present)
+        result.append(Source(vectors, fewest, present[0].sign))
     return result
 
 
 def _centred(replicates: Array) -> Array:
     """Replicates scaled so that the sum of their squares is their variance; see `bootstrap`."""
-    variance = float(bootstrap.variances({"": replicates})[""])
+    spread = float(variance.variances({"": replicates})[""])
     finite = np.isfinite(replicates)
     deviation = np.where(finite, replicates, 0.0)
     deviation = np.where(finite, deviation - deviation.sum() / max(finite.sum(), 1), 0.0)
-    return deviation * (variance > 0) / np.sqrt(max(finite.sum() - 1, 1))
+    return deviation * (spread > 0) / np.sqrt(max(finite.sum() - 1, 1))
 
 
 def pool(
@@ -217,10 +225,11 @@ def pool(
             f"sources of {', '.join(sorted({str(len(source.vectors)) for source in errors}))}."
         )
     alike = _alike(groups or {}, k)
-    covariance = np.sum([np.zeros((k, k)), *(v @ v.T for v, _ in errors)], axis=0)
-    variances = np.diag(covariance)
-    largest = variances.max()
-    floored = np.maximum(variances, FLOOR * largest) if largest > 0 else np.ones(k)
+    parts = (source.sign * source.vectors @ source.vectors.T for source in errors)
+    covariance = np.sum([np.zeros((k, k)), *parts], axis=0)
+    own = np.diag(covariance)
+    largest = own.max()
+    floored = np.maximum(own, FLOOR * largest) if largest > 0 else np.ones(k)
     q, expected, taus = _moments(y, covariance, 1 / floored, [way for way, _ in alike.values()])
     weights = 1 / (floored + taus.sum())
     weights /= weights.sum()
@@ -251,15 +260,19 @@ def _error(
     more: float = 0.0,
 ) -> tuple[float, float]:
     """Standard error of a weighted mean, and its degrees of freedom; `more`=1: of a new effect."""
-    shares = [(float(((weights @ v) ** 2).sum()), n) for v, n in errors]
+    shares = [(float(((weights @ s.vectors) ** 2).sum()), s.members) for s in errors if s.sign > 0]
     shares += [
         (float(tau * (more + weights @ way @ weights)), n)
         for tau, (way, n) in zip(taus, alike, strict=True)
     ]
     spread = {str(n): np.asarray(variance) for n, (variance, _) in enumerate(shares)}
     members = {str(n): count for n, (_, count) in enumerate(shares)}
-    dof = float(bootstrap.degrees_of_freedom(spread, members))
-    return float(np.sqrt(sum(spread.values()))), min(dof, len(weights) - 1.0)
+    total, largest = sum(spread.values()), max(spread.values())
+    again = sum(float(((weights @ s.vectors) ** 2).sum()) for s in errors if s.sign < 0)
+    once = max(float(total - again), float(largest))
+    dof = float(variance.degrees_of_freedom(spread, members))
+    dof *= (once / float(total)) ** 2 if total > 0 else 1.0
+    return float(np.sqrt(once)), min(dof, len(weights) - 1.0)
 
 
 def _alike(groups: Mapping[str, Sequence[str]], k: int) -> dict[str, tuple[Array, int]]:

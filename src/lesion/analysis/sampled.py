@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lesion.analysis import bootstrap, curves
+from lesion.analysis import bootstrap, curves, variance
 from lesion.analysis.bootstrap import Replicates, ResamplingWeights
 from lesion.analysis.responses import Responses
 from lesion.keys import generator
@@ -26,8 +26,8 @@ class ResampledCurve(NamedTuple):
     doses: Array  # (doses,)
     value: Array  # (doses,) as observed
     joint: Array  # (replicates, doses) all levels resampled
-    levels: dict[str, Array]  # level -> (replicates, doses) linearised, this level resampled
-    members: dict[str, int]  # level -> how many there are
+    levels: dict[str, Array]  # source -> (replicates, doses) linearised, its levels resampled
+    members: dict[str, int]  # level -> how many there are (of examples: clusters)
 
     def at_doses(self, doses: Array) -> "ResampledCurve":
         """The same curve at some of its doses."""
@@ -49,15 +49,38 @@ def sample(responses: Responses, seed: int = 0, replicates: int = 2000) -> Resam
 
 
 def weights_of(responses: Responses, seed: int, replicates: int = 2000) -> ResamplingWeights:
-    """Resampling weights; models that share examples, draws or seeds share their weights."""
+    """Resampling weights; models that share examples, draws or seeds share their weights.
+
+    Examples of one cluster have the same weight. With strata, the weights of each stratum add up to
+    its share of the examples, which the design fixes.
+    """
     r, examples = responses, len(responses.labels)
     damage = r.lesion.removesuffix(RECOVERY_SUFFIX)  # recovery starts from the same damage
+    clusters = examples if r.clusters is None else int(r.clusters.max()) + 1
+    counts = _counts(clusters, replicates, seed, "examples", r.task, clusters)
     return ResamplingWeights(
         seeds=_counts(len(r.seeds), replicates, seed, "seeds", r.task, r.model, *r.seeds),
         # The draws of a lesion do the same damage on every task.
         draws=_counts(len(r.draws), replicates, seed, "draws", damage, *r.draws),
-        examples=_counts(examples, replicates, seed, "examples", r.task, examples),
+        examples=_of_examples(counts, r.clusters, r.strata),
+        clusters=clusters,
     )
+
+
+def _of_examples(counts: Array, clusters: Array | None, strata: Array | None) -> Array:
+    """Counts of clusters (replicates, clusters) as weights of examples (replicates, examples)."""
+    weights = counts if clusters is None else counts[:, clusters]
+    if strata is None:
+        return weights
+    weights = weights.astype(np.float32)
+    for stratum in np.unique(strata):
+        inside = strata == stratum
+        total = weights[:, inside].sum(1, keepdims=True)
+        # A stratum without a single resampled cluster keeps its own examples.
+        weights[:, inside] = np.where(
+            total > 0, weights[:, inside] * (inside.sum() / np.maximum(total, 1e-9)), 1.0
+        )
+    return weights
 
 
 @lru_cache(maxsize=16)  # weights that models share are drawn once
@@ -68,7 +91,7 @@ def _counts(members: int, replicates: int, seed: int, *address: str | int) -> Ar
 
 
 def resampled(doses: Array, main: Replicates) -> ResampledCurve:
-    """Skill as observed, in every replicate, and by level.
+    """Skill as observed, in every replicate, and by source.
 
     Skill is a ratio of means: the mean score of all seeds and draws against the mean intact score.
     The mean of ratios would depend on one seed whose intact gain is near 0.
@@ -99,7 +122,7 @@ def intact_gain(main: Replicates) -> ResampledCurve:
 
 
 def steepened(skill: ResampledCurve, smooth: Array | None = None) -> ResampledCurve:
-    """Steepness as a curve of one dose, linearised by level around the observed curve.
+    """Steepness as a curve of one dose, linearised by source around the observed curve.
 
     Steepness depends on few doses. It varies more between resamples of a curve, which is itself a
     sample, than between samples: percentiles of the joint replicates are a third too wide. They
@@ -143,11 +166,11 @@ def widened(
 
 
 def _levels(main: Replicates) -> dict[str, tuple[Array, Array]]:
-    """level -> scores (replicates, doses) and chance (replicates,) with that level resampled."""
+    """source -> scores (replicates, doses) and chance (replicates,) with its levels resampled."""
     fixed = np.full(len(main.joint), main.chance)
     return {
-        level: (score, main.chances if level == "examples" else fixed)
-        for level, score in main.levels.items()
+        source: (score, main.chances if "examples" in source else fixed)
+        for source, score in main.levels.items()
     }
 
 
@@ -158,7 +181,7 @@ class Linear(NamedTuple):
     lo: float
     hi: float
     dof: float  # degrees of freedom of Student's t
-    shares: dict[str, float]  # level -> share of the variance
+    shares: dict[str, float]  # level, or "interactions" -> share of the variance
 
 
 def linear_of(
@@ -167,10 +190,10 @@ def linear_of(
     """A quantity of one model, such as `curves.retained_area`."""
     value = float(quantity(skill.doses, skill.value))
     single_level = {k: quantity(skill.doses, skills) for k, skills in skill.levels.items()}
-    spread = bootstrap.variances(single_level)
-    lo, hi = bootstrap.t_interval(value, spread, skill.members, level)
-    dof = float(bootstrap.degrees_of_freedom(spread, skill.members))
-    return Linear(value, float(lo), float(hi), dof, bootstrap.shares(spread))
+    spread = variance.components(single_level)
+    lo, hi = variance.t_interval(value, spread, skill.members, level)
+    dof = float(variance.degrees_of_freedom(spread, skill.members))
+    return Linear(value, float(lo), float(hi), dof, variance.shares(spread))
 
 
 def area_of(skill: ResampledCurve, level: float = 0.95) -> Linear:

@@ -1,12 +1,12 @@
 """How many draws, examples, seeds or models would settle a comparison, approximately."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from lesion.analysis import bootstrap
-from lesion.analysis.contrast import ALPHA, VarianceComponent, spread_of
+from lesion.analysis.contrast import ALPHA, VarianceComponent, degrees_of_freedom, spread_of
+from lesion.analysis.variance import capped
 
 MAX_FACTOR = 1000  # times as many as there are
 
@@ -25,8 +25,8 @@ def settling(
     """How an interval becomes narrow enough for a verdict, given the sources of its variance.
 
     It is narrow enough if its half-width is below |delta| (a difference) or below margin - |delta|
-    (equivalence), whichever is nearer. The variance of a component falls as 1 / members, and
-    Student's t falls as the degrees of freedom grow.
+    (equivalence), whichever is nearer. The variance of a component falls as 1 / members of each of
+    its levels, and Student's t falls as the degrees of freedom grow.
 
     Args:
         comparisons: in the family that a difference is tested in (Holm's first step).
@@ -42,7 +42,7 @@ def settling(
     if comparisons > 1:
         width = f"Among {comparisons} comparisons, the interval would have to be ± {target:.3f}"
         width += f"; it is ± {half:.3f}."
-    levels = {c.level: c.members for c in components if c.members > 1 and c.variance > 0}
+    levels = _resampled(components)
     every = times_needed(components, target, set(levels))
     if every is None:
         words = f"{width} No number of trials in reach would settle it."
@@ -51,9 +51,7 @@ def settling(
     for level in levels:
         factor = times_needed(components, target, {level})
         if factor is not None:
-            members = min(c.members for c in components if c.level == level and c.members > 1)
-            needed[level] = max(members + 1, int(np.ceil(members * factor)))
-            levels[level] = members
+            needed[level] = max(levels[level] + 1, int(np.ceil(levels[level] * factor)))
     remedies = sorted((needed[level] / levels[level], level) for level in needed)
     if remedies and remedies[0][0] <= 3 * every:
         listed = " or ".join(f"{needed[k]} {k} instead of {levels[k]}" for _, k in remedies)
@@ -76,12 +74,7 @@ def times_needed(
     """By which factor some levels must grow to bring the half-width to target; None: by none."""
 
     def width(times: float) -> float:
-        more = [
-            c._replace(variance=c.variance / times, members=round(c.members * times))
-            if c.level in levels and c.members > 1 else c
-            for c in components
-        ]  # fmt: skip
-        return half_width(more)
+        return half_width([grown(c, dict.fromkeys(levels, times)) for c in components])
 
     if not width(MAX_FACTOR) <= target:
         return None
@@ -90,6 +83,24 @@ def times_needed(
         middle = float(np.sqrt(low * high))
         low, high = (low, middle) if width(middle) <= target else (middle, high)
     return high
+
+
+def grown(component: VarianceComponent, times: Mapping[str, float]) -> VarianceComponent:
+    """The component with so many times as many members of some levels; a single one stays."""
+    pairs = list(zip(component.levels, component.members, strict=True))
+    factors = [times.get(level, 1.0) if members > 1 else 1.0 for level, members in pairs]
+    counts = tuple(round(n * f) for (_, n), f in zip(pairs, factors, strict=True))
+    return component._replace(variance=component.variance / float(np.prod(factors)), members=counts)
+
+
+def _resampled(components: Sequence[VarianceComponent]) -> dict[str, int]:
+    """The levels that give variance, with their fewest members."""
+    levels: dict[str, int] = {}
+    for component in components:
+        for level, members in zip(component.levels, component.members, strict=True):
+            if members > 1 and component.variance > 0:
+                levels[level] = min(members, levels.get(level, members))
+    return levels
 
 
 def half_width(components: Sequence[VarianceComponent]) -> float:
@@ -101,7 +112,4 @@ def half_width(components: Sequence[VarianceComponent]) -> float:
 def _quantile(components: Sequence[VarianceComponent], alpha: float) -> float:
     from scipy.special import stdtrit
 
-    spread = {str(i): np.asarray(c.variance) for i, c in enumerate(components)}
-    members = {str(i): c.members for i, c in enumerate(components)}
-    dof = min(float(bootstrap.degrees_of_freedom(spread, members)), 1e9)
-    return float(-stdtrit(dof, alpha / 2))
+    return float(-stdtrit(capped(degrees_of_freedom(components)), alpha / 2))

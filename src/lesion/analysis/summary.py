@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lesion.analysis import bootstrap, curves, health
+from lesion.analysis import bootstrap, curves, health, variance
 from lesion.analysis.bootstrap import Replicates, ResamplingWeights
 from lesion.analysis.diagnosis import Finding
 from lesion.analysis.responses import Responses
@@ -64,7 +64,7 @@ class Analysis(NamedTuple):
     knee: Estimate
     initial_slope: Estimate
     steepness: Estimate
-    shares: dict[str, float]  # level -> share of the variance of the area
+    shares: dict[str, float]  # level, or "interactions" -> share of the variance of the area
     diagnoses: tuple[Finding, ...]
     resampled: ResampledCurve  # the replicates of skill
     gain: ResampledCurve  # those of the intact score's gain over chance
@@ -167,7 +167,7 @@ def _curve(scored: Replicates, level: float) -> Curve:
 def _band(
     value: Array, levels: dict[str, Array], members: dict[str, int], level: float
 ) -> tuple[Array, Array]:
-    return bootstrap.t_interval(value, bootstrap.variances(levels), members, level)
+    return variance.t_interval(value, variance.components(levels), members, level)
 
 
 # Rows of tables are plain dictionaries, so that JSON and the terminal need no pandas.
@@ -202,7 +202,7 @@ def summary_row(analysis: Analysis) -> dict:
         row[name], row[f"{name}_lo"], row[f"{name}_hi"] = estimate
         if name == "intact":
             row["chance"] = a.curves[a.metric].chance
-    row |= {f"share_{level}": a.shares[level] for level in bootstrap.LEVELS}
+    row |= {f"share_{level}": a.shares[level] for level in variance.SHARES}
     row |= {"diagnoses": "; ".join(str(d) for d in a.diagnoses), "excluded": bool(a.excluded)}
     return row | _counts(a) | {"examples": a.examples}
 
