@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from experiments import Experiment, Interval
+from experiments import SINGLE, Experiment, Interval
 from populations import all_experiments
 
 from lesion.analysis.contrast import ALPHA
@@ -70,32 +70,59 @@ def line(row: Row) -> str:
 
 
 def table(files: Sequence[Path]) -> list[str]:
-    """Markdown of saved rows; of several files the numbers side by side."""
-    saved = []
-    for file in files:
-        rows = map(json.loads, file.read_text(encoding="utf-8").splitlines())
-        saved.append({(row["kind"], row["about"], row["what"]): row for row in rows})
-    lines = [
-        "| study | interval of | coverage, % | width | excludes 0, % |",
-        "|---|---|---|---|---|",
-    ]
-    last = ""
-    for key in dict.fromkeys(key for rows in saved for key in rows):
-        versions = [rows.get(key, {}) for rows in saved]
-        cells = (
-            " → ".join(f"{100 * row['rate']:.1f}" if row else "–" for row in versions),
-            _side_by_side(versions, lambda row: f"{row['width'] / row['oracle']:.2f}", "oracle"),
-            _side_by_side(versions, lambda row: f"{100 * row['claims']:.1f}", "claims"),
-        )
-        lines.append(f"| {'' if key[:2] == last else key[1]} | {key[2]} | {' | '.join(cells)} |")
-        last = key[:2]
-    return lines
+    """Markdown of saved rows, those of several files side by side.
+
+    First what is known of differences and their sides, one row for a study: coverage in percent,
+    and in brackets the width relative to the oracle's. Then everything else, a row for a number.
+    Rows of a file for one experiment are batches of studies (`--first`), and are pooled.
+    """
+    studies: dict[tuple[str, str], dict[str, list[Row]]] = {}
+    for place, file in enumerate(files):
+        for row in map(json.loads, file.read_text(encoding="utf-8").splitlines()):
+            study = studies.setdefault((row["kind"], row["about"]), {})
+            versions = study.setdefault(row["what"], [{} for _ in files])
+            versions[place] = pooled(versions[place], row)
+    wide = ["| study | " + " | ".join((*SINGLE, "power")) + " |", "|" + (len(SINGLE) + 2) * "---|"]
+    long = ["| study | what | % | width | excludes 0, % |", "|" + 5 * "---|"]
+    for (_, about), study in studies.items():
+        if set(study) <= set(SINGLE):
+            power = _beside(study[SINGLE[3]], "claims", 100)
+            cells = (_coverage(study[what]) if what in study else "" for what in SINGLE)
+            wide.append(f"| {about} | {' | '.join(cells)} | {power} |")
+            continue
+        for place, (what, rows) in enumerate(study.items()):
+            keys = {"rate": 100, "wide": 1, "claims": 100}
+            numbers = [_beside(rows, key, times) for key, times in keys.items()]
+            long.append(f"| {'' if place else about} | {what} | {' | '.join(numbers)} |")
+    return [*wide, "", *long]
 
 
-def _side_by_side(versions: Sequence[Row], text: Any, needs: str) -> str:
-    if not any(row.get(needs) for row in versions):
+def pooled(first: Row, second: Row) -> Row:
+    """Two batches of studies of one experiment as one; `first` may be empty."""
+    if not first:
+        return second
+    n = np.array([first["studies"], second["studies"]])
+    share, row = n / n.sum(), dict(second)
+    for key in ("rate", "width", "bias", "claims"):
+        if key in row:
+            row[key] = float(share @ [first[key], second[key]])
+    for key, weights in (("oracle", share), ("error", share**2)):
+        if key in row:
+            row[key] = float(np.sqrt(weights @ np.square([first[key], second[key]])))
+    return row | {key: first[key] + second[key] for key in ("studies", "left_out")}
+
+
+def _coverage(rows: Sequence[Row]) -> str:
+    return f"{_beside(rows, 'rate', 100)} ({_beside(rows, 'wide', 1)})"
+
+
+def _beside(rows: Sequence[Row], key: str, times: float) -> str:
+    """The same number of several versions."""
+    rows = [row | {"wide": row["width"] / row["oracle"]} if "width" in row else row for row in rows]
+    if not any(key in row for row in rows):
         return ""
-    return " → ".join(text(row) if row.get(needs) else "–" for row in versions)
+    digits = 1 if times == 100 else 2
+    return " → ".join(f"{times * row[key]:.{digits}f}" if key in row else "–" for row in rows)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -104,7 +131,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--studies", type=int, default=1000)
     parser.add_argument("--first", type=int, default=0, help="number of the first study")
     parser.add_argument("--only", nargs="+", help="kinds of experiments")
-    parser.add_argument("--save", type=Path, help="file that rows are added to, for --table")
+    parser.add_argument("--save", type=Path, help="file to add rows to, for --table")
     parser.add_argument("--table", type=Path, nargs="+", help="saved rows to print as Markdown")
     asked = parser.parse_args(arguments)
     if asked.table:

@@ -17,7 +17,7 @@ from lesion.analysis.responses import Responses
 from lesion.analysis.sampled import ResampledCurve, linear_of, resampled, steepened, weights_of
 from lesion.analysis.summary import analyse
 
-REPLICATES = 500
+REPLICATES = 400
 FINE = np.linspace(0, 1, 101)
 GRID_DRAWS = 15
 DIFFERENCE = 0.05  # of retained areas, where there is one
@@ -105,7 +105,7 @@ def single(world: World, number: int) -> Outcome:
     )
 
 
-GROUP = ("group RA", "group ΔRA, none", "group ΔRA = 0.05")
+GROUP = (SINGLE[0], SINGLE[2], SINGLE[3])  # of the means of groups
 
 
 def group(world: World, models: int, number: int) -> Outcome:

@@ -3,10 +3,21 @@
 from typing import Any
 
 from experiments import (
-    ADAPTIVE, FAMILY, GROUP, OVER_ALL, RATES, SINGLE, Experiment, adaptive, experiments, family,
-    group, over_all, rates, single,
+    ADAPTIVE,
+    FAMILY,
+    GROUP,
+    OVER_ALL,
+    RATES,
+    SINGLE,
+    Experiment,
+    adaptive,
+    experiments,
+    family,
+    group,
+    over_all,
+    rates,
+    single,
 )  # fmt: skip
-from simulator import interaction
 from worlds import World
 
 COMMON = World()
@@ -38,7 +49,7 @@ VERBS = World(
 MORE_VERBS = VERBS._replace(examples=1200, clusters=60, cluster=0.06)
 SEEDS = World(seeds=3, seed=0.04, seed_draw=0.03, seed_example=0.05)
 # Models that differ little among themselves, but each in other draws and examples.
-MIXED = World(model=0.02, model_draw=0.1, model_example=0.15)
+MIXED = World(examples=200, model=0.02, model_draw=0.1, model_example=0.15)
 STEEP = (0.04, 0.1)  # slopes of two models
 
 
@@ -56,26 +67,19 @@ def by_draws(
     ]
 
 
-def models_of(count: int) -> list[tuple[str, tuple[Any, ...]]]:
-    return [
-        *by_draws(f"{count} models", COMMON, 3, 5, 10, more=(count,)),
-        *by_draws(f"{count} models that interact", MIXED, 3, 5, 10, more=(count,)),
-    ]
-
-
-def crossed_cases() -> list[tuple[str, tuple[Any, ...]]]:
+def groups(count: int) -> list[Experiment]:
     cases = [
-        *by_draws("answers at random", CHANCE, 3, 5, 10),
-        *by_draws("margins x thresholds", MARGINS, 3, 5, 10),
+        *by_draws(f"{count} models, 200 examples", SMALL, 10, more=(count,)),
+        *by_draws(f"{count} models that interact, 200 examples", MIXED, 3, 5, 10, more=(count,)),
     ]
-    return [(f"{about} (interaction {interaction(case[0]):.0%})", case) for about, case in cases]
+    return experiments(group, GROUP, 0.6, *cases)
 
 
 def all_experiments() -> dict[str, list[Experiment]]:
     """Every kind of experiment by its name."""
     return {
         "single": [
-            *experiments(single, SINGLE, 2, (size(SMALL), (SMALL,)), (size(COMMON), (COMMON,))),
+            *experiments(single, SINGLE, 1, (size(SMALL), (SMALL,)), (size(COMMON), (COMMON,))),
             *experiments(
                 single, SINGLE, 1, (f"{size(MRPC)}, majority 0.684", (MRPC,)),
                 (f"{size(DRAWN)}, draws decide", (DRAWN,)),
@@ -83,7 +87,10 @@ def all_experiments() -> dict[str, list[Experiment]]:
             ),
         ],
         "few": experiments(single, SINGLE, 1, *by_draws("400 examples", COMMON, 1, 2, 3, 5)),
-        "interaction": experiments(single, SINGLE, 1, *crossed_cases()),
+        "interaction": experiments(
+            single, SINGLE, 1, *by_draws("answers at random", CHANCE, 3, 5, 10),
+            *by_draws("margins x thresholds", MARGINS, 3, 5, 10),
+        ),
         "tails": experiments(single, SINGLE, 1, *by_draws("heavy tails", HEAVY, 3, 5, 10)),
         "dying": experiments(
             single, SINGLE, 1, *by_draws("one draw in ten dies early", DYING, 3, 5, 10)
@@ -97,9 +104,7 @@ def all_experiments() -> dict[str, list[Experiment]]:
             *by_draws("60 clusters, 1200 examples", MORE_VERBS, 3, 5, 10),
         ),
         "seeds": experiments(single, SINGLE, 1, *by_draws("3 seeds", SEEDS, 3, 5, 10)),
-        "group": [
-            case for count in (2, 3, 5) for case in experiments(group, GROUP, 1, *models_of(count))
-        ],
+        "group": [case for count in (2, 3, 5) for case in groups(count)],
         "rates": [
             *experiments(
                 rates, RATES, 1, (size(SMALL), (SMALL, STEEP, 1, 0.4)),
