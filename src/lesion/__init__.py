@@ -24,6 +24,7 @@ _PUBLIC = {
     "load_model": "lesion.models.load",
     "load_tokenizer": "lesion.models.load",
     "parse_study": "lesion.study.files",
+    "plan": "lesion.planning",
     "read_study": "lesion.study.files",
     "run": "lesion.api",
     "task": "lesion.tasks.load",

@@ -32,7 +32,7 @@ from lesion.options import (
     TableName,
     Workers,
 )
-from lesion.printing import print_names, print_preview, print_results, print_unfinished
+from lesion.printing import print_names, print_plan, print_preview, print_results, print_unfinished
 
 if TYPE_CHECKING:
     from lesion.results import Run
@@ -141,6 +141,49 @@ def check(
         stderr.print(f"lesion: {problem}", style="red", markup=False, soft_wrap=True)
     if report.problems:
         raise typer.Exit(2)
+
+
+@app.command()
+def plan(
+    study: StudyName,
+    until: Annotated[
+        float | None,
+        typer.Option(help="Half-width of each 95% interval [default: the margin of the study]."),
+    ] = None,
+    hours: Annotated[float | None, typer.Option(help="Time to spend, instead of --until.")] = None,
+    record: Annotated[
+        Path | None, typer.Option(help="Folder of a run, instead of a pilot.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the pilot [default: runs/NAME-pilot].")
+    ] = None,
+    to: Annotated[Path | None, typer.Option(help="File for the planned study.")] = None,
+    data: Data = None,
+    models: Models = None,
+    workers: Workers = None,
+    quiet: Quiet = False,
+) -> None:
+    """Find what a study should spend on draws, examples and seeds, from a pilot.
+
+    The exit code is 1 if no design within reach is good enough.
+    """
+    from lesion.outputs import writing
+    from lesion.planning import plan
+    from lesion.progress import Meter
+    from lesion.study.files import write_study
+
+    with Meter(aside) as meter:
+        planned = plan(
+            _study(study, False, models, None), until, hours, record=record, out=out, data=data,
+            workers=workers, watcher=meter,
+        )  # fmt: skip
+    print_plan(stdout, planned)
+    if planned.result is None:
+        raise typer.Exit(1)
+    if to is not None:
+        with writing(to, "--to"):
+            to.write_text(write_study(planned.result), encoding="utf-8")
+        aside.print(f"wrote {to}", markup=False)
 
 
 @app.command()

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from lesion.planning import Plan
     from lesion.results import Run
     from lesion.running.check import Preview
 
@@ -52,6 +53,17 @@ def print_preview(stdout: Console, preview: "Preview") -> None:
 
     stdout.print(preview_table(preview))
     for line in preview_lines(preview):
+        stdout.print(line, markup=False)
+
+
+def print_plan(stdout: Console, plan: "Plan") -> None:
+    """What a study should spend."""
+    from lesion.report.plan import plan_lines, plan_tables
+
+    for table in plan_tables(plan):
+        stdout.print(table)
+        stdout.print()
+    for line in plan_lines(plan):
         stdout.print(line, markup=False)
 
 

@@ -72,12 +72,14 @@ class Run:
     @cached_property
     def verdicts(self) -> "list[Verdict]":
         """Every comparison of the study."""
+        return self.compared(self.analyses)
+
+    def compared(self, analyses: "Sequence[Analysis]") -> "list[Verdict]":
+        """The comparisons of the study, of analyses of it."""
         from lesion.analysis.compare import verdicts
 
         compare = self.study.compare
-        return verdicts(
-            self.analyses, compare.between, compare.margin, self.study.seed, compare.dose
-        )
+        return verdicts(analyses, compare.between, compare.margin, self.study.seed, compare.dose)
 
     @cached_property
     def meta(self) -> "list[Meta]":

@@ -79,7 +79,7 @@ def next_grid(
         return None
     doses = set(grid.doses)
     for _, skill in healthy:
-        doses |= set(_halved(skill, target))
+        doses |= set(refined(skill, target))
     draws = grid.draws
     for difference in _comparisons(healthy, between):
         draws = max(draws, _draws(grid.draws, difference, target))
@@ -125,7 +125,7 @@ def _draws(now: int, difference: Contrast, target: Target) -> int:
     return min(needed, 2 * now, target.most)
 
 
-def _halved(skill: ResampledCurve, target: Target) -> list[float]:
+def refined(skill: ResampledCurve, target: Target) -> list[float]:
     """The doses of a curve, and those that halve its worst segments."""
     grid, smooth = np.asarray(target.doses), curves.falling(skill.value)
     doses, value = list(skill.doses), list(smooth)

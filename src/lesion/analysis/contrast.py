@@ -24,7 +24,8 @@ Quantity = Callable[[Array, Array], Array]  # doses, skills (..., doses) -> (...
 ALPHA = 0.05
 PAIRED = ("draws", "examples")
 BOTH = JOIN.join(PAIRED)
-SIDES = (" of a", " of b")  # after the name of a level that the two sides do not share
+OWN = ("seeds", "models")  # each side has its own
+SIDES = (" of a", " of b")  # after the name of such a level
 
 
 class VarianceComponent(NamedTuple):
@@ -42,7 +43,7 @@ class VarianceComponent(NamedTuple):
     @property
     def keys(self) -> tuple[str, ...]:
         """The levels, those that the sides do not share by their side."""
-        return tuple(name if name in PAIRED else f"{name}{self.side}" for name in self.levels)
+        return tuple(f"{name}{self.side}" if name in OWN else name for name in self.levels)
 
     @property
     def source(self) -> str:
@@ -170,9 +171,9 @@ def _components(first: Side, second: Side) -> tuple[VarianceComponent, ...]:
 
 
 def _sided(source: str, side: str) -> str:
-    """A source of one side: its levels that are not paired by the name of the side."""
+    """A source of one side: the levels that it does not share with the other, by its name."""
     names = source.split(JOIN)
-    return JOIN.join(name if name in PAIRED else f"{name}{side}" for name in names)
+    return JOIN.join(f"{name}{side}" if name in OWN else name for name in names)
 
 
 def _fewest(level: str, *sides: Side) -> int:

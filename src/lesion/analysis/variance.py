@@ -108,7 +108,7 @@ def shares(spread: Mapping[str, Array] | Mapping[str, float]) -> dict[str, float
     return {k: max(v, 0.0) / total if total > 0 else float("nan") for k, v in each.items()}
 
 
-def degrees_of_freedom(spread: Mapping[str, Array], members: Mapping[str, int]) -> Array:
+def degrees_of_freedom(spread: Mapping[str, Array], members: Mapping[str, int | Array]) -> Array:
     """Degrees of freedom of a variance (Satterthwaite 1946); inf without a variance.
 
     (sum of the sources)^2 / sum of MS^2 / df over the sources that are not 0. MS is the mean square
@@ -121,10 +121,10 @@ def degrees_of_freedom(spread: Mapping[str, Array], members: Mapping[str, int]) 
     total = np.asarray(sum(spread.values()), np.float64)
     below = np.zeros_like(total)
     for key, names in sets.items():
-        freedom = np.prod([members[name] - 1 for name in names])
-        if freedom > 0:
-            square = sum(np.asarray(spread[other]) for other in spread if sets[other] >= names)
-            below = below + np.where(np.asarray(spread[key]) > 0, square, 0.0) ** 2 / freedom
+        freedom = np.prod(np.broadcast_arrays(*(members[name] - 1.0 for name in names)), axis=0)
+        square = sum(np.asarray(spread[other]) for other in spread if sets[other] >= names)
+        counts = (np.asarray(spread[key]) > 0) & (freedom > 0)
+        below = below + np.where(counts, square, 0.0) ** 2 / np.where(freedom > 0, freedom, 1.0)
     return np.divide(total**2, below, out=np.full_like(total, np.inf), where=below > 0)
 
 

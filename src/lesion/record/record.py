@@ -287,6 +287,18 @@ class Record:
             raise KeyError(trial)
         return np.frombuffer(row[1], dtype="<f4").reshape(-1, row[0])
 
+    def seconds(self) -> dict[Trial, float]:
+        """Wall time of damage and scoring of each finished trial."""
+        rows = self._base.execute(
+            "SELECT model, seed, task, lesion, dose, draw, seconds FROM timings"
+        )
+        return {Trial(*address): seconds for *address, seconds in rows}
+
+    def examples(self, task: str) -> int:
+        """How many examples of a task are scored; 0 before its first trial."""
+        row = self._base.execute("SELECT examples FROM tasks WHERE task = ?", (task,)).fetchone()
+        return row[0] if row else 0
+
     def rows(self, table: str) -> tuple[list[str], list[tuple]]:
         """Column names and rows of a table, in the order of its key."""
         if table not in TABLES:
