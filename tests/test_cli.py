@@ -139,6 +139,9 @@ def test_show_json_holds_every_curve(finished):
     found = json.loads(lesion("show", finished, "--json").stdout)
     assert found["progress"] == {"done": 10, "total": 10}
     assert len(found["curves"]) == 2 * 4
+    assert {row["crashed"] for row in found["curves"]} == {0}
+    assert {row["event"] for row in found["survival"]} >= {"crashed"}
+    assert found["survival_tests"] == []
     assert {row["lesion"] for row in found["summary"]} == {"weights", "neurons by magnitude"}
     assert found["study"]["name"] == "small"
     assert found["meta"] == []  # of a single model
@@ -158,6 +161,8 @@ def test_status_counts_and_says_how_to_resume(finished):
         ("sites", 3 * 18 * (2 * 2 + 1)),  # weights and biases in two draws, neurons in one
         ("verdicts", 0),  # of one model
         ("scores", 10),
+        ("survival", 2 * 4 * 2),  # half lost or crashed; pairs have no classes
+        ("survival_tests", 0),
     ],
 )
 def test_every_table_can_be_exported(finished, what, rows, tmp_path):
@@ -176,7 +181,7 @@ def test_a_table_that_is_not_there_is_refused_with_those_that_are(finished):
         Run(finished).table("site")
     assert str(caught.value) == (
         "table: must be one of trials, curves, summary, examples, sites, verdicts, diagnoses, "
-        "scores. Got 'site'. Did you mean 'sites'?"
+        "scores, survival, survival_tests. Got 'site'. Did you mean 'sites'?"
     )
     assert tuple(TableName) == TABLES
 

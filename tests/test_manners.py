@@ -279,7 +279,7 @@ def test_every_table_is_strict_json_in_which_no_number_became_null(lab, what):
     rows = json.loads(ran.stdout, parse_constant=lambda word: pytest.fail(word))
     frame = results.Run(lab / "run").table(what)
     assert len(rows) == len(frame)
-    infinite = {"not reached": np.inf}
+    infinite = {"above 1": np.inf, "below 0.3": -np.inf}
     for name in frame.select_dtypes("float"):
         read = [float(infinite.get(row[name], row[name])) for row in rows]
         np.testing.assert_array_equal(read, frame[name])
@@ -293,11 +293,12 @@ def test_a_missing_text_is_null_and_a_missing_number_is_nan():
     ]
 
 
-def test_show_json_says_not_reached_and_nan(lab):
+def test_show_json_says_which_dose_a_d50_is_above_and_nan(lab):
     shown = command("show", lab / "run", "--json").stdout
     found = json.loads(shown, parse_constant=lambda word: pytest.fail(word))
     row = found["summary"][0]
-    assert (row["retained_area"], row["d50"], row["d50_hi"]) == ("nan", "nan", "not reached")
+    assert (row["retained_area"], row["d50"], row["d50_hi"]) == ("nan", "nan", "above 1")
+    assert (row["first_dose"], row["last_dose"], row["dose_scale"]) == (0.3, 1.0, "linear")
 
 
 def test_the_slow_tokenizer_of_xlm_is_silent(tmp_path):

@@ -26,6 +26,7 @@ _PUBLIC = {
     "parse_study": "lesion.study.files",
     "plan": "lesion.planning",
     "read_study": "lesion.study.files",
+    "register": "lesion.api",
     "run": "lesion.api",
     "task": "lesion.tasks.load",
 }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lesion.errors import LesionError
 from lesion.models.dtypes import LOAD_DTYPES
-from lesion.outputs import check_place, make_folder
+from lesion.outputs import check_place, make_folder, writing
 from lesion.record.held import held_record
 from lesion.record.record import FILE, Record
 from lesion.results import Run
@@ -16,6 +16,7 @@ from lesion.running.options import PoolOptions
 from lesion.running.watcher import NullWatcher, Watcher
 from lesion.schema import shortened
 from lesion.study.files import find_study, parse_study
+from lesion.study.registration import Registration, registration
 from lesion.study.resolve import resolve_study
 from lesion.study.study import Study
 
@@ -83,6 +84,32 @@ def run(
             watching.note(note)
         _run_missing(context, folder, options, watching)
     return Run(folder, analysed)
+
+
+def register(
+    study: Study | Mapping[str, Any] | str | Path, to: str | Path | None = None
+) -> Registration:
+    """A digest of hypotheses, margins and design, to be cited before the data are seen.
+
+    It is of the resolved study with `compare`, without paths and without `figures`, and the same
+    on every machine. A run of the study keeps it, and `lesion show` says what differs from it.
+
+    Args:
+        study: as of `run`.
+        to: file for the JSON that the digest is of.
+
+    Raises:
+        LesionError: for a mistake in the study, or if `to` cannot be written.
+
+    Example:
+        >>> lesion.register("study.yaml", to="registered.json").digest
+        '5f0c2e4b8d1a...'
+    """
+    registered = registration(_as_study(study))
+    if to is not None:
+        with writing(to, "--to"):
+            Path(to).write_bytes(registered.text.encode())  # the same bytes on every system
+    return registered
 
 
 def _run_missing(

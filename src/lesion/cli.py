@@ -16,6 +16,7 @@ from lesion.options import (
     DEFAULT_DTYPE,
     DEFAULT_ENGINE,
     AsJson,
+    Computing,
     Data,
     Device,
     Engine,
@@ -25,6 +26,7 @@ from lesion.options import (
     LoadDtype,
     Models,
     Out,
+    Over,
     Precision,
     Quick,
     RunFolder,
@@ -32,7 +34,14 @@ from lesion.options import (
     TableName,
     Workers,
 )
-from lesion.printing import print_names, print_plan, print_preview, print_results, print_unfinished
+from lesion.printing import (
+    print_names,
+    print_plan,
+    print_preview,
+    print_registration,
+    print_results,
+    print_unfinished,
+)
 
 if TYPE_CHECKING:
     from lesion.results import Run
@@ -96,7 +105,7 @@ def run(
     limit: Limit = None,
     models: Models = None,
     device: Device = "cpu",
-    precision: Annotated[Precision | None, typer.Option(help="Precision of computing.")] = None,
+    precision: Computing = None,
     load_dtype: Annotated[
         LoadDtype, typer.Option(help="Format of the loaded weights; stored: the checkpoint's.")
     ] = DEFAULT_DTYPE,
@@ -111,9 +120,7 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Run a study. Run it again to resume."""
-    chosen = _study(study, quick, models, limit)
-    if precision:
-        chosen = replace(chosen, precision=precision.value)
+    chosen = _study(study, quick, models, limit, precision)
     _run(
         chosen, out or Path("runs") / chosen.name, data=data, device=device, workers=workers,
         engine=engine.value, address=address, resources=resources, load_dtype=load_dtype.value,
@@ -187,6 +194,30 @@ def plan(
 
 
 @app.command()
+def register(
+    study: StudyName,
+    to: Annotated[
+        Path | None, typer.Option(help="File for the JSON that the digest is of.")
+    ] = None,
+    quick: Quick = False,
+    limit: Limit = None,
+    models: Models = None,
+    precision: Computing = None,
+) -> None:
+    """Print a digest of hypotheses, margins and design, to cite before a run.
+
+    It is of the resolved study with compare, without paths and figures, and the same on every
+    machine.
+    """
+    from lesion import api
+
+    registered = api.register(_study(study, quick, models, limit, precision), to)
+    print_registration(stdout, registered)
+    if to is not None:
+        stdout.print(f"wrote {to}", markup=False)
+
+
+@app.command()
 def status(run: RunFolder) -> None:
     """Show how far a run is."""
     from lesion.progress import resume_command
@@ -221,13 +252,19 @@ def report(
         list[str] | None,
         typer.Option(help="Metric that the figures show; may be repeated [default: the study's]."),
     ] = None,
+    over: Annotated[
+        Over | None, typer.Option(help="Axis of the curves [default: the study's, else dose].")
+    ] = None,
 ) -> None:
     """Write the figures and `curves.csv` of a run again."""
+    from lesion.report.provenance import changed
     from lesion.results import Run
 
     with Run(run) as opened:
         _warn(opened)
-        for path in opened.write_report(metric or ()):
+        for line in changed(opened.history):
+            stderr.print(line, markup=False, soft_wrap=True)
+        for path in opened.write_report(metric or (), over or ""):
             stdout.print(str(path), markup=False)
 
 
@@ -347,13 +384,20 @@ def _in_utf8() -> None:
         sys.stdout.reconfigure(encoding="utf-8", errors="strict")
 
 
-def _study(name: str, quick: bool, models: str | None, limit: int | None) -> "Study":
+def _study(
+    name: str,
+    quick: bool,
+    models: str | None,
+    limit: int | None,
+    precision: Precision | None = None,
+) -> "Study":
     from lesion.study import variants
     from lesion.study.files import find_study
 
     study = find_study(name)
     study = variants.quick(study) if quick else study
     study = variants.limited(study, limit) if limit else study
+    study = replace(study, precision=precision.value) if precision else study
     return variants.on_models(study, models) if models else study
 
 

@@ -40,11 +40,16 @@ else:
     Engine = StrEnum("Engine", list(ENGINES))
     Precision = StrEnum("Precision", list(PRECISIONS))
     LoadDtype = StrEnum("LoadDtype", list(LOAD_DTYPES))
+Computing = Annotated[Precision | None, typer.Option(help="Precision of computing.")]
 DEFAULT_ENGINE, DEFAULT_DTYPE = Engine("local"), LoadDtype("float32")
 
+Over = StrEnum("Over", ["dose", "damage"])
 ListKind = StrEnum("ListKind", ["models", "tasks", "lesions", "studies"])
 TableName = StrEnum(
     "TableName",
-    ["trials", "curves", "summary", "examples", "sites", "verdicts", "diagnoses", "scores"],
-)
+    [
+        "trials", "curves", "summary", "examples", "sites", "verdicts", "diagnoses", "scores",
+        "survival", "survival_tests",
+    ],
+)  # fmt: skip
 Format = StrEnum("Format", ["csv", "parquet", "json"])

@@ -18,8 +18,8 @@ from lesion.study.specs import LesionSpec
 from lesion.study.study import Study
 
 if TYPE_CHECKING:
-    from lesion.analysis.compare import Verdict
     from lesion.analysis.design import Design, Options, Part, Source
+    from lesion.analysis.verdict import Verdict
     from lesion.tasks.base import Task
 
 PILOT_DRAWS, PILOT_DOSES, PILOT_EXAMPLES, PILOT_SEEDS = 5, 9, 240, 2
@@ -174,12 +174,13 @@ def _plan(
 
 
 def _bounded(pilot: Run) -> "list[Verdict]":
-    """The comparisons of a pilot that have an interval.
+    """The comparisons of a pilot on whole tasks that have an interval.
 
     Raises:
         LesionError: if there is none.
     """
     verdicts = [v for v in pilot.verdicts if v.parts and np.isfinite(v.hi - v.lo)]
+    verdicts = [v for v in verdicts if v.task and not v.column]
     if not verdicts:
         reasons = " ".join(dict.fromkeys(v.settle for v in pilot.verdicts if v.settle))
         raise LesionError(
@@ -198,13 +199,15 @@ def _sources(
     alone = {_key(v): v for v in _independent(pilot)}
     sources = []
     for verdict in verdicts:
-        cells = [a for a in pilot.analyses if (a.task, a.lesion) == (verdict.task, verdict.lesion)]
+        lesions = (verdict.lesion, verdict.a, verdict.b)  # between lesions, it names two of them
+        cells = [a for a in pilot.analyses if a.task == verdict.task and a.lesion in lesions]
         examples, clusters = cells[0].examples, cells[0].resampled.members["examples"]
         components = verdict.parts
         if clusters < examples:
             components = with_clusters(components, alone[_key(verdict)].parts, examples)
         most = available[verdict.task]
-        name = f"{verdict.task}, {verdict.lesion}: {verdict.a}, {verdict.b}"
+        place = verdict.lesion or verdict.within
+        name = f"{verdict.task}, {place}: {verdict.a}, {verdict.b}"
         sources.append(
             Source(name, verdict.delta, tuple(components), examples, clusters, most, clusters)
         )
@@ -212,7 +215,7 @@ def _sources(
 
 
 def _key(verdict: "Verdict") -> tuple[str, ...]:
-    return verdict.a, verdict.b, verdict.task, verdict.lesion
+    return verdict.a, verdict.b, verdict.task, verdict.lesion, verdict.within
 
 
 def _independent(pilot: Run) -> "list[Verdict]":
@@ -230,12 +233,12 @@ def _doses(study: Study, pilot: Run, until: float) -> tuple[float, ...]:
     from lesion.analysis.adaptive import Target, refined
 
     grid = (0.0, *(dose for dose in study.doses if dose > 0))
-    target, own = Target(grid, 1, 1, until), {spec.name for spec in study.lesions if spec.doses}
+    own = {spec.name for spec in study.lesions if spec.doses}
     doses = {
         float(dose)
         for analysis in pilot.analyses
         if analysis.lesion not in own and not analysis.excluded
-        for dose in refined(analysis.resampled, target)
+        for dose in refined(analysis.resampled, Target(grid, 1, 1, until, analysis.resampled.scale))
     }
     return tuple(sorted(doses)) or grid
 

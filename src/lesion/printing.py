@@ -11,6 +11,12 @@ if TYPE_CHECKING:
     from lesion.planning import Plan
     from lesion.results import Run
     from lesion.running.check import Preview
+    from lesion.study.registration import Registration
+
+KEEPING = (
+    "A run of this study keeps the digest, and lesion show says whether what it shows is as "
+    "registered."
+)
 
 
 def print_unfinished(stdout: Console, run: "Run") -> None:
@@ -26,18 +32,28 @@ def print_unfinished(stdout: Console, run: "Run") -> None:
 
 
 def print_results(stdout: Console, run: "Run") -> None:
-    """Curves, summary and verdicts."""
+    """Curves, summary and verdicts; and whether they are what was meant before the data."""
+    from lesion.report.provenance import provenance
+    from lesion.report.reach import uneven_reach
+    from lesion.report.remarks import over_all, remarks
+    from lesion.report.survival import survival_lines
     from lesion.report.tables import cut_texts, diagnoses, summary_tables
-    from lesion.report.verdicts import over_all, remarks, verdict_tables
+    from lesion.report.verdicts import verdict_tables, view_tables
 
     if not run.analyses:
         stdout.print("No draw is finished yet.")
         return
-    compared = verdict_tables(run.verdicts, run.study.compare.also)
+    compared = verdict_tables(run.verdicts, run.study.compare.also) + view_tables(run.verdicts)
+    slices = [analysis for of_column in run.slices.values() for analysis in of_column]
     remarked = [*over_all(run.meta), *remarks(run.verdicts, run.dissociations)]
-    notes = [*diagnoses(run.analyses), *cut_texts(run.cuts, run.study)]
-    sections = ((summary_tables(run.analyses), notes), (compared, remarked))
-    for tables, lines in sections:
+    health = [*diagnoses([*run.analyses, *slices]), *survival_lines(run.analyses)]
+    notes = [*health, *cut_texts(run.cuts, run.study), *map(Text, run.notes)]
+    notes += map(Text, uneven_reach(run.analyses))
+    digest = run.record.registered()
+    traced = [*map(Text, provenance(digest, run.departures, run.history, run.unrecorded))]
+    summarised = [*summary_tables(run.analyses), *summary_tables(slices)]
+    sections = ((summarised, notes), (compared, remarked))
+    for tables, lines in (*sections, (list[Table](), traced)):
         for table in tables:
             stdout.print(table)
             stdout.print()
@@ -65,6 +81,14 @@ def print_plan(stdout: Console, plan: "Plan") -> None:
         stdout.print()
     for line in plan_lines(plan):
         stdout.print(line, markup=False)
+
+
+def print_registration(stdout: Console, registered: "Registration") -> None:
+    """A digest, and how it is cited."""
+    stdout.print(f"Digest: {registered.digest}", markup=False)
+    stdout.print(f"Cite it as: {registered.citation}", markup=False, soft_wrap=True)
+    for note in (*registered.notes, KEEPING):
+        stdout.print(note, markup=False, soft_wrap=True)
 
 
 def print_names(stdout: Console, lists: Mapping[str, Mapping[str, str]]) -> None:

@@ -1,7 +1,7 @@
 """A run: its curves, verdicts and tables, analysed when first used."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,9 +10,12 @@ from lesion.analysis.from_record import load_responses
 from lesion.errors import LesionError
 from lesion.outputs import writing
 from lesion.record import cuts
+from lesion.record.history import Change
 from lesion.record.record import Record
 from lesion.running import rounds
 from lesion.schema import did_you_mean
+from lesion.study.comparison import OVER
+from lesion.study.registration import KeyChange, changed_keys, concluded
 from lesion.study.study import Study
 from lesion.study.trials import Trial
 from lesion.tasks.metrics import word_of
@@ -20,13 +23,16 @@ from lesion.tasks.metrics import word_of
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lesion.analysis.compare import Verdict
     from lesion.analysis.dissociation import Dissociation
     from lesion.analysis.meta import Meta
+    from lesion.analysis.responses import Responses
     from lesion.analysis.summary import Analysis
+    from lesion.analysis.survival_tests import SurvivalTest
+    from lesion.analysis.verdict import Verdict
 
 TABLES = (
     "trials", "curves", "summary", "examples", "sites", "verdicts", "diagnoses", "scores",
+    "survival", "survival_tests",
 )  # fmt: skip
 
 
@@ -38,8 +44,8 @@ class Run:
 
     Args:
         folder: holds `record.sqlite` and `study.yaml`.
-        study: the run's, if it compares or shows metrics that were made in Python; these are not
-            in the record.
+        study: the run's, if it compares or shows metrics that were made in Python, which are not
+            in the record, or if its tasks name other columns (cluster, strata).
 
     Raises:
         LesionError: if the folder is not a run.
@@ -50,7 +56,12 @@ class Run:
         self.record = Record(folder)
         self.study = self.record.study
         if study is not None:
-            self.study = replace(self.study, compare=study.compare, figures=study.figures)
+            given = {task.name: task for task in study.tasks}
+            tasks = tuple(given.get(task.name, task) for task in self.study.tasks)
+            self.study = replace(
+                self.study, compare=study.compare, figures=study.figures, tasks=tasks
+            )
+        self.notes: list[str] = []  # on columns that are not at hand, once analysed
 
     def close(self) -> None:
         """Close the record; what was analysed before can still be used."""
@@ -63,30 +74,53 @@ class Run:
         self.close()
 
     @cached_property
+    def _responses(self) -> "list[Responses]":
+        return load_responses(self.record, self.study, self.notes.append)
+
+    @cached_property
     def analyses(self) -> "list[Analysis]":
         """One element per model, task and lesion, see `lesion.analysis.summary`."""
         from lesion.analysis.summary import analyse
 
-        return analyse(load_responses(self.record, self.study), seed=self.study.seed)
+        return analyse(self._responses, seed=self.study.seed)
+
+    @cached_property
+    def slices(self) -> "dict[str, list[Analysis]]":
+        """An analysis of each slice of the examples, by the column that `compare.by` names."""
+        from lesion.analysis.slices import slices
+        from lesion.analysis.summary import analyse
+
+        columns = dict.fromkeys(q.column for q in self.study.compare.questions if q.column)
+        return {
+            column: analyse(slices(self._responses, column), seed=self.study.seed)
+            for column in (columns if self._responses else ())
+        }
 
     @cached_property
     def verdicts(self) -> "list[Verdict]":
         """Every comparison of the study."""
-        return self.compared(self.analyses)
+        from lesion.analysis.asked import answers
+
+        return answers(self.study, self.analyses, lambda column: self.slices.get(column, []))
 
     def compared(self, analyses: "Sequence[Analysis]") -> "list[Verdict]":
-        """The comparisons of the study, of analyses of it."""
-        from lesion.analysis.compare import verdicts
+        """The comparisons of the study, of analyses of it; without those of slices."""
+        from lesion.analysis.asked import answers
 
-        compare = self.study.compare
-        return verdicts(analyses, compare.between, compare.margin, self.study.seed, compare.dose)
+        return answers(self.study, analyses, lambda _: [])
+
+    @property
+    def _of_models(self) -> "list[Verdict]":
+        """The verdicts between models or groups on whole tasks."""
+        return [v for v in self.verdicts if v.between in ("model", "group") and not v.column]
 
     @cached_property
     def meta(self) -> "list[Meta]":
         """A summary over tasks and lesions for each pair that has two comparisons or more."""
         from lesion.analysis.meta import summaries
 
-        return summaries(self.analyses, self.verdicts, self.study.compare.between)
+        kinds = dict.fromkeys(v.between for v in self._of_models)
+        return [m for kind in kinds for m in summaries(self.analyses, self._of_models, kind)]
 
     @cached_property
     def dissociations(self) -> "list[Dissociation]":
@@ -96,12 +130,34 @@ class Run:
         return dissociations(self.analyses)
 
     @cached_property
+    def survival_tests(self) -> "list[SurvivalTest]":
+        """Whether one model collapses at lower doses than another, for each pair of models."""
+        from lesion.analysis.survival_tests import survival_tests
+
+        return survival_tests(self.analyses, self.study.seed)
+
+    @cached_property
     def cuts(self) -> cuts.Cuts:
         """(model, task, lesion) -> dose -> share of the examples cut at the task's max_length.
 
         The lesion "" has the intact texts; only distractions have shares of their own.
         """
         return self.record.cuts()
+
+    @cached_property
+    def history(self) -> list[Change]:
+        """What decides conclusions and was changed while the record grew, in its order."""
+        return self.record.history()
+
+    @cached_property
+    def unrecorded(self) -> list[KeyChange]:
+        """What is compared here and not in the record: set from Python, it leaves no history."""
+        return changed_keys(concluded(self.record.study), concluded(self.study))
+
+    @cached_property
+    def departures(self) -> list[KeyChange]:
+        """What differs from the study with which the record began; see `lesion.register`."""
+        return self.record.departures(self.study)
 
     def curves(self) -> "pd.DataFrame":
         """One row per model, task, lesion and dose: every metric with its interval."""
@@ -163,6 +219,8 @@ class Run:
             "verdicts": lambda: frames.verdict_frame(self.verdicts),
             "diagnoses": lambda: frames.diagnosis_frame(self.analyses),
             "scores": lambda: frames.score_frame(self.record),
+            "survival": lambda: frames.survival_frame(self.analyses),
+            "survival_tests": lambda: frames.survival_test_frame(self.survival_tests),
         }
         if name not in makers:
             raise LesionError(
@@ -181,7 +239,7 @@ class Run:
 
     def as_json(self) -> dict[str, Any]:
         """Study, curves, summary, diagnoses and verdicts, for machines."""
-        from lesion.analysis.summary import curve_rows, jsonable, summary_row
+        from lesion.analysis.summary import curve_rows, jsonable, summary_row, survival_rows
 
         return jsonable({
             "study": self.study.document,
@@ -194,21 +252,37 @@ class Run:
                 for analysis in self.analyses
                 for diagnosis in analysis.diagnoses
             ],
+            "slices": {
+                column: {
+                    "curves": [row for analysis in of_column for row in curve_rows(analysis)],
+                    "summary": [summary_row(analysis) for analysis in of_column],
+                }
+                for column, of_column in self.slices.items()
+            },
+            "survival": [row for analysis in self.analyses for row in survival_rows(analysis)],
+            "survival_tests": [test._asdict() for test in self.survival_tests],
             "verdicts": [verdict._asdict() for verdict in self.verdicts],
             "meta": [meta._asdict() for meta in self.meta],
             "dissociations": [interaction._asdict() for interaction in self.dissociations],
             "cut": cuts.rows(self.cuts),
+            "notes": self.notes,
+            "history": [asdict(change) for change in self.history],
+            "registered": {
+                "digest": self.record.registered(),
+                "departures": [asdict(change) for change in self.departures],
+            },
         })  # type: ignore[return-value]  # fmt: skip
 
-    def write_report(self, metrics: Sequence[str] = ()) -> list[Path]:
+    def write_report(self, metrics: Sequence[str] = (), over: str = "") -> list[Path]:
         """Write `curves.csv` and `figures/`; returns the paths.
 
         Args:
             metrics: that the figures show. Default: the study's `figures`.
+            over: what curves are drawn over, `dose` or `damage`. Default: likewise.
 
         Raises:
-            LesionError: for a metric that no task of the run has, or if the folder cannot be
-                written.
+            LesionError: for a metric that no task of the run has, for curves over damage where
+                there is none, or if the folder cannot be written.
         """
         from lesion.analysis.sites import site_maps
         from lesion.report.figures import RunData, write_figures
@@ -221,8 +295,8 @@ class Run:
         axes = {lesion.name: f"dose: {lesion.dose_label}" for lesion in self.study.lesions}
         figures, of_study = self.folder / "figures", map(word_of, self.study.figures.metrics)
         shown = metrics or tuple(of_study)
-        maps = site_maps(self.record)
-        data = RunData(self.analyses, self.verdicts, self.meta, maps, axes, shown)
+        maps, over = site_maps(self.record), _over(over or self.study.figures.over)
+        data = RunData(self.analyses, self._of_models, self.meta, maps, axes, shown, over)
         with writing(figures):
             curves.to_csv(table, index=False)
             return [table, *write_figures(data, figures)]
@@ -235,3 +309,9 @@ class Run:
                     f"metric: must be one of {', '.join(known)}, which the tasks of this run "
                     f"have. Got {name!r}.{did_you_mean(name, known)}"
                 )
+
+
+def _over(word: str) -> str:
+    if word not in OVER:
+        raise LesionError(f"over: must be one of {', '.join(OVER)}. Got {word!r}.")
+    return word

@@ -119,15 +119,20 @@ def test_seeds_and_examples_are_resampled_as_in_the_multibootstrap():
     assert ours.std() == pytest.approx(theirs.std(), rel=0.03)
 
 
-def test_loss_that_is_not_finite_spoils_only_replicates_that_hold_it():
+def test_a_trial_that_is_not_finite_has_the_loss_of_the_prior_in_every_replicate():
     responses = falling_curve(np.random.default_rng(0), mrpc_labels(60), draws=4, doses=3)
     outputs = responses.outputs.copy()
     outputs[0, 2, 2] = np.nan
-    responses = responses._replace(outputs=outputs)
     weights = drawn(responses)
-    joint = bootstrap.replicate(responses, weights)["cross_entropy"].joint
-    assert np.array_equal(np.isinf(joint[:, 2]), weights.draws[:, 2] > 0)
-    assert np.isfinite(joint[:, :2]).all()
+    plain = bootstrap.replicate(responses, weights)["cross_entropy"]
+    found = bootstrap.replicate(responses._replace(outputs=outputs), weights)["cross_entropy"]
+    assert found.cells[0, 2, 2] == pytest.approx(found.chance)
+    hit = weights.draws[:, 2] > 0
+    np.testing.assert_allclose(found.joint[~hit], plain.joint[~hit], rtol=1e-6)
+    assert np.isfinite(found.joint).all()
+    alone = (weights.draws[:, [0, 1, 3]] == 0).all(1)  # resamples of this draw only
+    assert alone.any()
+    np.testing.assert_allclose(found.joint[alone, 2], found.chances[alone], rtol=1e-5)
 
 
 def test_each_level_alone_has_the_variance_of_its_mean():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lesion.analysis import compare, summary
+from lesion.analysis import compare, contrast, summary
 from lesion.errors import LesionError
 
 from .simulated import METRICS, classified, falling_curve, mrpc_labels
@@ -159,9 +159,9 @@ def test_curves_are_compared_over_the_doses_of_both():
 
 
 def test_holm_agrees_with_its_definition_and_ignores_what_is_undefined():
-    found = compare.holm([0.01, np.nan, 0.04, 0.03])
+    found = contrast.holm([0.01, np.nan, 0.04, 0.03])
     np.testing.assert_allclose(found, [0.03, np.nan, 0.06, 0.06])
-    assert compare.holm([]).shape == (0,)
+    assert contrast.holm([]).shape == (0,)
 
 
 def test_a_difference_that_does_not_stand_among_the_others_cannot_be_told():
@@ -178,7 +178,9 @@ def test_a_difference_that_does_not_stand_among_the_others_cannot_be_told():
 def test_groups_that_do_not_exist_are_refused_and_models_without_group_are_not_compared():
     with pytest.raises(LesionError) as caught:
         compare.verdicts([], "family")
-    assert str(caught.value) == "compare.between must be group or model. Got 'family'."
+    assert str(caught.value) == (
+        "compare.between must be one of model, group, lesion, task. Got 'family'."
+    )
     assert compare.verdicts(pair((0.3, 0.6)), "group") == []
 
 

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from lesion.analysis import dissociation, summary
+from lesion.analysis.contrast import holm
 
 from .simulated import classified, falling_curve, mrpc_labels
 
@@ -77,3 +78,18 @@ def test_one_task_or_a_model_that_never_learned_gives_none():
     dead = classified(np.ones((1, 8, 11, 200), int), LABELS, lesion="back", task="meaning")
     found = [*study((0.35, 0.65, 0.65, 0.35))[:3], *summary.analyse([dead], replicates=400)]
     assert dissociation.dissociations(found) == []
+
+
+def test_interactions_are_a_family_of_their_own():
+    apart = (0.35, 0.65, 0.65, 0.35)
+    (one,) = dissociation.dissociations(study(apart))
+    assert one.p_holm == one.p < 0.01
+    models = [*study(apart), *study((0.3, 0.3, 0.7, 0.7), model="B")]
+    found = dissociation.dissociations(models)
+    assert [d.model for d in found] == ["A", "B"]
+    np.testing.assert_allclose([d.p_holm for d in found], holm([d.p for d in found]))
+    assert found[0].p_holm == pytest.approx(2 * one.p)
+    found = [dissociation._worded(d._replace(p=0.03, p_holm=0.06, p_double=1), 2) for d in found]
+    assert {d.answer for d in found} == {
+        "no significant interaction of lesion and task among the 2 of the study"
+    }

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lesion.analysis import bootstrap, health
+from lesion.analysis import bootstrap, health, summary
 from lesion.analysis.diagnosis import SEVERITIES
 from lesion.analysis.sampled import weights_of
 
@@ -152,8 +152,22 @@ def test_improvement_beyond_noise_is_found_and_noise_is_not():
     found = diagnosed(classified(answers, labels))["improves under damage"]
     assert found.dose == 0.5
     assert found.evidence["gain"] == pytest.approx(0.1, abs=0.01)
+    assert 0 < found.evidence["lo"] < found.evidence["gain"] < found.evidence["hi"] < 0.2
     answers[:, :, 1] = intact_answers(labels, 0.805)
     assert "improves under damage" not in diagnosed(classified(answers, labels))
+
+
+def test_an_improvement_is_corrected_for_the_number_of_curves_of_the_study():
+    labels = mrpc_labels()
+    answers = np.tile(intact_answers(labels, 0.80), (1, 4, 3, 1))
+    answers[:, :, 1] = intact_answers(labels, 0.82)
+    weak = classified(answers, labels)
+    plain = classified(np.tile(intact_answers(labels, 0.80), (1, 4, 3, 1)), labels, model="B")
+    names = [{d.name for d in a.diagnoses} for a in summary.analyse([weak], replicates=500)]
+    assert names == [{"improves under damage"}]
+    others = [plain._replace(task=str(n)) for n in range(80)]
+    many = summary.analyse([weak, *others], replicates=500)
+    assert "improves under damage" not in {d.name for d in many[0].diagnoses}
 
 
 def test_an_ordinary_falling_curve_has_no_warning():
@@ -171,9 +185,28 @@ def test_outputs_that_are_not_finite_are_counted_from_their_first_dose():
     assert found.severity == "warning"
     assert found.message == (
         "A gives outputs that are not finite on mrpc under deletion, first at dose 0.75: 2 of 5 "
-        "trials, 10.0% of their examples. They count as wrong."
+        "trials, 10.0% of their examples. No trial is crashed (more than half of the examples). "
+        "What is not finite counts as chance."
     )
-    assert diagnosed(broken, "cross_entropy")["not finite"].severity == "exclude"
+    assert diagnosed(broken, "cross_entropy")["not finite"].severity == "warning"
+
+
+def test_only_a_crashed_intact_model_is_left_out_for_outputs_that_are_not_finite():
+    responses = falling_curve(np.random.default_rng(0), mrpc_labels(400), draws=5, doses=5)
+    outputs = responses.outputs.copy()
+    outputs[0, 1:3, 3] = np.nan
+    outputs[0, 1, 4] = np.inf
+    late = diagnosed(responses._replace(outputs=outputs))["not finite"]
+    assert (late.severity, late.evidence["crashed"]) == ("warning", [0, 0, 0, 0.4, 0.2])
+    assert "At most 2 of 5 trials are crashed (more than half of the examples), at dose 0.75." in (
+        late.message
+    )
+    outputs[:, :, 0, :100] = np.nan
+    some = diagnosed(responses._replace(outputs=outputs))
+    assert some["not finite"].severity == "warning"
+    outputs[:, :, 0, :201] = np.nan
+    most = diagnosed(responses._replace(outputs=outputs))
+    assert most["not finite"].severity == most["never learned"].severity == "exclude"
 
 
 @pytest.mark.parametrize(("random", "draws"), [(True, 1), (True, 2), (False, 1)])
@@ -210,6 +243,18 @@ def test_pairs_have_no_classes_to_collapse_to():
 def test_a_diagnosis_in_short_is_its_name_and_dose():
     found = diagnosed(collapsing([1, 1], mrpc_labels()))["constant"]
     assert str(found) == "constant (0.75)"
+
+
+@pytest.mark.parametrize(("clusters", "few"), [(2, True), (19, True), (20, False), (408, False)])
+def test_fewer_than_20_clusters_are_a_warning(clusters, few):
+    labels = mrpc_labels()
+    responses = classified(np.tile(intact_answers(labels, 0.8), (1, 3, 4, 1)), labels)
+    assert "few clusters" not in diagnosed(responses)
+    found = diagnosed(responses._replace(clusters=np.arange(408) % clusters))
+    assert ("few clusters" in found) == few
+    if few:
+        assert found["few clusters"].evidence == {"clusters": clusters, "examples": 408}
+        assert f"408 examples of mrpc are of {clusters} clusters" in found["few clusters"].message
 
 
 def test_every_diagnosis_declares_known_severities_and_a_sign_of_its_own():

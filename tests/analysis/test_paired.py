@@ -44,3 +44,13 @@ def test_many_examples_are_flipped_at_random_as_scipy_does():
 
 def test_the_same_answers_are_no_difference():
     assert at_dose(0.0, np.ones(9), np.ones(9)).p == 1
+
+
+def test_examples_of_a_cluster_change_sides_together():
+    a, b = np.array([0, 0, 1, 0, 1, 0]), np.array([1, 1, 1, 1, 0, 1])
+    alone = at_dose(0.3, a, b)
+    eight = at_dose(0.3, np.repeat(a, 8), np.repeat(b, 8), clusters=np.repeat(np.arange(6), 8))
+    assert eight.method == "sign flips of clusters"
+    assert eight.p == pytest.approx(alone.p)  # repeating an answer adds no evidence
+    assert at_dose(0.3, np.repeat(a, 8), np.repeat(b, 8)).p < alone.p / 10
+    assert (eight.only_a, eight.only_b) == (8, 32)

@@ -45,8 +45,9 @@ def test_there_is_a_row_for_each_trial_and_place_with_its_fraction(record):
     found = site_frame(record)
     assert [*found] == [
         "model", "seed", "task", "lesion", "dose", "draw", "layer", "part", "index", "tensor",
-        "units", "destroyed", "fraction",
+        "units", "destroyed", "fraction", "relative_norm",
     ]  # fmt: skip
+    assert found["relative_norm"].isna().all()  # not measured
     assert found["fraction"].tolist() == [0.8, 0.4, 0.2, 0.6, 0.05, 0.3, 0.1, 0, 0.02, 0]
     assert found["seed"].tolist() == [0] * 5 + [1] * 5
     assert found["layer"].isna().tolist() == [False, False, False, False, True] * 2

@@ -18,7 +18,8 @@ from lesion.errors import LesionError
 from lesion.models.load import load_model
 from lesion.study.files import parse
 from lesion.study.specs import LesionSpec
-from lesion.tasks.classify import Classification, encode
+from lesion.tasks.classify import Classification
+from lesion.tasks.encoding import encode
 from lesion.tasks.examples import Split
 from tests.distraction.texts import SPLIT, Shout, recipe, shown
 

@@ -25,13 +25,19 @@ def kept(tmp_path) -> Path:
 
 
 def test_a_kept_run_shows_the_points_and_areas_that_it_showed(kept):
+    """Two points are of crashed trials, which were wrong everywhere and are now at chance."""
     run = Run(kept)
-    for table, columns, file in (
-        (run.curves(), POINTS, "curves"),
-        (run.summary(), AREAS, "summary"),
-    ):
-        before = pd.read_csv(kept / f"{file}.csv")
-        pd.testing.assert_frame_equal(table[columns], before[columns], check_dtype=False)
+    curves, summary = run.curves(), run.summary()
+    before = pd.read_csv(kept / "curves.csv"), pd.read_csv(kept / "summary.csv")
+    crashed = curves["crashed"] > 0
+    assert crashed.sum() == 2 and (before[0]["accuracy"][crashed] == 0).all()
+    assert (curves["accuracy"][crashed] == 0.5).all() and (curves["skill"][crashed] == 0).all()
+    points = curves[~crashed][POINTS], before[0][~crashed][POINTS]
+    pd.testing.assert_frame_equal(*points, check_dtype=False)
+    hit = summary["lesion"].isin(curves["lesion"][crashed])
+    areas = summary[~hit][AREAS], before[1][~hit][AREAS]
+    pd.testing.assert_frame_equal(*areas, check_dtype=False)
+    assert (~hit).sum() == 10 and (summary["retained_area"] > before[1]["retained_area"])[hit].all()
 
 
 def test_a_kept_run_has_the_fingerprint_of_its_study(kept):

@@ -168,3 +168,63 @@ def test_a_model_that_is_left_out_under_one_of_its_lesions_is_not_said_to_be_lef
     )
     figure = curve_figure(curves, "mrpc", "accuracy", summary, None, found)
     assert "B" in [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def decades():
+    """Curves over four decades; A loses half at once, B never."""
+    curves, summary = frames(lesions=("bits",))
+    doses = {0.0: 0.0, 0.25: 1e-6, 0.5: 1e-5, 0.75: 1e-4, 1.0: 1e-3}
+    curves["dose"] = curves["dose"].map(doses)
+    return curves.assign(dose_scale="log"), summary.assign(d50=[-np.inf, np.inf])
+
+
+def test_an_axis_is_logarithmic_exactly_where_the_scale_is():
+    curves, summary = decades()
+    axes = curve_figure(curves, "mrpc", "accuracy", summary).axes[0]
+    assert axes.get_xscale() == "log"
+    labels = [label.get_text() for label in axes.get_xticklabels()]
+    assert labels == ["0", *(f"$10^{{-{n}}}$" for n in (6, 5, 4, 3))]
+    linear = curve_figure(curves.assign(dose_scale="linear"), "mrpc", "accuracy", summary).axes[0]
+    assert linear.get_xscale() == "linear"
+    assert linear.get_xlim() == (0, 1e-3)
+
+
+def test_the_intact_model_stands_alone_before_the_first_decade():
+    curves, summary = decades()
+    axes = curve_figure(curves, "mrpc", "accuracy", summary).axes[0]
+    joined = [line for line in axes.lines if len(line.get_xdata()) == 4]
+    assert [line.get_xdata()[0] for line in joined] == [1e-6, 1e-6]
+    intact = [line for line in axes.lines if line.get_marker() == "o"]
+    assert len(intact) == 2
+    for line in intact:
+        assert axes.get_xlim()[0] < line.get_xdata()[0] < 1e-6
+        assert line.get_xdata()[0] == axes.get_xticks()[0]
+    assert len(axes.collections) == 4  # a band and the interval of the intact score for each
+
+
+@pytest.mark.parametrize("scale", ["linear", "log"])
+def test_a_d50_beyond_the_doses_is_an_arrow_at_the_first_or_last_and_no_tick(scale):
+    curves, summary = decades()
+    axes = curve_figure(curves.assign(dose_scale=scale), "mrpc", "accuracy", summary).axes[0]
+    arrows = {line.get_marker(): line.get_xdata()[0] for line in axes.lines}
+    assert (arrows[4], arrows[5]) == (1e-6, 1e-3)
+    assert not [line for line in axes.lines if max(line.get_ydata()) == 0.055]
+
+
+def test_a_sign_of_the_intact_model_is_where_it_stands():
+    curves, summary = decades()
+    found = pd.DataFrame(
+        [("never learned", "B", "mrpc", "bits", 0.0, "exclude")],
+        columns=["name", "model", "task", "lesion", "dose", "severity"],
+    )
+    axes = curve_figure(curves, "mrpc", "accuracy", summary, None, found).axes[0]
+    (sign,) = (line for line in axes.lines if line.get_marker() == "X")
+    assert sign.get_xdata()[0] == axes.get_xticks()[0]
+
+
+def test_doses_between_two_powers_of_ten_have_a_tick():
+    curves, _ = decades()
+    curves["dose"] *= 2
+    narrow = curves[curves["dose"] <= 2e-6]
+    axes = curve_figure(narrow, "mrpc", "accuracy").axes[0]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["0", "2e-06"]

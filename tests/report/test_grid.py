@@ -49,10 +49,19 @@ def test_of_one_model_all_other_lesions_stand_behind_in_grey_and_of_several_none
 def test_error_rates_have_decades_and_only_their_like_behind_them():
     fractions, first = frames({"weights": 0.5, "heads": 0.4})
     rates, second = frames({"bits": 0.3}, doses=(0, 1e-6, 1e-3, 1))
+    fractions["dose_scale"], rates["dose_scale"] = "linear", "log"
     curves = pd.concat([fractions, rates], ignore_index=True)
     figure = lesion_grid(curves, "mrpc", "mcc", pd.concat([first, second], ignore_index=True))
     found = {axes.get_title(loc="left"): (axes.get_xscale(), behind(axes)) for axes in figure.axes}
-    assert found == {"bits": ("symlog", 0), "heads": ("linear", 1), "weights": ("linear", 1)}
+    assert found == {"bits": ("log", 0), "heads": ("linear", 1), "weights": ("linear", 1)}
+
+
+def test_lesions_are_in_order_of_area_only_among_those_with_the_same_doses():
+    fractions, first = frames({"weights": 0.5, "heads": 0.4})
+    rates, second = frames({"bits": 0.3, "signs": 0.1}, doses=(0, 1e-6, 1e-3))
+    curves = pd.concat([fractions, rates], ignore_index=True)
+    figure = lesion_grid(curves, "mrpc", "mcc", pd.concat([first, second], ignore_index=True))
+    assert titles(figure) == ["heads", "weights", "signs", "bits"]
 
 
 @pytest.mark.parametrize(("lesions", "names"), [(6, ["mrpc"]), (7, ["mrpc", "mrpc-mcc"])])

@@ -6,7 +6,8 @@ from lesion.analysis.curves import Crossover
 from lesion.analysis.dissociation import Dissociation
 from lesion.analysis.meta import Meta, Pooled
 from lesion.analysis.summary import Estimate, analyse
-from lesion.report.verdicts import over_all, remarks, verdict_tables
+from lesion.report.remarks import over_all, remarks
+from lesion.report.verdicts import verdict_tables, view_tables
 from tests.analysis.simulated import classified, falling_curve, mrpc_labels
 
 from .test_tables import printed, responses
@@ -38,7 +39,7 @@ def test_a_comparison_is_a_row_under_its_lesion_in_the_table_of_its_task():
         assert verdict.outcome == "cannot tell" or row.endswith(verdict.answer)
     below = " ".join(rows[8:])
     assert below.startswith("difference: of retained area, the second minus the first")
-    assert "p: after Holm's correction over the study's 6 comparisons." in below
+    assert "p, corrected (interval): by Holm over the 6 comparisons." in below
 
 
 def test_the_table_fits_eighty_columns_and_says_in_short_what_would_settle_a_comparison():
@@ -114,7 +115,9 @@ def test_what_is_asked_at_one_dose_has_a_table_of_its_own():
     assert "Holm" not in text
     text = printed(at_dose, width=100)
     assert "task: differences at one dose" in text
-    assert "A, B  +1.000 [+1.000, +1.000]  0.5   +0.500         0.000 (exact McNemar)" in text
+    assert (
+        "A, B  +1.000 [+1.000, +1.000]  0.000  0.5   +0.500         0.000 (exact McNemar)" in text
+    )
 
 
 @pytest.mark.parametrize("tasks", [("x",), ("x", "y")])
@@ -142,9 +145,11 @@ def test_rates_and_d50_have_a_table_below_the_areas_where_they_are_asked_for():
     title, _, lesion, *rows = [line.rstrip() for line in text.splitlines()]
     assert title == "mrpc: which loses skill at a lower rate"
     assert lesion == "one"
-    first, second = rows[:2]
+    first, ratio, second = rows[:3]
     verdict, steep = found[0], found[0].rates[1]
     assert first.split()[:4] == ["A,", "B", "D50", f"{verdict.d50.value:+.3f}"]
+    assert ratio.split()[:5] == ["A,", "B", "D50", "ratio", f"{verdict.d50_ratio.ratio.value:.2f}"]
+    assert f"{verdict.d50_ratio.p_holm:.3f}" in ratio
     assert second.split()[:4] == ["A,", "B", "steepness", f"{steep.value:+.3f}"]
     assert f"{steep.p_holm:.3f}" in second
     assert second.endswith({"a": "A", "b": "B"}.get(steep.outcome, "cannot tell"))
@@ -160,7 +165,7 @@ def test_an_undefined_rate_has_its_reason_in_the_table():
     none = one.rates[1]._replace(value=nan, lo=nan, hi=nan, p=nan, p_holm=nan, answer=reason)
     one = one._replace(rates=(one.rates[0], none), d50=Estimate(nan, nan, nan))
     text = printed(verdict_tables([one], ("d50", "steepness"))[1], width=140)
-    assert "A, B D50 undefined steepness" in " ".join(text.replace("A, B  steep", "steep").split())
+    assert "A, B D50 undefined A, B D50 ratio" in " ".join(text.split())
     assert f"steepness undefined {reason}" in " ".join(text.split())
 
 
@@ -193,3 +198,77 @@ def test_a_summary_of_two_says_no_more_than_they_do_and_names_what_is_left_out()
     assert "one more" not in text
     assert "(I² 44%). Left out: x, three." in text
     assert over_all([]) == []
+
+
+def lesions_of_one_model():
+    made = [
+        falling_curve(np.random.default_rng(n), LABELS, model="A", middle=middle, lesion=lesion,
+                      spread=0.1, draws=5)
+        for n, (lesion, middle) in enumerate((("one", 0.3), ("two", 0.34), ("three", 0.8)))
+    ]  # fmt: skip
+    return verdicts(analyse(made, replicates=200), "lesion")
+
+
+def test_lesions_are_rows_under_the_model_in_which_they_are_compared():
+    (table,) = verdict_tables(lesions_of_one_model())
+    text = printed(table, width=110)
+    title, _, model, first, second, *_ = [line.rstrip() for line in text.splitlines()]
+    assert title == "mrpc: under which lesion more is retained"
+    assert model == "A"
+    assert first.startswith("  one, two")
+    assert second.startswith("  one, three") and second.endswith("more under three")
+
+
+def test_the_interval_at_the_corrected_level_stands_beside_the_plain_one():
+    found = study(("one",))
+    (table,) = verdict_tables(found)
+    text = printed(table, width=120)
+    for v in found:
+        low, high = (f"{end:+.3f}".replace("0.", ".", 1) for end in (v.lo_holm, v.hi_holm))
+        assert f"[{low}, {high}]" in text
+    assert "corrected" in text
+    (alone,) = verdict_tables([found[0]._replace(comparisons=1)])
+    assert "corrected" not in printed(alone, width=120)
+
+
+def test_the_caption_names_the_family_and_the_reason_of_the_margin():
+    found = [
+        v._replace(family="3 comparisons of models", margin_reason="spread of the seeds")
+        for v in study(("one",))
+    ]
+    text = " ".join(printed(*verdict_tables(found), width=200).split())
+    assert "by Holm over the 3 comparisons of models." in text
+    assert "margin: 0.02 (spread of the seeds)." in text
+    equal = [v._replace(outcome="equivalent", p_equivalent_holm=0.012) for v in found]
+    text = " ".join(printed(*verdict_tables(equal), width=200).split())
+    assert "equivalent: within 0.02 (margin: spread of the seeds); its p is of a difference" in text
+    assert "0.012" in text
+
+
+def test_points_are_shown_where_intact_scores_differ_and_models_that_never_learned_always():
+    found = study(("one",))
+    plain = [v._replace(warning="", with_dead=None) for v in found]
+    assert view_tables(plain) == []
+    warned = [plain[0]._replace(warning="Intact, A is better."), *plain[1:]]
+    (table,) = view_tables(warned)
+    text = printed(table, width=120)
+    assert "mrpc: the same comparisons from other sides" in text
+    assert text.count("gain kept, in points of accuracy") == 1
+    dead = plain[1].absolute._replace(quantity="with 1 model that never learned, at skill 0")
+    (table,) = view_tables([plain[0], plain[1]._replace(with_dead=dead)])
+    assert "with 1 model that never learned, at skill 0" in printed(table, width=140)
+
+
+def test_groups_that_lose_unequal_numbers_are_warned_of_first():
+    v = study(("one",))[0]
+    v = v._replace(losses="1 of x never learned.", warning="Intact, A is better.")
+    lines = [line for line in printed(*remarks([v]), width=200).splitlines() if line[:1] == "!"]
+    assert lines == ["! 1 of x never learned.", "! Intact, A is better."]
+
+
+def test_an_equivalence_that_does_not_stand_among_the_others_is_named_below():
+    v = study(("one",))[0]._replace(
+        outcome="cannot tell", lo=-0.01, hi=0.01, p_equivalent=0.02, comparisons=6
+    )
+    text = printed(*remarks([v]), width=400)
+    assert "alone it would be equivalent (p = 0.020), among 6 comparisons it is not." in text

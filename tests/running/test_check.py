@@ -123,8 +123,32 @@ def test_examples_of_gradients_are_those_of_recovery_and_of_orders_by_importance
     }
 
 
+def test_the_reach_of_every_lesion_of_units_is_told(data, tiny_bert):
+    lesions = [
+        {"name": "random"},
+        {"name": "by importance", "order": "importance"},
+        {"name": "typos", "distraction": "swap"},
+    ]
+    report = preview(parse_study(labs.study(tiny_bert, data, lesions=lesions)), workers=1)
+    reach = report.reaches["random", "tiny"]
+    assert list(report.reaches) == [("random", "tiny"), ("by importance", "tiny")]
+    assert 0 < reach.selected < reach.parameters
+    (line,) = [line for line in preview_lines(report) if "reach" in line]
+    assert line.startswith(f"random, by importance reach {reach.share:.0%} of tiny (0.0")
+
+
 def test_a_shipped_study_that_needs_nothing_has_no_problems():
     from lesion.study.files import find_study
 
     assert "demo" in shipped_studies()
     assert preview(find_study("demo"), workers=1).problems == ()
+
+
+def test_check_tells_how_many_clusters_the_examples_of_a_task_have(data, tiny_bert):
+    value = labs.study(tiny_bert, data, lesions=[{"name": "weights"}])
+    plain = preview(parse_study(value), workers=1).notes
+    value["tasks"][0] |= {"cluster": "s1", "strata": "label"}
+    assert [note for note in preview(parse_study(value), workers=1).notes if note not in plain] == [
+        "pairs: 24 examples of 8 clusters (s1), which are resampled whole, with the shares of "
+        "label fixed."
+    ]

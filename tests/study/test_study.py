@@ -78,7 +78,7 @@ def test_every_mistake_is_reported_at_once_with_its_place():
     assert found == [
         "study: lesions[0].ordr: unknown key. Allowed: name, units, order, scope, effect, where, "
         "dose_is, size_matched, bits, format, file, strength, bit, control, recover, retrained, "
-        "doses, distraction, words, language, matched, count, columns, per, together. "
+        "doses, dose_scale, distraction, words, language, matched, count, columns, per, together. "
         "Did you mean 'order'?",
         "study: lesions[0].units: must be one of weights, neurons, heads, dimensions, layers, "
         "words, bits. Got 'neuron'. Did you mean 'neurons'?",
@@ -102,7 +102,7 @@ def test_every_mistake_is_reported_at_once_with_its_place():
         ({"name": 3}, "name: must be text. Got 3. Put it in quotation marks: '3'."),
         (
             {"compare": {"between": "group"}},
-            "the file: compare.between is group, so every model needs a group.",
+            "compare.between: is group, so every model needs a group.",
         ),
         (
             {"compare": {"also": ["steepnes"]}},

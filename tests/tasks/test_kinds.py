@@ -143,8 +143,8 @@ def test_the_mistakes_in_a_task_are_those_of_its_kind(echo, tmp_path):
     with pytest.raises(LesionError) as caught:
         parse_study(value)
     assert str(caught.value) == (
-        f"study: tasks[0].leest: unknown key. Allowed: name, kind, {', '.join(KEYS)}, lines, "
-        "least. Did you mean 'least'?\n"
+        f"study: tasks[0].leest: unknown key. Allowed: name, kind, {', '.join(KEYS)}, "
+        "cluster, strata, columns, lines, least. Did you mean 'least'?\n"
         "study: tasks[0].least: must be a number. Got 'x'."
     )
     with pytest.raises(LesionError) as caught:

@@ -37,6 +37,37 @@ class Given:
         return PairSet(tuple(self.good), tuple(self.bad), labels, (), "given")
 
 
+def five_pairs(**fields):
+    letters = tuple("abcde")
+    columns = {"verb": letters, "number": ("one", "two") * 2 + ("one",)}
+    return PairSet(letters, letters, np.zeros(5, np.int64), (), "given", columns=columns, **fields)
+
+
+def test_columns_go_with_the_pairs_that_are_taken():
+    pairs = five_pairs()
+    few = pairs.first(3)
+    assert few.columns == {"verb": ("a", "b", "c"), "number": ("one", "two", "one")}
+    sampled = pairs.sample(3, "task")
+    assert sampled.columns["verb"] == sampled.good
+    assert len(sampled.columns["number"]) == 3
+    assert PairSet(("a",), ("b",), np.zeros(1, np.int64), (), "given").columns == {}
+
+
+def test_a_sample_of_ordered_pairs_is_the_first_ones():
+    assert five_pairs(ordered=True).sample(2, "task").good == ("a", "b")
+    chosen = [five_pairs().sample(2, f"task {k}").good for k in range(10)]
+    assert any(good != ("a", "b") for good in chosen)
+
+
+def test_columns_and_their_order_do_not_enter_the_digest():
+    class Columns(Given):
+        def read(self):
+            return super().read()._replace(columns={"verb": ("tell",) * 3}, ordered=True)
+
+    plain, columns = (Pairs("pairs", source(GOOD, BAD)).digest for source in (Given, Columns))
+    assert plain == columns
+
+
 def randomised(family, config):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

@@ -349,6 +349,10 @@ class Forgetful(Cloze):
     def offers(self):
         return frozenset({"examples", "texts"})
 
+    @property
+    def columns(self):
+        return {"document": ("1",)}
+
 
 def test_a_broken_task_is_caught(tmp_path):
     model = families.build("modernbert", tmp_path / "model", "mlm")  # batches of its own forward
@@ -360,5 +364,6 @@ def test_a_broken_task_is_caught(tmp_path):
         "the digest follows the examples and not the name",
         "outputs have a row for each example",
         "outputs do not depend on batches",
+        "columns have a word for each example",
         "texts can be replaced exactly if it offers texts",
     }

@@ -14,6 +14,7 @@ Doses are added where they could change the area. Within a segment of width h ov
 curve drops by d, the area is known to +- h d / 2; as uniform errors, these have the variance
 (h d)^2 / 12 each. The worst segments are halved until the root of the sum is a quarter of the
 target half-width. Most doses lie where the curve falls, around its knee, and few where it is flat.
+Widths and middles are those of the doses' scale.
 """
 
 from collections.abc import Sequence
@@ -26,6 +27,7 @@ from lesion.analysis import bootstrap, curves, health
 from lesion.analysis.contrast import Contrast, contrast, side_of
 from lesion.analysis.responses import Responses
 from lesion.analysis.sampled import ResampledCurve, resampled, weights_of
+from lesion.analysis.scale import LINEAR, LOG, places_of, without_place
 from lesion.analysis.settle import times_needed
 
 Array = np.ndarray
@@ -42,6 +44,7 @@ class Target(NamedTuple):
     start: int  # draws of the first grid
     most: int  # draws of the last one, at most
     until: float  # half-width of the 95% interval of each difference of retained areas
+    scale: str = LINEAR  # of the doses
 
 
 class TrialGrid(NamedTuple):
@@ -53,9 +56,25 @@ class TrialGrid(NamedTuple):
 
 def first_grid(target: Target) -> TrialGrid:
     """A few doses over the whole range, and the number of draws that the study starts with."""
-    indices = np.linspace(0, len(target.doses) - 1, min(FIRST_DOSES, len(target.doses)))
-    doses = {target.doses[round(float(index))] for index in indices}
+    doses = _over_decades(target.doses) if target.scale == LOG else _over_range(target.doses)
     return TrialGrid(min(target.start, target.most), tuple(sorted({0.0, *doses})))
+
+
+def _over_range(doses: tuple[float, ...]) -> set[float]:
+    """Every so many-th dose, from the first to the last."""
+    indices = np.linspace(0, len(doses) - 1, min(FIRST_DOSES, len(doses)))
+    return {doses[round(float(index))] for index in indices}
+
+
+def _over_decades(doses: tuple[float, ...]) -> set[float]:
+    """The doses that are nearest to places at equal distances on the log scale."""
+    above = np.array([dose for dose in doses if dose > 0])
+    if not len(above):
+        return set()
+    places = places_of(above, LOG)
+    wanted = np.linspace(places[0], places[-1], min(FIRST_DOSES - 1, len(above)))
+    nearest = np.abs(places - wanted[:, None]).argmin(1)
+    return set(above[nearest].tolist())
 
 
 def next_grid(
@@ -71,8 +90,8 @@ def next_grid(
     Args:
         responses: of each model on one task under one lesion, at exactly the draws and doses of
             the grid. Models that verdicts leave out are not used.
-        between: "model" or "group", as in `compare.verdicts`. If there is nothing to compare, the
-            target applies to the retained area of the model.
+        between: as in `compare.verdicts`. If there is nothing to compare here, or lesions or tasks
+            are compared, the target applies to the retained area of each model.
     """
     healthy = _healthy(responses, seed, replicates)
     if not healthy:
@@ -96,7 +115,7 @@ def _healthy(
         metric = r.metrics[0]
         main = bootstrap.replicate(r, weights_of(r, seed, replicates), [metric])[metric]
         if not any(finding.excludes for finding in health.diagnose(r, main)):
-            healthy.append((r, resampled(r.doses, main)))
+            healthy.append((r, resampled(r.doses, main, r.dose_scale)))
     return healthy
 
 
@@ -108,10 +127,9 @@ def _comparisons(
         name = responses.group if between == "group" else responses.model
         sides.setdefault(name or responses.model, []).append(skill)
     areas = [side_of(side, curves.retained_area) for side in sides.values()]
-    if len(areas) > 1:
+    if len(areas) > 1 and between in ("model", "group"):
         return [contrast(a, b) for a, b in combinations(areas, 2)]
-    (area,) = areas
-    return [contrast(area.zero(), area)]
+    return [contrast(area.zero(), area) for area in areas]
 
 
 def _draws(now: int, difference: Contrast, target: Target) -> int:
@@ -126,20 +144,23 @@ def _draws(now: int, difference: Contrast, target: Target) -> int:
 
 
 def refined(skill: ResampledCurve, target: Target) -> list[float]:
-    """The doses of a curve, and those that halve its worst segments."""
-    grid, smooth = np.asarray(target.doses), curves.falling(skill.value)
-    doses, value = list(skill.doses), list(smooth)
-    span = doses[-1] - doses[0]
+    """The doses of a curve, and those that halve its worst segments on their scale."""
+    start = without_place(skill.places)
+    grid, smooth = places_of(np.asarray(target.doses), target.scale), curves.falling(skill.value)
+    doses, places, value = list(skill.doses), list(skill.places[start:]), list(smooth[start:])
+    span = places[-1] - places[0] if len(places) > 1 else 1.0
     while True:
-        loss = np.diff(doses) / span * -np.diff(value) / np.sqrt(12)  # (segments,)
+        loss = np.diff(places) / span * -np.diff(value) / np.sqrt(12)  # (segments,)
         if np.sqrt((loss**2).sum()) <= GRID_SHARE * target.until:
             return doses
         for worst in np.argsort(-loss, kind="stable"):
-            between = grid[(grid > doses[worst] + 1e-9) & (grid < doses[worst + 1] - 1e-9)]
-            if loss[worst] > 0 and len(between):
+            between = (grid > places[worst] + 1e-9) & (grid < places[worst + 1] - 1e-9)
+            if loss[worst] > 0 and between.any():
                 break
         else:
             return doses
-        middle = (doses[worst] + doses[worst + 1]) / 2
-        doses.insert(worst + 1, float(between[np.abs(between - middle).argmin()]))
+        middle = (places[worst] + places[worst + 1]) / 2
+        nearest = np.flatnonzero(between)[np.abs(grid[between] - middle).argmin()]
+        doses.append(float(target.doses[nearest]))
+        places.insert(worst + 1, float(grid[nearest]))
         value.insert(worst + 1, (value[worst] + value[worst + 1]) / 2)

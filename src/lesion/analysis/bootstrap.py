@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lesion.analysis import scores
+from lesion.analysis import crashes, scores
 from lesion.analysis.responses import Responses
 from lesion.analysis.variance import JOIN, LEVELS, capped, interactions
 
@@ -105,13 +105,17 @@ def replicate(
     intact = {name: np.empty((count, seeds)) for name in names}
     step = max(1, BLOCK // (seeds * draws * max(count * columns, examples)))
     unweighted = np.ones((1, examples))
+    chance, chances = (
+        scores.chances(objects, responses.kind, outputs[0, 0, 0], labels, rows)
+        for rows in (unweighted, weights.examples)
+    )
     for start in range(0, doses, step):
         chunk = slice(start, min(start + step, doses))
         block = np.moveaxis(outputs[:, :, chunk], (4, 3), (0, 1))
         shape = block.shape[2:]
         flat = block.reshape(columns, examples, -1)
-        weighted = scores.measure(objects, responses.kind, flat, labels, weights.examples)
-        plain = scores.measure(objects, responses.kind, flat, labels, unweighted)
+        cells_of = partial(crashes.measure, objects, responses.kind, flat, labels)
+        weighted, plain = cells_of(weights.examples, chances), cells_of(unweighted, chance)
         for name in names:
             scored = weighted[name].reshape(count, *shape)
             cells[name][:, :, chunk] = plain[name].reshape(shape)
@@ -124,10 +128,6 @@ def replicate(
                 levels[name][key][:, chunk] = _resampled(values, weights, key)
             if start == 0:
                 intact[name] = scored[:, :, 0, 0].astype(np.float64)
-    chance = partial(
-        scores.chance, targets=labels, columns=columns, kind=responses.kind,
-        outputs=outputs[0, 0, 0],
-    )  # fmt: skip
     return {
         metric.word: Replicates(
             metric=metric.word,
@@ -135,9 +135,9 @@ def replicate(
             limits=metric.limits,
             cells=cells[metric.word],
             value=cells[metric.word].mean((0, 1)),
-            chance=float(chance(metric)),
+            chance=float(chance[metric.word][0]),
             joint=joint[metric.word],
-            chances=chance(metric, weights=weights.examples),
+            chances=chances[metric.word],
             levels=levels[metric.word],
             intact=intact[metric.word],
             members=members,
@@ -161,14 +161,8 @@ def _resampled(scored: Array, weights: ResamplingWeights, key: str) -> Array:
 
 def _pooled(scored: Array, seeds: Array, draws: Array) -> Array:
     """Mean over seeds and draws under weights: (replicates, seeds, draws, doses) -> (.., doses)."""
-    finite = np.isfinite(scored)
-    clean = scored if finite.all() else np.where(finite, scored, 0)
     total = seeds.sum(1) * draws.sum(1)
-    mean = _contracted(clean, seeds, draws) / total[:, None]
-    if finite.all():
-        return mean
-    infinite = _contracted((~finite).astype(np.float32), seeds, draws) > 0
-    return np.where(infinite, np.inf, mean)
+    return _contracted(scored, seeds, draws) / total[:, None]
 
 
 def _contracted(values: Array, seeds: Array, draws: Array) -> Array:

@@ -19,7 +19,7 @@ from lesion.analysis.summary import Estimate
 from lesion.analysis.variance import JOIN
 
 Array = np.ndarray
-Quantity = Callable[[Array, Array], Array]  # doses, skills (..., doses) -> (...)
+Quantity = Callable[[Array, Array], Array]  # places of doses, skills (..., doses) -> (...)
 
 ALPHA = 0.05
 PAIRED = ("draws", "examples")
@@ -90,10 +90,10 @@ def side_of(models: Sequence[ResampledCurve], quantity: Quantity) -> Side:
         models: all over the same doses (`ResampledCurve.at_doses`).
         quantity: linear in the curve, such as `curves.retained_area`.
     """
-    doses = models[0].doses
-    each = np.stack([quantity(m.doses, m.value) for m in models])  # (models, ...)
+    places = models[0].places
+    each = np.stack([quantity(m.places, m.value) for m in models])  # (models, ...)
     replicates = [
-        {source: quantity(doses, values) for source, values in m.levels.items()} for m in models
+        {source: quantity(places, values) for source, values in m.levels.items()} for m in models
     ]
     levels = {
         source: np.mean([_of(model, source) for model in replicates], axis=0)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from lesion.analysis import crashes
 from lesion.analysis.bootstrap import Replicates
 from lesion.analysis.responses import Responses
 from lesion.tasks.kinds import kind_of
@@ -67,10 +68,20 @@ class Observation(NamedTuple):
 
 @dataclass(frozen=True)
 class CurveData:
-    """What diagnoses are made from: the responses, and the replicates of the main metric."""
+    """What diagnoses are made from: the responses, and the replicates of the main metric.
+
+    Attributes:
+        curves: of the study, among which this is tested: models x tasks x lesions.
+    """
 
     responses: Responses
     main: Replicates
+    curves: int = 1
+
+    @cached_property
+    def crashed(self) -> Array:
+        """Whether each trial is crashed, (seeds, draws, doses), see `crashes`."""
+        return crashes.crashed(self.responses.outputs)
 
     @cached_property
     def class_shares(self) -> Array | None:

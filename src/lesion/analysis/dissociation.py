@@ -7,7 +7,8 @@ at which the other has little effect. They are matched by severity, the loss of 
 1 - the mean of their skills. The `bias` of a lesion is the skill of task a minus that of task b,
 averaged over the severities that both lesions reach; below 0, the lesion impairs task a more. A
 double dissociation (Teuber 1955; Shallice 1988) has biases of opposite signs, both significant. A
-difference of biases alone may mean that one task is more sensitive to any damage.
+difference of biases alone may mean that one task is more sensitive to any damage. Double
+dissociations of a study are one family, and interactions another (Holm).
 """
 
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ import numpy as np
 from lesion.analysis import bootstrap, curves, variance
 from lesion.analysis.contrast import ALPHA, holm, p_value
 from lesion.analysis.sampled import ResampledCurve
+from lesion.analysis.scale import without_place
 from lesion.analysis.summary import Analysis, Estimate
 
 Array = np.ndarray
@@ -39,6 +41,7 @@ class Dissociation(NamedTuple):
     p: float  # of no interaction
     p_double: float  # of no double dissociation, corrected (Holm) over those of the study
     answer: str
+    p_holm: float = float("nan")  # of no interaction, corrected over those of the study
 
 
 def dissociations(analyses: Sequence[Analysis]) -> list[Dissociation]:
@@ -54,8 +57,12 @@ def dissociations(analyses: Sequence[Analysis]) -> list[Dissociation]:
                 square = [[c for c in row if c is not None] for row in cells]
                 if all(len(row) == 2 for row in square):
                     result.append(_dissociation(model, pair, both, square))
-    adjusted = holm([dissociation.p_double for dissociation in result])
-    return [_worded(d, float(p)) for d, p in zip(result, adjusted, strict=True)]
+    double = holm([dissociation.p_double for dissociation in result])
+    either = holm([dissociation.p for dissociation in result])
+    return [
+        _worded(d._replace(p_double=float(p_double), p_holm=float(p_holm)), len(result))
+        for d, p_double, p_holm in zip(result, double, either, strict=True)
+    ]
 
 
 def _dissociation(
@@ -66,8 +73,8 @@ def _dissociation(
         doses = curves.common_doses(a.doses, b.doses)
         square.append((a.resampled.at_doses(doses), b.resampled.at_doses(doses)))
     levels = _reached_by_both(square)
-    observed = [_bias(a.doses, a.value, b.value, levels) for a, b in square]
-    joint = [_bias(a.doses, a.joint, b.joint, levels) for a, b in square]
+    observed = [_bias(a.places, a.value, b.value, levels) for a, b in square]
+    joint = [_bias(a.places, a.joint, b.joint, levels) for a, b in square]
     dof = _degrees_of_freedom(square)
     biases = [_estimate(*each, dof[n]) for n, each in enumerate(zip(observed, joint, strict=True))]
     whole = _estimate(observed[1] - observed[0], joint[1] - joint[0], dof[2])
@@ -82,20 +89,29 @@ def _dissociation(
 
 
 def _reached_by_both(square: Sequence[tuple[ResampledCurve, ResampledCurve]]) -> Array:
-    worst = [1 - curves.falling((a.value + b.value) / 2)[-1] for a, b in square]
-    return SEVERITIES[min(worst) >= SEVERITIES]
+    """Severities between those of the first and of the last dose, of both lesions.
+
+    On the log scale the first dose is the first above 0; on the linear scale it is the intact one.
+    """
+    lost = [
+        1 - curves.falling((a.value + b.value) / 2)[without_place(a.places) :] for a, b in square
+    ]
+    least, most = max(each[0] for each in lost), min(each[-1] for each in lost)
+    return SEVERITIES[(least <= SEVERITIES) & (most >= SEVERITIES)]
 
 
-def _bias(doses: Array, a: Array, b: Array, severities: Array) -> Array:
+def _bias(places: Array, a: Array, b: Array, severities: Array) -> Array:
     """Mean over severities of skill(a) - skill(b) at the dose of that severity: (...)."""
     if not len(severities):
         return np.full(np.shape(a)[:-1], np.nan)
+    start = without_place(places)
+    places, a, b = places[start:], a[..., start:], b[..., start:]
     smooth, difference = curves.falling((a + b) / 2), a - b
     total = np.zeros(np.shape(a)[:-1])
     for severity in severities:
-        dose = np.minimum(curves.reached(doses, smooth, 1 - severity), doses[-1])
-        after = np.clip(np.searchsorted(doses, np.nan_to_num(dose)), 1, len(doses) - 1)
-        share = (dose - doses[after - 1]) / (doses[after] - doses[after - 1])
+        place = np.minimum(curves.reached(places, smooth, 1 - severity), places[-1])
+        after = np.clip(np.searchsorted(places, np.nan_to_num(place)), 1, len(places) - 1)
+        share = (place - places[after - 1]) / (places[after] - places[after - 1])
         low, high = (
             np.take_along_axis(difference, np.asarray(index)[..., None], -1)[..., 0]
             for index in (after - 1, after)
@@ -112,7 +128,7 @@ def _degrees_of_freedom(square: Sequence[tuple[ResampledCurve, ResampledCurve]])
     """
 
     def area(skill: ResampledCurve, level: str) -> Array:
-        return curves.retained_area(skill.doses, skill.levels[level])
+        return curves.retained_area(skill.places, skill.levels[level])
 
     (p, q), (r, s) = square
     quantities = []
@@ -137,16 +153,17 @@ def _estimate(value: Array, joint: Array, dof: Array) -> Estimate:
     return Estimate(float(value), float(lo), float(hi))
 
 
-def _worded(d: Dissociation, p_double: float) -> Dissociation:
-    """The dissociation with its answer in words."""
+def _worded(d: Dissociation, family: int) -> Dissociation:
+    """The dissociation with its answer in words, among those of the study."""
     (first, second), (a, b) = d.lesions, d.tasks
-    if p_double <= ALPHA:
+    if d.p_double <= ALPHA:
         hurt = (a, b) if d.biases[0].value < 0 else (b, a)
         answer = f"double dissociation: {first} hurts {hurt[0]} more, {second} hurts {hurt[1]} more"
-    elif d.p <= ALPHA:
+    elif d.p_holm <= ALPHA:
         more = first if d.interaction.value > 0 else second
         answer = f"{more} hurts {a} more, against {b}, than the other lesion does (no double "
         answer += "dissociation)"
     else:
         answer = "no significant interaction of lesion and task"
-    return d._replace(p_double=p_double, answer=answer)
+        answer += f" among the {family} of the study" if d.p <= ALPHA else ""
+    return d._replace(answer=answer)

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lesion.analysis import scores, summary
-from lesion.analysis.compare import Verdict
+from lesion.analysis import crashes, summary
 from lesion.analysis.summary import Analysis
+from lesion.analysis.survival_tests import SurvivalTest
+from lesion.analysis.verdict import Verdict
+from lesion.study.trials import INTACT, Trial
 from lesion.tasks.kinds import kind_of
 
 if TYPE_CHECKING:
@@ -23,7 +25,9 @@ def curve_frame(analyses: Sequence[Analysis]) -> pd.DataFrame:
     """One row per model, task, lesion and dose.
 
     For every metric `m`, and for `skill` (of the main metric, named in column `metric`), the
-    columns m, m_lo, m_hi, m_chance; a metric that a task does not have is nan there.
+    columns m, m_lo, m_hi (pointwise interval), m_lo_all, m_hi_all (simultaneous band) and
+    m_chance; a metric that a task does not have is nan there. `crashed` is the share of the trials
+    that are crashed.
     """
     import pandas as pd
 
@@ -49,6 +53,23 @@ def diagnosis_frame(analyses: Sequence[Analysis]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
+def survival_frame(analyses: Sequence[Analysis]) -> pd.DataFrame:
+    """One row per model, task, lesion, event and dose: the Kaplan-Meier curve over draws.
+
+    The medians are inf if they were not reached.
+    """
+    import pandas as pd
+
+    return pd.DataFrame([row for a in analyses for row in summary.survival_rows(a)])
+
+
+def survival_test_frame(tests: Sequence[SurvivalTest]) -> pd.DataFrame:
+    """One row per test of survival between two models."""
+    import pandas as pd
+
+    return pd.DataFrame([t._asdict() for t in tests], columns=list(SurvivalTest._fields))
+
+
 def verdict_frame(verdicts: Sequence[Verdict]) -> pd.DataFrame:
     """One row per comparison."""
     import pandas as pd
@@ -57,12 +78,22 @@ def verdict_frame(verdicts: Sequence[Verdict]) -> pd.DataFrame:
 
 
 def trial_frame(record: Record) -> pd.DataFrame:
-    """One row per finished trial: its address, and the proof of its damage."""
+    """One row per finished trial: its address, the proof of its damage, and what it did.
+
+    `damage_done` is ‖ΔW‖/‖W‖ of all that the lesion selects: 0 for intact models and damage to
+    texts, nan in trials of older versions, inf where a number is no longer finite.
+    """
     import pandas as pd
 
     names, rows = record.rows("trials")
     frame = pd.DataFrame(rows, columns=names)
-    return frame.drop(columns=["outputs", "by_site"], errors="ignore")  # bytes
+    norms = record.norms()
+    done = [
+        0.0 if trial.lesion == INTACT else norms[trial].whole if trial in norms else np.nan
+        for trial in (Trial(*row) for row in frame[list(Trial._fields)].itertuples(index=False))
+    ]
+    frame = frame.drop(columns=["outputs", "by_site"], errors="ignore")  # bytes
+    return frame.assign(damage_done=np.array(done, np.float64))
 
 
 def score_frame(record: Record) -> pd.DataFrame:
@@ -77,9 +108,7 @@ def score_frame(record: Record) -> pd.DataFrame:
         about = record.task(trial.task)
         assert about is not None, "a task is recorded before its first trial"
         outputs, labels, kind = record.outputs(trial), about["labels"], about["kind"]
-        values = {
-            name: float(scores.score(name, outputs, labels, kind=kind)) for name in about["metrics"]
-        }
+        values = {name: crashes.score(name, outputs, labels, kind) for name in about["metrics"]}
         rows.append(trial._asdict() | values)
     return pd.DataFrame(rows)
 

@@ -1,7 +1,7 @@
 """A record as the arrays that the analysis takes."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import product
 from typing import NamedTuple
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from lesion.analysis.responses import Responses
 from lesion.errors import LesionError
+from lesion.record.groups import Groups, groups
 from lesion.record.record import Record
 from lesion.schema import did_you_mean
 from lesion.study.comparison import Draws, own_metrics
@@ -25,7 +26,11 @@ class Shown(NamedTuple):
     own: tuple[Metric, ...] = ()
 
 
-def load_responses(record: Record, study: Study | None = None) -> list[Responses]:
+def load_responses(
+    record: Record,
+    study: Study | None = None,
+    note: Callable[[str], None] = lambda sentence: None,
+) -> list[Responses]:
     """One element per model, task and lesion that has a finished draw.
 
     A draw counts if all its doses are finished. Of an unfinished run, the seeds and draws are taken
@@ -33,20 +38,24 @@ def load_responses(record: Record, study: Study | None = None) -> list[Responses
     those that most draws have. The study's metric of comparison comes first.
 
     Args:
-        study: the run's, where it compares or shows metrics that were made in Python.
+        study: the run's, where it compares or shows metrics that were made in Python, or resamples
+            examples by other columns.
+        note: called with a sentence for each column of a task that is not at hand.
     """
     study, done = study or record.study, record.done()
     shown = Shown(study.compare.metric, own_metrics(study.compare, study.figures))
     tables = []
+    grouped: dict[str, Groups] = {}
     for model, task, lesion in product(study.models, study.tasks, study.lesions):
         doses = study.doses_of(lesion)
         if isinstance(study.draws, Draws):
             doses = _shared(record, model, task.name, lesion, done)
         seeds, draws = _complete(record, model, task.name, lesion, doses, done)
         if draws:
-            tables.append(
-                response_table(record, model, task.name, lesion, seeds, draws, doses, shown)
-            )
+            if task.name not in grouped:
+                grouped[task.name] = groups(record, task, note)
+            of_task = (model, task.name, lesion, seeds, draws, doses, shown, grouped[task.name])
+            tables.append(response_table(record, *of_task))
     return tables
 
 
@@ -106,9 +115,17 @@ def response_table(
     draws: Sequence[int],
     doses: Sequence[float],
     shown: Shown | None = None,
+    together: Groups | None = None,
 ) -> Responses:
-    """Finished trials of one model, task and lesion, at doses above 0."""
+    """Finished trials of one model, task and lesion, at doses above 0.
+
+    Args:
+        together: which examples of the task belong together; default: as the record has it.
+    """
     shown = shown or Shown(record.study.compare.metric)
+    if together is None:
+        spec = next(spec for spec in record.study.tasks if spec.name == task)
+        together = groups(record, spec)
     about = record.task(task)
     assert about is not None, "a task is recorded before its first trial"
     about["metrics"] = _main_first(shown.lead, [*about["metrics"], *map(word_of, shown.own)])
@@ -130,9 +147,30 @@ def response_table(
         seeds=tuple(seeds),
         draws=tuple(draws),
         random=lesion.random,
+        dose_scale=record.study.dose_scale_of(lesion),
         own_metrics=shown.own,
+        **together._asdict(),
+        damage_done=_damage_done(record, model.name, task, lesion.name, (seeds, draws, doses)),
+        reach=record.reach().get((model.name, task, lesion.name)),
         **about,
     )
+
+
+def _damage_done(
+    record: Record,
+    model: str,
+    task: str,
+    lesion: str,
+    trials: tuple[Sequence[int], Sequence[int], Sequence[float]],
+) -> np.ndarray:
+    """The mean over seeds and draws at each dose; the first is the intact model."""
+    seeds, draws, doses = trials
+    norms = record.damage_done(model, task, lesion)
+    each = [
+        [norms.get(Trial(model, seed, task, lesion, dose, draw), np.nan) for dose in doses[1:]]
+        for seed, draw in product(seeds, draws)
+    ]
+    return np.concatenate(([0.0], np.mean(each, 0)))
 
 
 def _main_first(lead: str | Metric | None, metrics: Sequence[str]) -> tuple[str, ...]:

@@ -5,26 +5,30 @@
 `never learned` looks at the main metric only, because verdicts do: skill divides by this gain. A
 cross-entropy above the prior's entropy does not convict a model whose accuracy is far above chance:
 fine-tuned models are often over-confident (Guo et al. 2017). A constant predictor gains exactly
-nothing in every replicate and is always found. A constant class is no sign of damage if the
-labels themselves are >= 99% one class: `constant` and `bimodal` are then not looked for.
+nothing in every replicate and is always found. Diagnoses of the outputs are in `output_health`.
 """
 
 import numpy as np
 
-from lesion.analysis import bootstrap, scores
+from lesion.analysis import bands, bootstrap
 from lesion.analysis.bootstrap import Replicates
-from lesion.analysis.diagnosis import CONSTANT, CurveData, Diagnosis, Finding, Observation
-from lesion.analysis.responses import Responses
-from lesion.tasks.kinds import kind_of
+from lesion.analysis.diagnosis import CurveData, Diagnosis, Finding, Observation
+from lesion.analysis.output_health import BIMODAL, NO_EFFECT, NOT_FINITE, ONE_CLASS
+from lesion.analysis.responses import Responses, count_clusters
 
 Array = np.ndarray
 
 ROUNDING = 1e-6  # of a score: replicates are sums in float32
 
 
-def diagnose(responses: Responses, main: Replicates) -> tuple[Finding, ...]:
-    """All findings on one curve; `main` holds the replicates of its main metric."""
-    curve = CurveData(responses, main)
+def diagnose(responses: Responses, main: Replicates, curves: int = 1) -> tuple[Finding, ...]:
+    """All findings on one curve.
+
+    Args:
+        main: the replicates of its main metric.
+        curves: of the study; what is a test is corrected for their number.
+    """
+    curve = CurveData(responses, main, curves)
     findings = (diagnosis.find(curve) for diagnosis in DIAGNOSES.values())
     return tuple(finding for finding in findings if finding is not None)
 
@@ -82,34 +86,6 @@ NEVER_LEARNED = Diagnosis(
 )
 
 
-def _not_finite(curve: CurveData) -> Observation | None:
-    r = curve.responses
-    bad = ~np.isfinite(r.outputs).all(-1)  # (seeds, draws, doses, examples)
-    if not bad.any():
-        return None
-    trials = bad.any(-1)
-    first = int(trials.any((0, 1)).argmax())
-    dose, share = float(r.doses[first]), float(bad[:, :, first].mean())
-    count, total = int(trials[:, :, first].sum()), trials[:, :, first].size
-    ruined = first == 0 or scores.metric_of(r.metric(r.metrics[0]), r.kind).unbounded
-    message = (
-        f"{r.model} gives outputs that are not finite on {r.task} under {r.lesion}, first at dose "
-        f"{dose:g}: {count} of {total} trials, {share:.1%} of their examples. They count as wrong."
-    )
-    evidence = {"share": share, "trials": count}
-    return Observation(message, dose, "exclude" if ruined else "warning", evidence)
-
-
-NOT_FINITE = Diagnosis(
-    name="not finite",
-    doc="outputs are nan or infinite; excludes if the intact outputs are, or if the main metric is "
-    "the loss",
-    severities=("exclude", "warning"),
-    observe=_not_finite,
-    sign="P",
-)
-
-
 def _one_draw(curve: CurveData) -> Observation | None:
     r = curve.responses
     if not r.random or len(r.draws) > 1 or len(r.doses) < 2:
@@ -131,154 +107,69 @@ ONE_DRAW = Diagnosis(
 )
 
 
-def _constant(curve: CurveData) -> Observation | None:
-    r, shares = curve.responses, curve.class_shares
-    if shares is None:
-        return None
-    stuck = shares.max(-1) >= CONSTANT  # (seeds, draws, doses)
-    mostly = stuck.mean((0, 1)) >= 0.5
-    onward = np.logical_and.accumulate(mostly[::-1])[::-1]
-    if not onward.any():
-        return None
-    first = int(onward.argmax())
-    dose = float(r.doses[first])
-    chosen = _chosen(shares[:, :, first], stuck[:, :, first])
-    message = (
-        f"From dose {dose:g} of {r.lesion} on, {r.model} answers {r.task} with one class: at this "
-        f"dose {int(chosen.sum())} of {stuck[:, :, first].size} trials do so for at least 99% of "
-        f"the examples ({_split(r, chosen)})."
-    )
-    evidence = {
-        "classes": _named(r, chosen),
-        "trials": int(chosen.sum()),
-        "share": float(shares[:, :, first].max(-1)[stuck[:, :, first]].mean()),
-        "answers": shares[:, :, first].tolist(),
-    }
-    return Observation(message, dose, "note" if first else "warning", evidence)
-
-
-ONE_CLASS = Diagnosis(
-    name="constant",
-    doc="from some dose on, at least half of the trials give one class to >= 99% of the examples; "
-    "a warning at dose 0",
-    severities=("warning", "note"),
-    observe=_constant,
-    sign="s",
-)
-
-
-def _bimodal(curve: CurveData) -> Observation | None:
-    r, shares = curve.responses, curve.class_shares
-    if shares is None:
-        return None
-    stuck = shares.max(-1) >= CONSTANT
-    for t, dose in enumerate(r.doses):
-        chosen = _chosen(shares[:, :, t], stuck[:, :, t])
-        trials, second = stuck[:, :, t].size, int(np.sort(chosen)[-2:][0])
-        if second >= 2 or (second and second >= trials / 10):
-            message = (
-                f"At dose {dose:g} of {r.lesion}, {r.model} collapses to different classes of "
-                f"{r.task} in different trials ({_split(r, chosen)}; {trials} in all): no trial "
-                "has the mean score."
-            )
-            evidence = {
-                "classes": _named(r, chosen),
-                "trials": trials,
-                "share": second / trials,
-                "answers": shares[:, :, t].tolist(),
-            }
-            return Observation(message, float(dose), "warning", evidence)
-    return None
-
-
-BIMODAL = Diagnosis(
-    name="bimodal",
-    doc="at one dose, constant trials chose different classes; the second class has at least two "
-    "trials, or a tenth of them",
-    severities=("warning",),
-    observe=_bimodal,
-    sign="D",
-)
-
-
-def _chosen(shares: Array, stuck: Array) -> Array:
-    """How many constant trials chose each class: (seeds, draws, classes) -> (classes,)."""
-    return np.bincount(shares.argmax(-1)[stuck], minlength=shares.shape[-1])
-
-
-def _named(r: Responses, chosen: Array) -> dict[str, int]:
-    names = [r.classes[k] if k < len(r.classes) else str(k) for k in range(len(chosen))]
-    return {name: int(n) for name, n in zip(names, chosen, strict=True) if n}
-
-
-def _split(r: Responses, chosen: Array) -> str:
-    return ", ".join(f"{n} times {name!r}" for name, n in _named(r, chosen).items())
-
-
-def _no_effect(curve: CurveData) -> Observation | None:
-    r = curve.responses
-    if len(r.doses) < 2:
-        return None
-    kind = kind_of(r.kind)
-    flat = np.moveaxis(r.outputs, (4, 3), (0, 1)).reshape(r.outputs.shape[-1], len(r.labels), -1)
-    if kind.predicted:
-        answers = kind.predicted(flat)
-    else:
-        answers = kind.correct(flat, r.labels) if kind.correct else flat[0]
-    trials = answers.reshape(len(r.labels), -1, len(r.doses))
-    if (trials != trials[..., :1]).any():
-        return None
-    same = bool((r.outputs == r.outputs[:, :, :1]).all())
-    how = "not a bit of the outputs changes" if same else "no example is answered differently"
-    message = f"{r.lesion} has no effect on {r.model} on {r.task}: {how} at any dose."
-    return Observation(message, None, "warning", {"identical": same})
-
-
-NO_EFFECT = Diagnosis(
-    name="no effect",
-    doc="no example is answered differently at any dose",
-    severities=("warning",),
-    observe=_no_effect,
-)
-
-
 def _improves(curve: CurveData) -> Observation | None:
     r, main = curve.responses, curve.main
     if len(r.doses) < 2:
         return None
     sign = 1 if main.higher else -1
-    with np.errstate(invalid="ignore"):
-        gain = sign * (main.value[1:] - main.value[0])
-        replicates = sign * (main.joint[:, 1:] - main.joint[:, :1])
-    usable = np.isfinite(replicates).all(0) & np.isfinite(gain)
-    error = np.where(usable, replicates.std(0, where=np.isfinite(replicates)), np.inf)
-    z = np.divide(gain, error, out=np.zeros_like(gain), where=usable & (error > 0))
-    from scipy.special import ndtri
 
-    best = int(z.argmax())
-    if z[best] <= ndtri(1 - 0.025 / len(z)):
+    def gain_of(scored: Array) -> Array:
+        return sign * (scored[..., 1:] - scored[..., :1])
+
+    levels = {level: gain_of(scored) for level, scored in main.levels.items()}
+    gain = gain_of(main.value)
+    _, (lo, hi) = bands.both(gain, levels, main.members, 1 - 0.05 / curve.curves, shared=0.0)
+    surely = gain / np.maximum(hi - gain, ROUNDING)
+    best = int(np.where(lo > ROUNDING, surely, -np.inf).argmax())
+    if not lo[best] > ROUNDING:
         return None
     dose = float(r.doses[best + 1])
     message = (
         f"{r.model} is better at {r.task} when damaged: {main.metric} {main.value[best + 1]:.3f} "
-        f"at dose {dose:g} of {r.lesion}, {main.value[0]:.3f} intact (z = {z[best]:.1f})."
+        f"at dose {dose:g} of {r.lesion}, {main.value[0]:.3f} intact (better by {gain[best]:.3f} "
+        f"[{lo[best]:.3f}, {hi[best]:.3f}], over all doses at once)."
     )
-    return Observation(message, dose, "warning", {"gain": float(gain[best]), "z": float(z[best])})
+    evidence = {"gain": float(gain[best]), "lo": float(lo[best]), "hi": float(hi[best])}
+    return Observation(message, dose, "warning", evidence)
 
 
 IMPROVES = Diagnosis(
     name="improves under damage",
-    doc="at some dose the main metric is better than intact, with a bootstrap z above the "
-    "Bonferroni bound over doses",
+    doc="at some dose the main metric is better than intact: the simultaneous band of the gain "
+    "over doses is above 0 there, at 95% corrected for the curves of the study",
     severities=("warning",),
     observe=_improves,
     sign="^",
+)
+
+FEW = 20  # clusters: below, the variance between them is itself poorly known
+
+
+def _few_clusters(curve: CurveData) -> Observation | None:
+    r, clusters = curve.responses, count_clusters(curve.responses)
+    examples = len(r.labels)
+    if clusters >= FEW or clusters == examples:
+        return None
+    message = (
+        f"The {examples} examples of {r.task} are of {clusters} clusters, which are resampled "
+        f"whole. Of fewer than {FEW}, the variance is poorly known: intervals are wide, and may "
+        "still be too narrow. More clusters help, more examples of the same do not."
+    )
+    return Observation(message, None, "warning", {"clusters": clusters, "examples": examples})
+
+
+FEW_CLUSTERS = Diagnosis(
+    name="few clusters",
+    doc=f"the examples belong to fewer than {FEW} clusters that are resampled together",
+    severities=("warning",),
+    observe=_few_clusters,
 )
 
 DIAGNOSES = {
     diagnosis.name: diagnosis
     for diagnosis in (
         NEVER_LEARNED, NOT_FINITE, ONE_DRAW, ONE_CLASS, BIMODAL, NO_EFFECT, IMPROVES,
+        FEW_CLUSTERS,
     )
 }  # fmt: skip
 """Every diagnosis by its name, in the order in which findings are listed."""

@@ -22,9 +22,10 @@ from typing import NamedTuple
 import numpy as np
 
 from lesion.analysis import curves, variance
-from lesion.analysis.compare import Verdict, matches
 from lesion.analysis.contrast import ALPHA, p_value
+from lesion.analysis.matching import sides_of
 from lesion.analysis.summary import Analysis, Estimate
+from lesion.analysis.verdict import Verdict
 from lesion.errors import LesionError
 from lesion.models.recipes import RECOVERY_SUFFIX
 
@@ -90,12 +91,13 @@ def summaries(
     Args:
         analyses: from `summary.analyse`.
         verdicts: `compare.verdicts` of them.
-        between: as given to `compare.verdicts`.
+        between: "model" or "group": only the verdicts between them count.
     """
     cells: dict[tuple[str, str], list[tuple[Verdict, list[list[Analysis]]]]] = {}
-    for verdict, (names, *sides) in zip(verdicts, matches(analyses, between), strict=True):
-        healthy = [[analysis for analysis in side if not analysis.excluded] for side in sides]
-        cells.setdefault(names, []).append((verdict, healthy))
+    for v in verdicts:
+        if v.between == between:
+            healthy = [[m for m in side if not m.excluded] for side in sides_of(analyses, v)]
+            cells.setdefault((v.a, v.b), []).append((v, healthy))
     metas = []
     for cell in cells.values():
         bounded = [(v, sides) for v, sides in cell if np.isfinite(v.hi - v.lo)]
@@ -141,7 +143,7 @@ def _shares(verdict: Verdict, sides: Sequence[Sequence[Analysis]]) -> dict[Addre
     skills = [[model.resampled.at_doses(doses) for model in side] for side in sides]
 
     def areas(side: int, level: str) -> Array:
-        each = [curves.retained_area(doses, skill.levels[level]) for skill in skills[side]]
+        each = [curves.retained_area(skill.places, skill.levels[level]) for skill in skills[side]]
         return np.mean(each, axis=0)
 
     def fewest(level: str, *which: int) -> int:
@@ -158,7 +160,7 @@ def _shares(verdict: Verdict, sides: Sequence[Sequence[Analysis]]) -> dict[Addre
             area = sign * areas(n, "seeds")
             shares["seeds", verdict.task, name] = Share(_centred(area), fewest("seeds", n))
             continue
-        each = np.array([float(curves.retained_area(doses, skill.value)) for skill in skills[n]])
+        each = np.array([float(curves.retained_area(s.places, s.value)) for s in skills[n]])
         deviation = sign * (each - each.mean()) / np.sqrt(len(each) * (len(each) - 1))
         shares["models", name] = Share(deviation, len(each), tuple(model.model for model in side))
     counted = sum(float((share.vector**2).sum()) for share in shares.values())

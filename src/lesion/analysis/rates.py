@@ -1,9 +1,8 @@
-"""How fast skill is lost: D50, the initial slope and the steepness of two sides compared.
+"""How fast skill is lost: the initial slope and the steepness of two sides compared.
 
 These are secondary to the verdict on retained area. The initial slope is linear in the curve, and
 steepness is linearised (`sampled.steepened`), so that both have the t interval and the p of
-`contrast.contrast`. D50 is computed in every joint replicate and has a percentile interval,
-lengthened by Student's t of the areas (`bootstrap.interval`).
+`contrast.contrast`. On a log scale of doses steepness is per decade, and there is no initial slope.
 """
 
 from collections.abc import Sequence
@@ -11,20 +10,23 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lesion.analysis import bootstrap, curves
+from lesion.analysis import curves
 from lesion.analysis.contrast import ALPHA, Contrast, contrast, holm, p_value, side_of
 from lesion.analysis.sampled import ResampledCurve, steepened, widened
-from lesion.analysis.summary import Analysis, Estimate
+from lesion.analysis.scale import LOG
+from lesion.analysis.summary import Analysis
 from lesion.keys import generator
 
 Array = np.ndarray
 Sides = Sequence[Sequence[Analysis]]
 Names = tuple[str, str]
 
-RATES = {  # skill lost per unit of dose
+RATES = {  # skill lost per unit of dose; on the log scale per decade
     "initial_slope": "at the beginning",
     "steepness": "between three quarters and one quarter",
 }
+
+NO_BEGINNING = "a log scale of doses has no beginning, so there is no initial slope"
 
 
 class Rate(NamedTuple):
@@ -52,16 +54,36 @@ def rates(sides: Sides, doses: Array, names: Names, seed: int) -> tuple[Rate, ..
     skills = [[model.resampled.at_doses(doses) for model in side] for side in sides]
     early = contrast(*(side_of(side, curves.initial_slope) for side in skills))
     steep = [[_steep(model, doses) for model in side] for side in sides]
-    never = [
-        model.model
-        for side, curves_of_side in zip(sides, steep, strict=True)
-        for model, curve in zip(side, curves_of_side, strict=True)
-        if np.isnan(curve.value[0])
-    ]
-    reason = f"{' and '.join(never)} kept more than a quarter of skill at every dose"
     late = steepness_contrast(steep[0], steep[1], names, seed)
-    both = _rate("initial_slope", early), _rate("steepness", late, reason if never else "")
+    both = (
+        _rate("initial_slope", early, NO_BEGINNING if skills[0][0].scale == LOG else ""),
+        _rate("steepness", late, _without_steepness(sides, skills, steep)),
+    )
     return tuple(with_outcome(rate, rate.p, names) for rate in both)
+
+
+def _without_steepness(
+    sides: Sides,
+    skills: Sequence[Sequence[ResampledCurve]],
+    steep: Sequence[Sequence[ResampledCurve]],
+) -> str:
+    """Which models have no steepness, and why; "": all have one."""
+    never: list[str] = []
+    at_once: list[str] = []
+    for side, skills_of_side, steep_of_side in zip(sides, skills, steep, strict=True):
+        for model, skill, curve in zip(side, skills_of_side, steep_of_side, strict=True):
+            if np.isnan(curve.value[0]):
+                quarter = curves.reached(skill.places, curves.falling(skill.value), 0.25)
+                (never if quarter == np.inf else at_once).append(model.model)
+    reasons = [
+        f"{' and '.join(models)} {what}"
+        for models, what in (
+            (never, "kept more than a quarter of skill at every dose"),
+            (at_once, "lost a quarter of skill or more below the first dose"),
+        )
+        if models
+    ]
+    return "; ".join(reasons)
 
 
 def steepness_contrast(
@@ -79,7 +101,7 @@ def steepness_contrast(
     bounds = []
     for side, name in zip((first, second), names, strict=True):
         joint, values = np.array([s.joint for s in side]), np.array([s.value for s in side])
-        more = _resampled_models(values[:, 0], joint.shape[1], seed, name)
+        more = resampled_models(values[:, 0], joint.shape[1], seed, name)
         bounds.append(joint.mean(0) + more[:, None])  # (replicates, 2)
     (low, high), (least, most) = bounds[0].T, bounds[1].T
     difference = np.stack([least - high, most - low], -1)
@@ -128,29 +150,7 @@ def corrected(
     return [tuple(row) for row in result]
 
 
-def d50_contrast(
-    sides: Sides, doses: Array, names: Names, dof: Array | float, seed: int
-) -> Estimate:
-    """D50(b) - D50(a), its percentile interval with the areas' degrees of freedom.
-
-    A D50 that is not reached is inf, so the difference may be infinite; nan: neither is reached.
-    """
-    means = []
-    for side, name in zip(sides, names, strict=True):
-        pairs = [_d50(model, doses) for model in side]
-        each = np.array([value for value, _ in pairs])
-        joint = np.mean([replicates for _, replicates in pairs], axis=0)
-        means.append((each.mean(), joint + _resampled_models(each, len(joint), seed, name)))
-    (first, before), (second, after) = means
-    with np.errstate(invalid="ignore"):
-        delta, replicates = float(second - first), after - before
-    if np.isnan(delta):
-        return Estimate(delta, delta, delta)
-    lo, hi = bootstrap.interval(delta, replicates, 1 - ALPHA, dof)
-    return Estimate(delta, float(lo), float(hi))
-
-
-def _resampled_models(each: Array, replicates: int, seed: int, name: str) -> Array:
+def resampled_models(each: Array, replicates: int, seed: int, name: str) -> Array:
     """The effect of resampling models on their mean, by normal weights: (models,) -> (replicates,).
 
     Its variance is s^2 / n; counts of two or three models could not have it.
@@ -163,11 +163,3 @@ def _resampled_models(each: Array, replicates: int, seed: int, name: str) -> Arr
     )
     with np.errstate(invalid="ignore"):
         return weights @ (each - each.mean()) / np.sqrt(models * (models - 1))
-
-
-def _d50(model: Analysis, doses: Array) -> tuple[float, Array]:
-    """D50 over some doses, observed and in every replicate."""
-    if len(doses) == len(model.doses):
-        return model.d50.value, model.d50_replicates
-    skill = model.resampled.at_doses(doses)
-    return float(curves.d50(doses, skill.value)), curves.d50(doses, skill.joint)

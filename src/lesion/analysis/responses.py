@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lesion.damage.reach import Reach
 from lesion.tasks.metrics import Metric
 
 
@@ -34,8 +35,17 @@ class Responses(NamedTuple):
     clusters: np.ndarray | None = None  # int64 (examples,): those of one cluster belong together
     strata: np.ndarray | None = None  # int64 (examples,): parts with shares fixed by the design
     columns: Mapping[str, tuple[str, ...]] = MappingProxyType({})  # name -> a word per example
+    damage_done: np.ndarray | None = None  # (doses,) mean ‖ΔW‖/‖W‖; nan where not measured
+    reach: Reach | None = None  # of the lesion in the model; None for damage to texts
     dose_scale: str = "linear"  # or "log": of area, D50, slopes and figures
 
     def metric(self, word: str) -> Metric | str:
         """What a name in `metrics` stands for: an own metric, or one of the kind."""
         return next((metric for metric in self.own_metrics if metric.word == word), word)
+
+
+def count_clusters(responses: Responses) -> int:
+    """How many clusters of examples there are; as many as examples where each is its own."""
+    if responses.clusters is None:
+        return len(responses.labels)
+    return len(np.unique(responses.clusters))

@@ -14,6 +14,7 @@ import numpy as np
 from lesion.analysis import bootstrap, curves, variance
 from lesion.analysis.bootstrap import Replicates, ResamplingWeights
 from lesion.analysis.responses import Responses
+from lesion.analysis.scale import places_of
 from lesion.keys import generator
 from lesion.models.recipes import RECOVERY_SUFFIX
 
@@ -28,6 +29,12 @@ class ResampledCurve(NamedTuple):
     joint: Array  # (replicates, doses) all levels resampled
     levels: dict[str, Array]  # source -> (replicates, doses) linearised, its levels resampled
     members: dict[str, int]  # level -> how many there are (of examples: clusters)
+    scale: str = "linear"  # of the doses
+
+    @property
+    def places(self) -> Array:
+        """Where the doses lie on their axis: what quantities are computed over."""
+        return places_of(self.doses, self.scale)
 
     def at_doses(self, doses: Array) -> "ResampledCurve":
         """The same curve at some of its doses."""
@@ -37,7 +44,7 @@ class ResampledCurve(NamedTuple):
 
         levels = {level: at(values) for level, values in self.levels.items()}
         value, joint = at(self.value), at(self.joint)
-        return ResampledCurve(np.asarray(doses), value, joint, levels, self.members)
+        return ResampledCurve(np.asarray(doses), value, joint, levels, self.members, self.scale)
 
 
 def sample(responses: Responses, seed: int = 0, replicates: int = 2000) -> ResampledCurve:
@@ -45,7 +52,7 @@ def sample(responses: Responses, seed: int = 0, replicates: int = 2000) -> Resam
     metric = responses.metrics[0]
     weights = weights_of(responses, seed, replicates)
     main = bootstrap.replicate(responses, weights, [metric])[metric]
-    return resampled(responses.doses, main)
+    return resampled(responses.doses, main, responses.dose_scale)
 
 
 def weights_of(responses: Responses, seed: int, replicates: int = 2000) -> ResamplingWeights:
@@ -90,7 +97,7 @@ def _counts(members: int, replicates: int, seed: int, *address: str | int) -> Ar
     return counts
 
 
-def resampled(doses: Array, main: Replicates) -> ResampledCurve:
+def resampled(doses: Array, main: Replicates, scale: str = "linear") -> ResampledCurve:
     """Skill as observed, in every replicate, and by source.
 
     Skill is a ratio of means: the mean score of all seeds and draws against the mean intact score.
@@ -105,20 +112,26 @@ def resampled(doses: Array, main: Replicates) -> ResampledCurve:
     }
     joint = curves.skill(main.joint, main.chances, main.joint[:, 0], main.higher)
     return ResampledCurve(
-        np.asarray(doses, np.float64), observed, joint, single_level, main.members
+        np.asarray(doses, np.float64), observed, joint, single_level, main.members, scale
     )
 
 
-def intact_gain(main: Replicates) -> ResampledCurve:
-    """The intact score's gain over chance, positive if better, as a curve of one dose."""
+def gain_kept(doses: Array, main: Replicates, scale: str = "linear") -> ResampledCurve:
+    """The gain over chance in points of the metric, positive if better: skill, undivided."""
     sign = 1 if main.higher else -1
 
     def above(score: Array, chances: Array) -> Array:
-        return sign * (score[..., :1] - chances[..., None])
+        return sign * (score - chances[..., None])
 
     single_level = {level: above(*pair) for level, pair in _levels(main).items()}
     value, joint = above(main.value, np.asarray(main.chance)), above(main.joint, main.chances)
-    return ResampledCurve(np.zeros(1), value, joint, single_level, main.members)
+    doses = np.asarray(doses, np.float64)
+    return ResampledCurve(doses, value, joint, single_level, main.members, scale)
+
+
+def intact_gain(kept: ResampledCurve) -> ResampledCurve:
+    """The intact score's gain over chance, as a curve of one dose."""
+    return kept.at_doses(kept.doses[:1])
 
 
 def steepened(skill: ResampledCurve, smooth: Array | None = None) -> ResampledCurve:
@@ -131,15 +144,15 @@ def steepened(skill: ResampledCurve, smooth: Array | None = None) -> ResampledCu
     Args:
         smooth: `curves.falling` of the joint replicates, if it is computed already.
     """
-    doses, smooth = skill.doses, curves.falling(skill.joint) if smooth is None else smooth
-    value = curves.steepness(doses, curves.falling(skill.value))
-    gradient = curves.steepness_gradient(doses, skill.value)
+    places, smooth = skill.places, curves.falling(skill.joint) if smooth is None else smooth
+    value = curves.steepness(places, curves.falling(skill.value))
+    gradient = curves.steepness_gradient(places, skill.value)
     with np.errstate(invalid="ignore"):
         single_level = {
             level: value + (skills - skill.value) @ gradient[:, None]
             for level, skills in skill.levels.items()
         }
-    joint = curves.steepness_bounds(doses, smooth)
+    joint = curves.steepness_bounds(places, smooth)
     return ResampledCurve(np.zeros(1), value[None], joint, single_level, skill.members)
 
 
@@ -188,8 +201,8 @@ def linear_of(
     skill: ResampledCurve, quantity: Callable[[Array, Array], Array], level: float = 0.95
 ) -> Linear:
     """A quantity of one model, such as `curves.retained_area`."""
-    value = float(quantity(skill.doses, skill.value))
-    single_level = {k: quantity(skill.doses, skills) for k, skills in skill.levels.items()}
+    value = float(quantity(skill.places, skill.value))
+    single_level = {k: quantity(skill.places, skills) for k, skills in skill.levels.items()}
     spread = variance.components(single_level)
     lo, hi = variance.t_interval(value, spread, skill.members, level)
     dof = float(variance.degrees_of_freedom(spread, skill.members))

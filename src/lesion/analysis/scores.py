@@ -133,5 +133,14 @@ def chance(
     return resolved.chance(prior(targets, columns, _floating(weights)), plain[0])
 
 
+def chances(
+    metrics: Sequence[AnyMetric], kind: str, outputs: Array, targets: Array, weights: Array
+) -> dict[str, Array]:
+    """`chance` of several metrics: for each one's word (replicates,); `outputs` of any trial."""
+    objects = [metric_of(metric, kind) for metric in metrics]
+    columns = outputs.shape[-1]
+    return {m.word: chance(m, targets, columns, weights, kind, outputs) for m in objects}
+
+
 def _no_prior(targets: Array, columns: int, weights: Array) -> Array:
     return np.ones((len(weights), 1))

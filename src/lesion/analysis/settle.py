@@ -29,7 +29,7 @@ def settling(
     its levels, and Student's t falls as the degrees of freedom grow.
 
     Args:
-        comparisons: in the family that a difference is tested in (Holm's first step).
+        comparisons: in the family of a claim (Holm's first step).
     """
     total = sum(component.variance for component in components)
     if not np.isfinite(delta) or total <= 0:
@@ -37,7 +37,7 @@ def settling(
         return Settling(words, {}, "out of reach")
     half = half_width(components)
     share = _quantile(components, ALPHA) / _quantile(components, ALPHA / comparisons)
-    target = max(abs(delta) * share, margin - abs(delta))
+    target = max(abs(delta), margin - abs(delta)) * share
     width = f"The interval would have to be ± {target:.3f}; it is ± {half:.3f}."
     if comparisons > 1:
         width = f"Among {comparisons} comparisons, the interval would have to be ± {target:.3f}"

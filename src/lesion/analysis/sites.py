@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
@@ -41,7 +42,10 @@ class SiteMap(NamedTuple):
 
 
 def site_frame(record: Record, lesions: Collection[str] | None = None) -> pd.DataFrame:
-    """One row per trial and place: its units, how many are destroyed, and their fraction.
+    """One row per trial and place: its units, how many are destroyed, and the damage done.
+
+    `fraction` is of the units, `relative_norm` is ‖ΔW‖/‖W‖ of the place's tensors: nan in trials of
+    older versions, inf where a number is no longer finite.
 
     A place is a tensor of a site (units: weights), a site (neurons), the heads of a layer, or the
     dimensions or layers of the model. Intact trials and distractions have none. Neither have trials
@@ -65,7 +69,15 @@ def site_frame(record: Record, lesions: Collection[str] | None = None) -> pd.Dat
     kinds = {"seed": "int64", "dose": "float64", "draw": "int64", "layer": "Int64",
              "index": "int64", "units": "int64", "destroyed": "int64"}  # fmt: skip
     frame = pd.DataFrame(columns).astype(kinds)
-    return frame.assign(fraction=frame["destroyed"] / frame["units"])
+    norms, unknown = record.norms(), (math.nan,)
+    relative = [
+        norms[trial].places if trial in norms else unknown * size
+        for (trial, *_), size in zip(rows, sizes, strict=True)
+    ]
+    return frame.assign(
+        fraction=frame["destroyed"] / frame["units"],
+        relative_norm=np.array(list(chain.from_iterable(relative)), np.float64),
+    )
 
 
 def site_maps(record: Record) -> list[SiteMap]:

@@ -43,7 +43,7 @@ def opened(
     draw = whole_draw(draw)
     with standing(model) as place:
         each = [_open_single(lesion, model, draw, examples) for lesion in lesions]
-        wound = Wound(each, originals or ALWAYS_COPY)
+        wound = Wound(model, each, originals or ALWAYS_COPY)
         place.fill(wound.tensors, wound.leave)
         wound.may_write = place.check
         yield wound

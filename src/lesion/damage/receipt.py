@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
+from lesion.damage.norms import UNHARMED, Norms
+from lesion.damage.reach import Reach
 from lesion.errors import LesionError
 
 
@@ -49,6 +51,14 @@ class Damage(Protocol):
         """Which entries of the parameters are kept where so many units are destroyed."""
         ...
 
+    def norms(self) -> Norms:
+        """How far the weights are from the intact ones now."""
+        ...
+
+    def reach(self) -> Reach:
+        """What of the model the lesion can reach."""
+        ...
+
 
 @dataclass(frozen=True)
 class Receipt:
@@ -61,6 +71,8 @@ class Receipt:
         sites: sites in which at least one unit was destroyed.
         digest: of all destroyed units in their order, hexadecimal; equal digests, equal damage.
         places: where they were, a population each, lesion after lesion; none for damage to texts.
+        norms: damage done to the weights, see `measured`; None where it was not measured.
+        reach: of the lesion in the model; None as well, and for damage to texts.
     """
 
     asked: int
@@ -70,6 +82,8 @@ class Receipt:
     digest: str
     places: tuple[Place, ...] = ()
     damage: Damage | None = field(default=None, compare=False, repr=False)
+    norms: Norms | None = field(default=None, compare=False, repr=False)
+    reach: Reach | None = field(default=None, compare=False, repr=False)
 
     def units(self) -> dict[str, np.ndarray]:
         """Which units were destroyed, site by site, in the order of their destruction.
@@ -99,6 +113,26 @@ class Receipt:
             LesionError: after the lesion was left, or in another process.
         """
         return self._open("masks").masks_at([place.destroyed for place in self.places])
+
+    def measured(self) -> Receipt:
+        """The receipt with the damage done to the weights, and the reach of the lesion.
+
+        Call it before the next dose: the live weights are compared with the intact ones.
+
+        Raises:
+            LesionError: after the lesion was left, or in another process.
+
+        Example:
+            >>> with Lesion("heads").applied(model, 0.25) as receipt:
+            ...     receipt.measured().norms.whole
+            0.4803
+        """
+        if self.norms is not None:
+            return self
+        if not self.places:
+            return replace(self, norms=UNHARMED)
+        damage = self._open("measured")
+        return replace(self, norms=damage.norms(), reach=damage.reach())
 
     def row(self) -> tuple[int, int, int, int, str]:
         """The five columns that a record keeps, without the places."""

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from lesion.damage import live
+from lesion.damage.norms import NormMeter, Norms
 from lesion.damage.open_lesion import OpenLesion
 from lesion.damage.orderings import presort
 from lesion.damage.originals import ALWAYS_COPY, Originals
 from lesion.damage.population import Population
+from lesion.damage.reach import Reach, reach_of
 from lesion.damage.receipt import Place, Receipt
 
 
 class Wound:
     """One or more open lesions at the same dose. Made by `Lesion.opened`, which also heals it."""
 
-    def __init__(self, lesions: Sequence[OpenLesion], originals: Originals = ALWAYS_COPY) -> None:
-        self.lesions = lesions
+    def __init__(
+        self, model: nn.Module, lesions: Sequence[OpenLesion], originals: Originals = ALWAYS_COPY
+    ) -> None:
+        self._model, self.lesions = model, lesions
         self.closed = False
         every = [population for lesion in lesions for population in lesion.populations]
         tensors = {id(owned.tensor): owned for population in every for owned in population.tensors}
@@ -99,6 +105,23 @@ class Wound:
                 one_tensor()
 
         return reapply
+
+    @cached_property
+    def _meter(self) -> NormMeter:
+        every = [population for lesion in self.lesions for population in lesion.populations]
+        return NormMeter(every, self._live)
+
+    def norms(self) -> Norms:
+        """See `lesion.damage.receipt.Receipt.measured`."""
+        return self._meter.measure(population for population, _ in self._hit())
+
+    @cached_property
+    def _reach(self) -> Reach:
+        return reach_of(self._model, self.lesions)
+
+    def reach(self) -> Reach:
+        """See `lesion.damage.receipt.Receipt.measured`."""
+        return self._reach
 
     def units_at(self, counts: Sequence[int]) -> dict[str, np.ndarray]:
         """See `lesion.damage.receipt.Receipt.units`."""

@@ -19,7 +19,7 @@ from lesion.models.parts import LAYERS, PARTS
 from lesion.models.places import check_writable, layer_count, paths, places
 
 _WRITERS = ("attention_output", "mlp_out", "embeddings", "norms")
-_HEADS = ("pooler", "classifier", "mlm_head")
+HEADS = ("pooler", "classifier", "mlm_head")
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,7 +227,7 @@ def _sites_of(
         axis = _axis(module)
         weight, bias = (_unshared(module, name, axis, block, seen) for name in ("weight", "bias"))
         stream = _stream(part, weight, axis, config.hidden_size) if reads else None
-        reads = reads and part not in _HEADS
+        reads = reads and part not in HEADS
         if weight is not None or bias is not None:
             heads = _heads(config, part)
             yield Site(layer, part, index, full, weight, bias, axis, heads, stream, module, block,

@@ -79,7 +79,7 @@ class RetrainedWound:
     def deepen(self, dose: float) -> Receipt:
         """Go to a dose from the damage alone, and train."""
         self.restore()
-        receipt = self._wound.deepen(dose)
+        receipt = self._wound.deepen(dose).measured()  # training changes all weights
         self._before = [tensor.detach().clone() for tensor in self._tensors()]
         seed, key = self._damage.seed, (*self._address, float(dose))
         order = _order(len(self._rows), seed, key)

@@ -10,6 +10,7 @@ from torch import nn
 
 from lesion.damage.lesion import Lesion, Together
 from lesion.damage.orders import Random
+from lesion.damage.reach import Reach
 from lesion.damage.rows import Inputs
 from lesion.errors import LesionError
 from lesion.models import anatomy
@@ -25,7 +26,8 @@ from lesion.study.damages import Damage
 from lesion.study.needs import classified, distractions, lesions_of, needs_gradients, suited
 from lesion.study.specs import ModelSpec
 from lesion.tasks.base import Task
-from lesion.tasks.classify import Classification, encode
+from lesion.tasks.classify import Classification
+from lesion.tasks.encoding import encode
 from lesion.tasks.examples import Split
 
 FEW = 2
@@ -105,13 +107,19 @@ def rehearse(
     return problems(patient, damages)
 
 
-def problems(patient: Patient, damages: Mapping[str, Damage]) -> list[str]:
+def problems(
+    patient: Patient, damages: Mapping[str, Damage], reach: dict[str, Reach] | None = None
+) -> list[str]:
     """What of a loaded model cannot run on its task: in sentences, each with what to do.
 
     Two examples are scored and, where there is training, trained on without a step. Each lesion
     is opened for its first draw; an order by importance with another order, for its gradients
     take their time and reach the same units.
+
+    Args:
+        reach: is given the reach of each lesion of units that can be opened.
     """
+    reaches = {} if reach is None else reach
     where = f"{patient.spec.name} on {patient.task.name}"
     sentences = tried(where, lambda: _score(patient))
     # what does not suit the task is reported without a model
@@ -123,11 +131,11 @@ def problems(patient: Patient, damages: Mapping[str, Damage]) -> list[str]:
         sentences = tried(patient.spec.name, lambda: anatomy.sites(patient.model))
     if sentences:
         return sentences  # no lesion can be better
-    for name, damage in opened.items():
+    for name in opened:
         place = f"{name} in {patient.spec.name}"
         sentences += [
             line.replace(f"{place}: {name}: ", f"{place}: ", 1)
-            for line in tried(place, lambda damage=damage: _open(patient, damage))
+            for line in tried(place, lambda name=name: _open(patient, name, opened[name], reaches))
         ]
     return sentences
 
@@ -195,15 +203,16 @@ def _learn(patient: Patient) -> None:
     patient.model(**lesson(patient))
 
 
-def _open(patient: Patient, damage: Damage) -> None:
-    """Open a lesion for its first draw, and leave it."""
+def _open(patient: Patient, name: str, damage: Damage, reach: dict[str, Reach]) -> None:
+    """Open a lesion for its first draw, note its reach, and leave it."""
     for distraction in distractions([damage]):
         distraction.check_tokenizer(patient.tokenizer)
     lesions = tuple(map(_cheap, lesions_of(damage)))
     if lesions:
         needed = any(lesion.needs for lesion in lesions)
-        with Together(lesions).opened(patient.model, 0, _examples(patient) if needed else ()):
-            pass
+        examples = _examples(patient) if needed else ()
+        with Together(lesions).opened(patient.model, 0, examples) as wound:
+            reach[name] = wound.reach()
 
 
 def _cheap(lesion: Lesion) -> Lesion:

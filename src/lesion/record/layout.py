@@ -87,6 +87,12 @@ def writable(base: sqlite3.Connection) -> bool:
     return True
 
 
+def there(base: sqlite3.Connection, table: str) -> bool:
+    """Whether a file has a table; earlier versions made fewer."""
+    query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+    return base.execute(query, (table,)).fetchone() is not None
+
+
 def upgrade(base: sqlite3.Connection) -> None:
     """Bring a file of version 1 to version 2 in one transaction; its trials have no counts."""
     with base:

@@ -16,15 +16,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lesion import digests
+from lesion.damage.norms import Norms
+from lesion.damage.reach import Reach
 from lesion.errors import LesionError
 from lesion.outputs import make_folder, writing
-from lesion.record import cuts, layout, pins, versions
+from lesion.record import columns, cuts, history, layout, norms, pins, reach, versions
+from lesion.record.columns import StoredColumns
 from lesion.record.cuts import Cuts
+from lesion.record.history import Change
 from lesion.schema import did_you_mean
 from lesion.study import pinning
 from lesion.study.files import parse_study, write_study
-from lesion.study.fingerprint import differences
+from lesion.study.fingerprint import contents_of, differences, fingerprint
 from lesion.study.packages import absent_packages, study_versions
+from lesion.study.registration import KeyChange, registered_text
 from lesion.study.study import Study
 from lesion.study.trials import Patient, Trial
 
@@ -97,7 +103,11 @@ class Record:
         if record._version != layout.VERSION:
             layout.upgrade(record._base)
             record._version = layout.VERSION
-        record._base.executescript(versions.TABLES)
+        record._base.executescript(
+            "".join((versions.TABLES, columns.TABLES, history.TABLE, norms.TABLE, reach.TABLE))
+        )
+        with record._base:
+            history.add(record._base, record.study)  # an earlier version may have begun it
         pins.store(record._base, held)
         if record.study != study:  # other comparisons of the same scores
             record._store(study)
@@ -108,11 +118,14 @@ class Record:
             self._base.execute(
                 "UPDATE meta SET value = ? WHERE key = 'study'", (json.dumps(study.document),)
             )
+            history.add(self._base, study)
         (self.folder / STUDY).write_text(write_study(study), encoding="utf-8")
         self.study = study
 
     def hold(self, tasks: "Mapping[str, Task]", files: Mapping[str, Path]) -> None:
         """Refuse tasks, or files that they are read from, that changed since the run began.
+
+        The columns of the tasks are stored anew: they may change.
 
         Args:
             tasks: as `as_begun` gives them.
@@ -123,7 +136,8 @@ class Record:
             LesionError: if trials were made with other examples, or heads with others.
         """
         for task in tasks.values():
-            self._check("tasks", (task.name,), task.digest, f"{task.name}: its examples")
+            if self._check("tasks", (task.name,), task.digest, f"{task.name}: its examples"):
+                columns.store(self._base, task)
         now = pinning.pins(files)
         training = {use: pin for use, pin in now.items() if use.startswith(pinning.TRAINING)}
         pins.check(self.folder, pins.stored(self._base), training)
@@ -186,6 +200,10 @@ class Record:
                 (*trial, measured.seconds),
             )
             versions.add(self._base, trial, self._versions)
+            if receipt is not None and receipt.norms is not None:
+                norms.add(self._base, trial, receipt.norms)
+            if receipt is not None and receipt.reach is not None:
+                reach.add(self._base, trial, receipt.reach)
 
     def add_model(
         self, model: str, seed: int, task: str, source: str, revision: str | None, digest: str
@@ -203,7 +221,7 @@ class Record:
         )
 
     def add_task(self, task: "Task") -> None:
-        """Pin the examples and labels of a task.
+        """Pin the examples and labels of a task, and store its columns.
 
         Raises:
             LesionError: if earlier trials were made with other examples.
@@ -211,7 +229,12 @@ class Record:
         labels = np.ascontiguousarray(task.targets, dtype="<i8")
         classes, metrics = json.dumps(list(task.classes)), json.dumps(list(task.metrics))
         values = (task.kind, metrics, classes, labels.tobytes(), len(labels), task.digest)
-        self._pin("tasks", (task.name,), values, f"{task.name}: its examples")
+        if self._pin("tasks", (task.name,), values, f"{task.name}: its examples"):
+            columns.store(self._base, task)
+
+    def columns(self, task: str) -> StoredColumns | None:
+        """The columns of a task's examples; None where none are stored."""
+        return columns.stored(self._base, task)
 
     def as_begun(self, tasks: "Mapping[str, Task]") -> "dict[str, Task]":
         """The tasks with the examples that this run began with.
@@ -228,9 +251,12 @@ class Record:
         former: Task = replace(task, first=True)  # type: ignore[type-var]
         return former if former.digest == row[0] else task
 
-    def _pin(self, table: str, key: tuple, rest: tuple, what: str) -> None:
-        if not self._check(table, key, rest[-1], what):
+    def _pin(self, table: str, key: tuple, rest: tuple, what: str) -> bool:
+        """Whether it was not there before."""
+        new = not self._check(table, key, rest[-1], what)
+        if new:
             pins.insert(self._base, table, (*key, *rest))
+        return new
 
     def _check(self, table: str, key: tuple, digest: str, what: str) -> bool:
         return pins.unchanged(self._base, self.folder, table, key, digest, what)
@@ -251,6 +277,19 @@ class Record:
     def version_notes(self) -> list[str]:
         """A sentence where finished trials were made with other versions than those of now."""
         return versions.notes(self._base, study_versions(self.study))
+
+    def history(self) -> list[Change]:
+        """What decides conclusions but no score, and was changed while there was a record."""
+        return history.changes(self._base)
+
+    def registered(self) -> str | None:
+        """The digest of the study with which the record began; None in those that kept none."""
+        row = self._base.execute("SELECT value FROM meta WHERE key = 'registered'").fetchone()
+        return None if row is None else str(row[0])
+
+    def departures(self, study: Study) -> list[KeyChange]:
+        """What of a study differs from the one with which the record began."""
+        return history.departures(self._base, study)
 
     def add_cut(self, trial: Trial, share: float) -> None:
         """Store which share of the examples was cut at max_length in what a trial read.
@@ -330,6 +369,18 @@ class Record:
             where = places[trial.model, trial.task, trial.lesion]
             yield trial, where, layout.unpacked(counts, len(where))
 
+    def norms(self) -> dict[Trial, Norms]:
+        """Damage done to the weights by each trial, where it was measured."""
+        return norms.stored(self._base)
+
+    def damage_done(self, model: str, task: str, lesion: str) -> dict[Trial, float]:
+        """Damage done to all that a lesion selects, by each trial where it was measured."""
+        return norms.whole(self._base, model, task, lesion)
+
+    def reach(self) -> dict[tuple[str, str, str], Reach]:
+        """(model, task, lesion) -> what the lesion can reach, where it was measured."""
+        return reach.stored(self._base)
+
     def task(self, name: str) -> dict[str, Any] | None:
         """Kind, metrics, classes and labels of a task; None before its first trial."""
         row = self._base.execute(
@@ -347,10 +398,12 @@ class Record:
 
 def _create(folder: Path, study: Study) -> None:
     make_folder(folder, "--out")
+    contents = contents_of(study)
     meta = {
         "schema": str(layout.VERSION),
         "study": json.dumps(study.document),
-        "fingerprint": study.fingerprint(),
+        "fingerprint": fingerprint(study, contents),
+        "registered": digests.of_text(registered_text(study, contents)),
         "versions": json.dumps(study_versions(study)),
     }
     with writing(folder, "--out"):

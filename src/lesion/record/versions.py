@@ -8,6 +8,7 @@ import json
 import sqlite3
 from collections.abc import Mapping
 
+from lesion.record.layout import there
 from lesion.study.trials import Trial
 
 TABLES = """
@@ -30,7 +31,7 @@ def add(base: sqlite3.Connection, trial: Trial, versions: str) -> None:
 
 def made_with(base: sqlite3.Connection) -> dict[Trial, str]:
     """The versions of each trial as text, where they are known."""
-    if not _there(base):
+    if not there(base, "made_with"):
         return {}
     known = {
         number: ", ".join(f"{name} {version}" for name, version in json.loads(text).items())
@@ -62,13 +63,8 @@ def _before(base: sqlite3.Connection) -> list[Mapping[str, str]]:
     if base.execute("SELECT 1 FROM trials LIMIT 1").fetchone() is None:
         return []
     rows = base.execute("SELECT value FROM meta WHERE key = 'versions'").fetchall()
-    if _there(base):
+    if there(base, "made_with"):
         rows += base.execute(
             "SELECT versions FROM versions WHERE id IN (SELECT versions FROM made_with) ORDER BY id"
         ).fetchall()
     return [json.loads(text) for (text,) in rows]
-
-
-def _there(base: sqlite3.Connection) -> bool:
-    query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'made_with'"
-    return base.execute(query).fetchone() is not None

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from lesion.record import cuts
 from lesion.report.numbers import duration
+from lesion.report.reach import reach_lines
 
 if TYPE_CHECKING:
     from lesion.running.check import Needs, Preview, Row
@@ -33,6 +34,7 @@ def preview_lines(preview: "Preview") -> list[str]:
     lines = [*study.notes(), *preview.notes, *(note for needs in measured for note in needs.notes)]
     shares = {text: doses for needs in measured for text, doses in needs.cuts.items()}
     lines += cuts.sentences(shares, {task.name: task.max_length for task in study.tasks}).values()
+    lines += reach_lines(preview.reaches)
     return list(dict.fromkeys([*lines, *_totals(preview)]))
 
 

@@ -12,6 +12,7 @@ from lesion.study.specs import LesionSpec, ModelSpec
 from lesion.study.study import Study
 
 if TYPE_CHECKING:
+    from lesion.damage.reach import Reach
     from lesion.preparing.cost import Cost
     from lesion.preparing.rehearsal import Patient
     from lesion.study.damages import Damage
@@ -28,6 +29,7 @@ class Needs(NamedTuple):
         training: the same while they fine-tune; 0 where they do not.
         notes: sentences that the user should know.
         cuts: the share of the examples that are cut, for each lesion and dose.
+        reach: what each lesion of units can reach of the model.
     """
 
     cost: "Cost"
@@ -36,6 +38,7 @@ class Needs(NamedTuple):
     training: int
     notes: list[str]
     cuts: Cuts
+    reach: "Mapping[str, Reach]"
 
 
 class Row(NamedTuple):
@@ -78,6 +81,15 @@ class Preview:
         return trials_per_pair(self.study)
 
     @property
+    def reaches(self) -> "dict[tuple[str, str], Reach]":
+        """(lesion, model) -> reach; that of the first task that the lesion suits."""
+        reaches: dict[tuple[str, str], Reach] = {}
+        for row in self.rows:
+            for lesion, reach in (row.needs.reach if row.needs else {}).items():
+                reaches.setdefault((lesion, row.model), reach)
+        return reaches
+
+    @property
     def measured(self) -> list[Needs]:
         """The needs of everything that can run."""
         return [row.needs for row in self.rows if row.needs is not None]
@@ -95,7 +107,7 @@ def preview(study: Study, data: str | Path | None = None, workers: int | None = 
     from lesion.running.options import PoolOptions, worker_count
     from lesion.scoring.device import single_thread
     from lesion.study.resolve import resolved
-    from lesion.study.task_notes import task_notes
+    from lesion.study.task_notes import cluster_notes, task_notes
 
     problems: list[str] = []
     tasks, damages = resolved(study, data, problems)
@@ -106,9 +118,8 @@ def preview(study: Study, data: str | Path | None = None, workers: int | None = 
         with single_thread("cpu"):
             needs = _measure(study, spec, task, damages, count, problems)
         rows.append(Row(spec.name, name, len(task.targets), trials, needs))
-    return Preview(
-        study, rows, count, available_memory(), task_notes(tasks), tuple(dict.fromkeys(problems))
-    )
+    notes = [*task_notes(tasks), *cluster_notes(study, tasks)]
+    return Preview(study, rows, count, available_memory(), notes, tuple(dict.fromkeys(problems)))
 
 
 def _measure(
@@ -128,19 +139,24 @@ def _measure(
     except LesionError as error:
         problems.append(str(error))
         return None
-    wrong = rehearsed(patient, damages)
+    reach: dict[str, Reach] = {}
+    wrong = rehearsed(patient, damages, reach)
     measured: list[Needs] = []
     if not wrong:
         wrong = tried(
             f"{spec.name} on {task.name}",
-            lambda: measured.append(_needs(study, patient, damages, workers)),
+            lambda: measured.append(_needs(study, patient, damages, workers, reach)),
         )
     problems += wrong
     return measured[0] if measured else None
 
 
 def _needs(
-    study: Study, patient: "Patient", damages: "Mapping[str, Damage]", workers: int
+    study: Study,
+    patient: "Patient",
+    damages: "Mapping[str, Damage]",
+    workers: int,
+    reach: "Mapping[str, Reach]",
 ) -> Needs:
     """Time and memory of a model that can run."""
     from lesion.preparing.cost import TRAINING_PASSES, cut_shares, measure_cost, writable_bytes
@@ -170,7 +186,7 @@ def _needs(
         notes.append(str(NoFastForward(Address(spec.name, 0, task.name), cost.fallback_reason)))
     shares = cut_shares(spec, task, usable, study, cost.cut)
     memory = cost.total_bytes(workers, written)
-    return Needs(cost, cost.seconds * passes, memory, training, notes, shares)
+    return Needs(cost, cost.seconds * passes, memory, training, notes, shares, reach)
 
 
 def trials_per_pair(study: Study) -> int:

@@ -51,7 +51,8 @@ def aim_of(study: Study, lesion: LesionSpec) -> Target:
     rule = study.draws
     assert isinstance(rule, Draws), "only such a study has rounds"
     draws = len(study.draws_of(lesion))
-    return Target((0.0, *study.doses_of(lesion)), min(rule.start, draws), draws, rule.until)
+    doses, scale = (0.0, *study.doses_of(lesion)), study.dose_scale_of(lesion)
+    return Target(doses, min(rule.start, draws), draws, rule.until, scale)
 
 
 def _planned(study: Study, record: Record) -> Iterator[list[Trial]]:

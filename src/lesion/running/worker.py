@@ -104,8 +104,8 @@ class Worker:
 def _run_trial(trial: Trial, wound: Any, model: PreparedModel) -> TrialResult:
     start = time.perf_counter()
     receipt = wound.deepen(trial.dose)
+    receipt = receipt and receipt.measured().detached()  # what leaves has no hold on the model
     outputs = model.score()
-    receipt = receipt and receipt.detached()  # what leaves has no hold on the model
     return TrialResult(trial, receipt, outputs, time.perf_counter() - start, model.score.cut)
 
 

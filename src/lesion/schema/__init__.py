@@ -1,6 +1,6 @@
 """Mappings to frozen dataclasses by pydantic, with every mistake reported at once, in sentences."""
 
-from lesion.schema.errors import did_you_mean, join_path, shortened
+from lesion.schema.errors import PlacedError, did_you_mean, join_path, shortened
 from lesion.schema.fields import (
     Between,
     ByShape,
@@ -31,6 +31,7 @@ __all__ = [
     "File",
     "OneOf",
     "Parameter",
+    "PlacedError",
     "ReadsItself",
     "Spec",
     "WordOr",

@@ -40,6 +40,10 @@ class Place(NamedTuple):
     keys: Mapping[str, str]  # key -> its description
 
 
+class PlacedError(ValueError):
+    """What is wrong in the parts of a class: every line begins with the key of its place."""
+
+
 def sentence(kind: str, place: Place, value: Any, error: Mapping[str, Any]) -> str:
     """What is wrong at a place, as `place: must be what. Got what.`
 
@@ -55,6 +59,8 @@ def sentence(kind: str, place: Place, value: Any, error: Mapping[str, Any]) -> s
     at = place.path or "the file"
     if kind == "value_error":
         lines = str(error["ctx"]["error"]).splitlines()
+        if isinstance(error["ctx"]["error"], PlacedError):
+            return "\n".join(join_path(place.path, line) for line in lines)
         return "\n".join(f"{at}: {line}" for line in lines)
     if kind == OWN_PROBLEMS:
         return "\n".join(_placed(line, place.path) for line in error["ctx"]["lines"].split("\n"))

@@ -139,6 +139,14 @@ class Expand:
         return handler(schema) if self.json_shape is None else dict(self.json_shape)
 
 
+def _listed(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+LISTED = Expand(_listed, {"type": ["string", "array"], "items": {"type": "string"}})
+"""A single word stands for a list of one."""
+
+
 class WordOr:
     """One of these words or, from Python, an object of a class; or None, if allowed.
 

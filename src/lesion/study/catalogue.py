@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lesion.damage.choosing import DOSE_IS, TABLES
 from lesion.damage.formats import BITS
@@ -10,6 +11,9 @@ from lesion.errors import LesionError
 from lesion.models.parts import PARTS, TENSORS
 from lesion.schema.entries import installed, listing
 from lesion.study.lesion_keys import CONTROLS, RECOVERY
+
+if TYPE_CHECKING:
+    from lesion.tasks.columns import Grouping
 
 
 def catalogue(kind: str) -> dict[str, dict[str, str]]:
@@ -45,17 +49,27 @@ def _about_twin(folder: Path) -> str:
 
 def _tasks() -> dict[str, dict[str, str]]:
     from lesion.tasks.kinds import TASK_KINDS
+    from lesion.tasks.load import usual_grouping
     from lesion.tasks.metrics import METRICS
     from lesion.tasks.registered import TASKS
+    from lesion.tasks.spec import TaskSpec
 
     metrics = {word: metric.doc for word, metric in METRICS.items()}
     for word, package in installed("metric").items():
         metrics.setdefault(word, f"from {package}")
     return {
-        "tasks": {name: entry.about for name, entry in TASKS.items()},
+        "tasks": {
+            name: f"{entry.about}{_clusters(usual_grouping(TaskSpec(name)))}"
+            for name, entry in TASKS.items()
+        },
         "kinds of tasks on files of your own": listing("kind", TASK_KINDS),
         "metrics": metrics,
     }
+
+
+def _clusters(grouping: "Grouping") -> str:
+    """The default clusters of a task, after its line."""
+    return f", cluster: {grouping.cluster}" if grouping.cluster else ""
 
 
 def lesion_tables() -> dict[str, dict[str, str]]:

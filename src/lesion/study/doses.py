@@ -1,12 +1,16 @@
-"""Doses of a study: a list, or from, to and step."""
+"""Doses of a study: a list, or from, to and step; and their scale."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from lesion import schema
 
 MAX_DOSES = 1001
+
+SCALES = {"linear": "doses as they are", "log": "by decades: for error rates and the like"}
+LEAST_DOSES, LEAST_RATIO, UNEVEN = 3, 100, 3  # of a grid that is geometric by default
 
 
 def expand_doses(value: Any) -> Any:
@@ -34,6 +38,23 @@ def expand_doses(value: Any) -> Any:
     raise ValueError(
         f"must be a list of numbers or {{from, to, step}}. Got {schema.shortened(value)}."
     )
+
+
+def usual_scale(doses: Sequence[float]) -> str:
+    """The scale of doses for which a study gives none: "log" for a geometric grid.
+
+    A grid is geometric if it has at least three doses above 0, the last is at least 100 times the
+    first, and no ratio of neighbours is more than three times another in its logarithm.
+
+    Example:
+        >>> usual_scale([0, 1e-6, 1e-5, 1e-4]), usual_scale([0.01 * step for step in range(101)])
+        ('log', 'linear')
+    """
+    above = sorted(dose for dose in doses if dose > 0)
+    if len(above) < LEAST_DOSES or above[-1] < LEAST_RATIO * above[0] * (1 - 1e-9):
+        return "linear"
+    steps = [math.log(after / before) for before, after in pairwise(above)]
+    return "log" if max(steps) <= UNEVEN * min(steps) * (1 + 1e-9) else "linear"
 
 
 def _is_number(value: Any) -> bool:

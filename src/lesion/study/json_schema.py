@@ -19,6 +19,9 @@ def study_schema() -> dict[str, Any]:
     for kind in ("models", "tasks"):
         items = shape["properties"][kind]["items"]
         shape["properties"][kind]["items"] = {"anyOf": [{"type": "string"}, items]}
+    compare = shape["properties"]["compare"]
+    asked = {key: compare.pop(key) for key in ("$ref", "allOf") if key in compare}
+    compare["anyOf"] = [asked, {"type": "array", "items": asked, "minItems": 1}]
     shape["properties"]["lesions"]["items"] = {"$ref": "#/$defs/lesion"}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

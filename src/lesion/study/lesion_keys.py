@@ -17,7 +17,7 @@ from lesion.schema.entries import find
 from lesion.schema.errors import did_you_mean, shortened
 from lesion.schema.fields import Between, Expand, OneOf, Spec, doc
 from lesion.schema.reading import read
-from lesion.study.doses import OWN_DOSES_SHAPE, expand_doses
+from lesion.study.doses import OWN_DOSES_SHAPE, SCALES, expand_doses
 from lesion.study.text_damage import TextDamage, read_texts, text_keys
 
 CONTROLS = {"matched": "run beside it: as many units of every tensor, but at random"}
@@ -87,6 +87,11 @@ class RunKeys(Spec):
             OWN_DOSES_SHAPE,
         ),
     ] = None
+    dose_scale: Annotated[
+        str | None,
+        OneOf(SCALES),
+        doc("of areas, D50, slopes and figures (default: log for a geometric grid of doses)"),
+    ] = None
 
     def given(self) -> set[str]:
         """The keys that are set."""
@@ -134,7 +139,7 @@ def read_lesion(value: Any, problems: list[str]) -> dict[str, Any] | None:
         if parts:
             damage = _several(parts, given | set(text), problems)
         elif text:
-            damage = _texts(text, given | run_keys.given() - {"doses"}, problems)
+            damage = _texts(text, given | run_keys.given() - {"doses", "dose_scale"}, problems)
         else:
             damage = _units(keys, parameters, problems)
     elif not (text or value.get("together")):
@@ -203,7 +208,7 @@ def _several(parts: list[dict[str, Any]], extra: set[str], problems: list[str]) 
     if extra:
         problems.append(f"{', '.join(sorted(extra))}: give it to the lesions in together.")
     for part in parts:
-        wrong = {key for key in ("doses", "control", "recover", "retrained") if part[key]}
+        wrong = {field.name for field in dataclasses.fields(RunKeys) if part[field.name]}
         wrong |= {"together"} if isinstance(part["damage"], Together) else set()
         wrong |= {"distraction"} if isinstance(part["damage"], TextDamage) else set()
         if wrong:

@@ -44,6 +44,7 @@ def resolved(
     """
     from lesion.study.damages import build
     from lesion.study.needs import all_unsuited
+    from lesion.tasks.columns import check_columns
     from lesion.tasks.load import load_task
 
     tasks: dict[str, Task] = {}
@@ -52,6 +53,7 @@ def resolved(
         with _collected(problems):
             task = load_task(task_spec, data)
             len(task.targets)
+            check_columns(task, task_spec.parameters.named)
             tasks[task_spec.name] = task
     for lesion_spec in study.lesions:
         with _collected(problems):

@@ -48,6 +48,8 @@ class LesionSpec(ReadsItself):
             of the study are given by `addressed`.
         name: what tables call it.
         doses: of this lesion alone.
+        dose_scale: "linear" or "log", of areas, D50, slopes and figures; it decides no score. None:
+            what is usual for its doses (`lesion.study.doses.usual_scale`).
         control: "matched": a size-matched control is run beside it.
         recover: training whose effect on the same damage is run beside it.
         retrained: training after the damage.
@@ -67,6 +69,7 @@ class LesionSpec(ReadsItself):
     retrained: Recovery | None = None
     address: str = ""
     companion_of: str = ""
+    dose_scale: str | None = None
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -120,6 +123,13 @@ class LesionSpec(ReadsItself):
         return tuple(part for part in self.parts if isinstance(part, Lesion))
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Its name, and those of what runs beside it: its control, and recovery of both."""
+        damaged = [self.name, *([self.name + CONTROL_SUFFIX] if self.control else [])]
+        recovered = [name + RECOVERY_SUFFIX for name in damaged] if self.recover else []
+        return (*damaged, *recovered)
+
+    @property
     def random(self) -> bool:
         """Whether draws differ."""
         return self.damage.random
@@ -139,7 +149,7 @@ class LesionSpec(ReadsItself):
         units = self.damage if isinstance(self.damage, Lesion) else Lesion()
         texts = self.damage if isinstance(self.damage, TextDamage) else None
         several = self.damage.lesions if isinstance(self.damage, Together) else ()
-        run = ("control", "recover", "retrained", "doses")
+        run = ("control", "recover", "retrained", "doses", "dose_scale")
         return {
             "name": self.name,
             **units.to_mapping(),

@@ -12,10 +12,20 @@ from typing import Annotated, Any
 from lesion.errors import LesionError
 from lesion.models.dtypes import PRECISIONS
 from lesion.models.recipes import Finetuning
-from lesion.schema import Between, ByShape, Expand, OneOf, Spec, doc, to_mapping
-from lesion.study.comparison import Compare, Draws, Figures, own_metrics
-from lesion.study.doses import DOSES_SHAPE, expand_doses
+from lesion.schema import (
+    Between,
+    ByShape,
+    Expand,
+    OneOf,
+    PlacedError,
+    Spec,
+    doc,
+    to_mapping,
+)
+from lesion.study.comparison import COMPARE, Compare, Draws, Figures, own_metrics
+from lesion.study.doses import DOSES_SHAPE, expand_doses, usual_scale
 from lesion.study.fingerprint import fingerprint
+from lesion.study.questions import misnamed
 from lesion.study.specs import LesionSpec, ModelSpec
 from lesion.study.trials import INTACT, Trial
 from lesion.tasks.metrics import is_installed, word_of
@@ -60,7 +70,7 @@ class Study(Spec):
         doc("random realisations of each lesion, or {from, to, until}"),
     ] = 10
     finetune: Annotated[Finetuning | None, doc("how heads are trained (absent: not at all)")] = None
-    compare: Annotated[Compare, doc("comparison of curves")] = Compare()
+    compare: Annotated[Compare, doc("comparison of curves: one, or a list"), COMPARE] = Compare()
     figures: Annotated[Figures, doc("what the figures show")] = Figures()
     precision: Annotated[str, OneOf(PRECISIONS), doc("how exactly models compute")] = "float32"
 
@@ -72,14 +82,35 @@ class Study(Spec):
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 raise ValueError(f"{kind} must have different names. Twice: {', '.join(twice)}.")
-        if self.compare.between == "group" and not all(model.group for model in self.models):
-            raise ValueError("compare.between is group, so every model needs a group.")
+        problems = misnamed(
+            self.compare.questions, self.names, all(model.group for model in self.models)
+        )
+        if problems:
+            raise PlacedError("\n".join(problems))
 
     @cached_property
     def document(self) -> dict[str, Any]:
         """The resolved study as a mapping with the keys of its file; not to be changed."""
         document: dict[str, Any] = to_mapping(self)
         return document
+
+    @property
+    def names(self) -> dict[str, tuple[str, ...]]:
+        """What can be compared, by the words of `compare.between`."""
+        lesions = (name for lesion in self.lesions for name in lesion.names)
+        return {
+            "model": tuple(model.name for model in self.models),
+            "group": tuple(dict.fromkeys(model.group for model in self.models if model.group)),
+            "lesion": tuple(dict.fromkeys(lesions)),
+            "task": tuple(task.name for task in self.tasks),
+        }
+
+    @property
+    def companions(self) -> tuple[tuple[str, str], ...]:
+        """Every lesion with the control or recovery that runs beside it."""
+        return tuple(
+            (lesion.companion_of, lesion.name) for lesion in self.lesions if lesion.companion_of
+        )
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -89,6 +120,10 @@ class Study(Spec):
     def doses_of(self, lesion: LesionSpec) -> tuple[float, ...]:
         """Doses of a lesion above 0: dose 0 is the intact model, which is scored once."""
         return tuple(dose for dose in lesion.doses or self.doses if dose > 0)
+
+    def dose_scale_of(self, lesion: LesionSpec) -> str:
+        """The scale of a lesion's doses, "linear" or "log"."""
+        return lesion.dose_scale or usual_scale(self.doses_of(lesion))
 
     def draws_of(self, lesion: LesionSpec) -> range:
         """The draws of a lesion: one if its ordering is not random."""
@@ -125,6 +160,12 @@ class Study(Spec):
             f"kind {task.parameters.word}."
             for task in self.tasks
             if task.unused
+        ]
+        notes += [
+            f"{lesion.name}: doses {doses[0]:g} to {doses[-1]:g} are on a log scale in areas, D50, "
+            "slopes and figures (dose_scale)."
+            for lesion in self.lesions
+            if self.dose_scale_of(lesion) == "log" and (doses := self.doses_of(lesion))
         ]
         if isinstance(self.draws, Draws):
             notes.append(

@@ -2,10 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lesion.study.pinning import of_task
 from lesion.tasks.base import Task
+from lesion.tasks.columns import chosen, columns_of, grouping_of
+
+if TYPE_CHECKING:
+    from lesion.study.study import Study
 
 FEW = 100  # examples: the 95% interval of an accuracy is ten points to either side
 
@@ -24,6 +28,24 @@ def _notes(name: str, task: Task) -> Iterator[str]:
             f"{name}: {examples} examples. The 95% interval of one accuracy is "
             f"{98 / examples**0.5:.1f} points to either side, so that a verdict is unlikely."
         )
+
+
+def cluster_notes(study: "Study", tasks: Mapping[str, Task]) -> list[str]:
+    """A sentence on each task whose examples are resampled by clusters."""
+    notes = []
+    for spec in study.tasks:
+        task = tasks.get(spec.name)
+        if task is None:
+            continue
+        cluster, strata = chosen(spec.cluster, spec.strata, grouping_of(task))
+        words = columns_of(task).get(cluster, ()) if cluster else ()
+        if words:
+            within = f", with the shares of {strata} fixed" if strata else ""
+            notes.append(
+                f"{spec.name}: {len(words)} examples of {len(set(words))} clusters ({cluster}), "
+                f"which are resampled whole{within}."
+            )
+    return notes
 
 
 def task_files(tasks: Mapping[str, Task]) -> dict[str, Path]:

@@ -17,7 +17,8 @@ import numpy as np
 
 from lesion.errors import LesionError
 from lesion.schema.entries import Entry
-from lesion.schema.fields import Between, doc
+from lesion.schema.fields import LISTED, Between, doc
+from lesion.tasks.columns import INDEPENDENT, LABEL, NONE, Columns, Grouping, chosen
 from lesion.tasks.metrics import Metric
 from lesion.tasks.statistics import Array
 
@@ -67,6 +68,7 @@ class Kind(Entry):
         baseline_columns: of the outputs, those of the best constant answer; () where `prior` has
             it.
         default_examples: how many examples are scored by default; None: all.
+        grouping: the columns by which examples are resampled by default.
         prior: targets, columns, weights -> (replicates, classes): what a constant answer can know.
         correct: outputs, targets -> (examples, cells) in [0, 1].
         loss: outputs, targets -> (examples, cells) in nats.
@@ -81,6 +83,7 @@ class Kind(Entry):
     offers: ClassVar[frozenset[str]] = frozenset({"examples"})
     baseline_columns: ClassVar[tuple[int, ...]] = ()
     default_examples: ClassVar[int | None] = None
+    grouping: ClassVar[Grouping] = INDEPENDENT
     prior: ClassVar[Any] = None
     correct: ClassVar[Any] = None
     loss: ClassVar[Any] = None
@@ -93,6 +96,32 @@ class Kind(Entry):
         doc("score only so many: a fixed random sample, the same for every model"),
     ] = None
     language: Annotated[str | None, doc("of the texts, for models that need it (XLM)")] = None
+    cluster: Annotated[
+        str | None, doc("column: examples with the same word are resampled together; or none")
+    ] = None
+    strata: Annotated[
+        str | None, doc("column: the share of each word is fixed by the design; or none")
+    ] = None
+    kept: Annotated[
+        tuple[str, ...],
+        doc("further columns, stored beside the scores", key="columns"),
+        LISTED,
+    ] = ()
+
+    @property
+    def chosen(self) -> Grouping:
+        """The columns by which a study resamples its examples."""
+        return chosen(self.cluster, self.strata, self.grouping)
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The columns that a study names."""
+        names = (self.cluster, self.strata, *self.kept)
+        return tuple(name for name in dict.fromkeys(names) if name not in (None, NONE))
+
+    def to_read(self, *known: str) -> tuple[str, ...]:
+        """The columns that a study names, without those that are known anyway."""
+        return tuple(name for name in self.named if name not in (LABEL, *known))
 
     def check(self) -> None:
         """Refuses values that no study of this kind can have.
@@ -148,7 +177,11 @@ class Kind(Entry):
 
 
 class Task(Protocol):
-    """What a model is asked to do, and how its outputs become numbers that can be scored."""
+    """What a model is asked to do, and how its outputs become numbers that can be scored.
+
+    It may also have `columns`, name -> a word for each evaluated example, and `grouping`, those by
+    which examples are resampled unless a study names others: see `lesion.tasks.columns`.
+    """
 
     @property
     def name(self) -> str:
@@ -245,6 +278,16 @@ class OfKind:
     def offers(self) -> frozenset[str]:
         """What it has for lesions, see `Kind`."""
         return self.entry.offers
+
+    @property
+    def columns(self) -> Columns:
+        """Name -> a word for each evaluated example."""
+        return {}
+
+    @property
+    def grouping(self) -> Grouping:
+        """The columns by which examples are resampled by default."""
+        return self.entry.grouping
 
     def with_texts(self, texts: tuple[tuple[str, ...], ...]) -> Any:
         """A copy of the task whose evaluated examples have other texts."""

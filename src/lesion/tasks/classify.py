@@ -14,14 +14,15 @@ import numpy as np
 
 from lesion.errors import LesionError
 from lesion.schema.errors import did_you_mean
-from lesion.schema.fields import Between, Expand, File, OneOf, doc
+from lesion.schema.fields import LISTED, Between, File, OneOf, doc
 from lesion.tasks.base import Encoded, Kind, OfKind, Row, find_file
+from lesion.tasks.columns import Columns, Grouping
+from lesion.tasks.encoding import encode
 from lesion.tasks.examples import MISSING, SPLITS, InMemory, Source, Split
 from lesion.tasks.metrics import ACCURACY, BALANCED_ACCURACY, CROSS_ENTROPY, F1, MCC
 from lesion.tasks.sources.files import LabelledFiles
 from lesion.tasks.sources.frames import labelled_frames
 from lesion.tasks.statistics import Array
-from lesion.tasks.tokens import has_token_types, longest_input, opening_token
 
 if TYPE_CHECKING:
     import torch
@@ -42,10 +43,7 @@ class ClassifyKind(Kind):
     text: Annotated[
         tuple[str, ...],
         doc("one or two columns that hold the text"),
-        Expand(
-            lambda value: value if isinstance(value, list | tuple) else [value],
-            {"type": ["string", "array"], "items": {"type": "string"}},
-        ),
+        LISTED,
     ] = ()
     label: Annotated[str | None, doc("column that holds the label")] = None
     split: Annotated[str | None, OneOf(SPLITS), doc("split that is scored (default: dev)")] = None
@@ -74,7 +72,7 @@ class ClassifyKind(Kind):
         """The task on labelled files."""
         paths = {split: find_file(path, data) for split, path in self.files.items()}
         source = LabelledFiles(
-            name, paths, self.text, self.label or "", self.split or "", self.missing
+            name, paths, self.text, self.label or "", self.split or "", self.missing, self.to_read()
         )
         return self.on(name, source)
 
@@ -82,7 +80,8 @@ class ClassifyKind(Kind):
         """The task on rows with these columns of text and this label."""
         given = {"dev": frame} if train is None else {"train": train, "dev": frame}
         drop = self.missing == "drop"
-        return self.on(name, labelled_frames(name, given, self.text, self.label, drop))
+        source = labelled_frames(name, given, self.text, self.label, drop, self.to_read())
+        return self.on(name, replace(source, grouping=self.chosen))
 
     def on(self, name: str, source: Source) -> Classification:
         """The task on examples from any source."""
@@ -205,6 +204,16 @@ class Classification(OfKind):
         return dict(zip(numbered if len(columns) > 1 else ["text"], columns, strict=True))
 
     @property
+    def columns(self) -> Columns:
+        """Name -> a word for each evaluated example."""
+        return self.evaluated.columns
+
+    @property
+    def grouping(self) -> Grouping:
+        """The columns by which examples are resampled by default."""
+        return getattr(self.source, "grouping", self.entry.grouping)
+
+    @property
     def digest(self) -> str:
         """32 hexadecimal digits: equal where every score must be equal."""
         of = self.evaluated.digest
@@ -217,7 +226,7 @@ class Classification(OfKind):
 
     def with_examples(self, split: Split) -> Classification:
         """A copy of the task that evaluates other examples, all of them."""
-        source = InMemory({self.split_name: split}, self.classes, self.split_name)
+        source = InMemory({self.split_name: split}, self.classes, self.split_name, self.grouping)
         return replace(self, source=source, scored=self.split_name, examples=None)
 
     def encode(self, tokenizer: Any, config: Any) -> Encoded:
@@ -244,60 +253,3 @@ class Classification(OfKind):
                 f"(examples, classes). Got {outputs.shape}. Is the model's head for this task?"
             )
         return outputs.astype(np.float32, copy=False)
-
-
-def encode(task: Classification, split: Split, tokenizer: Any, config: Any) -> Encoded:
-    """Token ids of each example, cut to the task's length, without padding.
-
-    Token types are kept only if the tokenizer makes them and the model has a table of them. XLM
-    would add the embeddings of the ordinary words 0 and 1 instead.
-    """
-    made = tokenizer(
-        *(list(column) for column in split.texts),
-        truncation=True,
-        max_length=task.max_length,
-        padding=False,
-        return_attention_mask=False,
-    )
-    names = ["input_ids"]
-    if "token_type_ids" in made and has_token_types(config):
-        names.append("token_type_ids")
-    rows = [
-        dict(zip(names, values, strict=True))
-        for values in zip(*(made[name] for name in names), strict=True)
-    ]
-    _fill_empty(rows, tokenizer)
-    _check_length(task, rows, tokenizer, config)
-    return Encoded(rows, cut=_cut(task.max_length, split, rows, tokenizer))
-
-
-def _cut(limit: int, split: Split, rows: list[Row], tokenizer: Any) -> float:
-    """The share of the rows that are cut.
-
-    Only rows that fill the limit can be; they are tokenised again without it.
-    """
-    full = [index for index, row in enumerate(rows) if len(row["input_ids"]) >= limit]
-    if not full:
-        return 0.0
-    texts = [[column[index] for index in full] for column in split.texts]
-    whole = tokenizer(*texts, return_attention_mask=False, verbose=False)["input_ids"]
-    return sum(len(ids) > limit for ids in whole) / len(rows)
-
-
-def _fill_empty(rows: list[Row], tokenizer: Any) -> None:
-    """Gives an empty text (all words dropped) one token: decoders add none, models need one."""
-    empty = [row for row in rows if not row["input_ids"]]
-    opening = opening_token(tokenizer) if empty else None
-    if opening is not None:
-        for row in empty:
-            row.update({name: [opening if name == "input_ids" else 0] for name in row})
-
-
-def _check_length(task: Classification, rows: list[Row], tokenizer: Any, config: Any) -> None:
-    limit = longest_input(tokenizer, config)
-    longest = max((len(row["input_ids"]) for row in rows), default=0)
-    if longest > limit:
-        raise LesionError(
-            f"Task {task.name!r}: an example has {longest} tokens, but the model reads at most "
-            f"{limit}. Set max_length to {limit} or less. Got {task.max_length}."
-        )

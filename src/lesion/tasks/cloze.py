@@ -21,9 +21,10 @@ from lesion.errors import LesionError
 from lesion.keys import random_uint32
 from lesion.schema.fields import File, doc
 from lesion.tasks.base import Kind, OfKind, Row, find_file
+from lesion.tasks.columns import Columns, Grouping
 from lesion.tasks.masked import MaskedRows, MaskedWord, masked_rows, sentences
 from lesion.tasks.metrics import ACCURACY, CROSS_ENTROPY
-from lesion.tasks.sources.texts import paragraphs
+from lesion.tasks.sources.texts import Place, place_columns, placed_paragraphs
 from lesion.tasks.statistics import Array
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class ClozeItem(NamedTuple):
     text: str
     start: int  # the hidden word is text[start:end]
     end: int
+    place: Place | None = None  # in a text file; it decides no score
 
     @property
     def word(self) -> str:
@@ -53,7 +55,7 @@ class ClozeKind(Kind):
 
     word, head, target = "cloze", "mlm", "word"
     columns, metrics = ("correct", "loss"), (ACCURACY, CROSS_ENTROPY)
-    default_examples = EXAMPLES
+    default_examples, grouping = EXAMPLES, Grouping("document")
     example = {"file": "novel.txt"}  # noqa: RUF012
 
     file: Annotated[File | None, doc("text with one paragraph a line")] = None
@@ -111,6 +113,11 @@ class Cloze(OfKind):
         """The passages that are scored."""
         return cloze_items(self.path, self.examples or EXAMPLES)
 
+    @property
+    def columns(self) -> Columns:
+        """The document and the paragraph of each passage, by their numbers."""
+        return place_columns([passage.place for passage in self.evaluated])
+
     @cached_property
     def classes(self) -> tuple[str, ...]:
         """The hidden words, each once, in alphabetical order."""
@@ -130,7 +137,7 @@ class Cloze(OfKind):
     @property
     def digest(self) -> str:
         """32 hexadecimal digits: equal where every score must be equal."""
-        text = json.dumps(self.evaluated)
+        text = json.dumps([passage[:3] for passage in self.evaluated])
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
     def encode(self, tokenizer: Any, config: Any) -> MaskedRows:
@@ -189,20 +196,21 @@ def cloze_items(path: Path, examples: int) -> tuple[ClozeItem, ...]:
     Raises:
         LesionError: if the file cannot be read, or has no such passage.
     """
-    texts = []
-    for paragraph in paragraphs(path):
+    texts: list[tuple[str, Place]] = []
+    for paragraph, place in placed_paragraphs(path):
         words = paragraph.split()
         stretches = (words[start : start + WORDS] for start in range(0, len(words), WORDS))
-        texts += [" ".join(stretch) for stretch in stretches if len(stretch) >= WORDS // 2]
+        texts += [(" ".join(stretch), place) for stretch in stretches if len(stretch) >= WORDS // 2]
     order = np.argsort(random_uint32(len(texts), 0, "cloze", "passages"), kind="stable")
     items: list[ClozeItem] = []
     for index in order:
         if len(items) == examples:
             break
-        spans = [match.span() for match in WORD.finditer(texts[index])]
+        text, place = texts[index]
+        spans = [match.span() for match in WORD.finditer(text)]
         if spans:
-            draw = random_uint32(len(spans), 0, "cloze", "word", texts[index])
-            items.append(ClozeItem(texts[index], *spans[int(draw.argmin())]))
+            draw = random_uint32(len(spans), 0, "cloze", "word", text)
+            items.append(ClozeItem(text, *spans[int(draw.argmin())], place))
     if not items:
         raise LesionError(
             f"{path}: has no paragraph of {WORDS // 2} words or more with one to hide. "

@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from lesion.errors import LesionError
+from lesion.tasks.columns import INDEPENDENT, Columns, Grouping, selected
 from lesion.tasks.sampling import sample
 
 SPLITS = ("train", "dev", "test")
@@ -27,12 +28,14 @@ class Split:
         labels: int64 (examples,), each an index into the task's classes.
         origin: where the examples were read, for messages and the record.
         note: a sentence on rows that were left out; "" for none.
+        columns: name -> a word for each example.
     """
 
     texts: tuple[tuple[str, ...], ...]
     labels: np.ndarray
     origin: str
     note: str = ""
+    columns: Columns = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -64,7 +67,8 @@ class Split:
 
     def _at(self, rows: np.ndarray) -> Split:
         texts = tuple(tuple(column[row] for row in rows) for column in self.texts)
-        return replace(self, texts=texts, labels=self.labels[rows])
+        columns = selected(self.columns, rows)
+        return replace(self, texts=texts, labels=self.labels[rows], columns=columns)
 
 
 class Source(Protocol):
@@ -93,11 +97,13 @@ class InMemory:
         splits: by name.
         classes: label names in order of index.
         default: the split that is evaluated.
+        grouping: the columns by which its examples are resampled.
     """
 
     splits: Mapping[str, Split] = field(hash=False)
     classes: tuple[str, ...]
     default: str
+    grouping: Grouping = INDEPENDENT
 
     def read(self, split: str) -> Split:
         """One of the splits."""
@@ -116,6 +122,8 @@ class PairSet(NamedTuple):
     origin: str  # where they come from, for messages
     groups: np.ndarray | None = None  # (pairs,) what a sample balances inside each paradigm
     note: str = ""  # a sentence on rows that were left out
+    columns: Mapping[str, tuple[str, ...]] = {}  # name -> a word for each pair
+    ordered: bool = False  # whether the first n are a balanced sample of n, for every n
 
     def first(self, examples: int | None) -> PairSet:
         """The first so many pairs; all of them for None."""
@@ -124,11 +132,15 @@ class PairSet(NamedTuple):
     def sample(self, examples: int | None, task: str) -> PairSet:
         """A random sample with the paradigms in their shares; all pairs for None.
 
+        Of ordered pairs, the first ones.
+
         Args:
             task: its name addresses the choice, see `lesion.tasks.sampling`.
         """
         if examples is None or examples >= len(self.good):
             return self
+        if self.ordered:
+            return self.first(examples)
         finer = () if self.groups is None else (self.groups,)
         return self._at(sample(examples, task, *finer, self.labels))
 
@@ -138,6 +150,7 @@ class PairSet(NamedTuple):
             bad=tuple(self.bad[row] for row in rows),
             labels=self.labels[rows],
             groups=None if self.groups is None else self.groups[rows],
+            columns=selected(self.columns, rows),
         )
 
 
@@ -153,6 +166,7 @@ class InMemoryPairs(NamedTuple):
     """A source of pairs that holds them."""
 
     pairs: PairSet
+    grouping: Grouping = INDEPENDENT  # the columns by which they are resampled
 
     def read(self) -> PairSet:
         """The pairs."""

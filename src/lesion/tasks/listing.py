@@ -27,10 +27,12 @@ def _kinds() -> str:
             MODELS[kind.head],
             ", ".join(kind.columns) or "one logit for each class",
             ", ".join(f"`{metric.word}`" for metric in kind.metrics),
+            f"`{kind.grouping.cluster}`" if kind.grouping.cluster else "",
         )
         for word, kind in TASK_KINDS.items()
     ]
-    return _table(("kind", "asks", "model", "outputs of an example", "metrics, main first"), rows)
+    head = ("kind", "asks", "model", "outputs of an example", "metrics, main first", "cluster")
+    return _table(head, rows)
 
 
 def _metrics() -> str:

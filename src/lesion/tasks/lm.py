@@ -28,8 +28,9 @@ from lesion.errors import LesionError
 from lesion.keys import random_uint32
 from lesion.schema.fields import Between, File, doc
 from lesion.tasks.base import Encoded, Kind, OfKind, Row, find_file
+from lesion.tasks.columns import Columns, Grouping
 from lesion.tasks.metrics import BITS_PER_BYTE, NATS_PER_TOKEN, PERPLEXITY
-from lesion.tasks.sources.texts import paragraphs
+from lesion.tasks.sources.texts import Place, place_columns, placed_paragraphs
 from lesion.tasks.statistics import Array, TextLoss, weighted_mean
 from lesion.tasks.tokens import longest_input, opening_token
 
@@ -45,6 +46,7 @@ class Window(NamedTuple):
 
     text: str
     start: int  # of the characters that are predicted
+    place: Place | None = None  # of the first predicted word; it decides no score
 
     @property
     def bytes(self) -> int:
@@ -71,7 +73,7 @@ class LmKind(Kind):
 
     word, head, target = "lm", "causal", "bytes"
     columns, baseline_columns = ("nats", "tokens", "baseline"), (2, 1, 2)
-    metrics = (BITS_PER_BYTE, NATS_PER_TOKEN, PERPLEXITY)
+    metrics, grouping = (BITS_PER_BYTE, NATS_PER_TOKEN, PERPLEXITY), Grouping("document")
     example = {"file": "novel.txt", "length": 128, "stride": 64}  # noqa: RUF012
 
     file: Annotated[File | None, doc("text with one paragraph a line")] = None
@@ -142,6 +144,11 @@ class RunningText(OfKind):
         order = np.argsort(random_uint32(len(whole), 0, "lm", "windows"), kind="stable")
         return tuple(whole[index] for index in sorted(order[: self.examples]))
 
+    @property
+    def columns(self) -> Columns:
+        """The document and the paragraph in which each window's predicted words begin."""
+        return place_columns([window.place for window in self.evaluated])
+
     @cached_property
     def targets(self) -> np.ndarray:
         """int64 (windows,): predicted bytes."""
@@ -155,7 +162,7 @@ class RunningText(OfKind):
     @property
     def digest(self) -> str:
         """32 hexadecimal digits: equal where every score must be equal."""
-        text = json.dumps(self.evaluated)
+        text = json.dumps([window[:2] for window in self.evaluated])
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
     def encode(self, tokenizer: Any, config: Any) -> WindowRows:
@@ -229,7 +236,9 @@ def windows(path: Path, length: int, stride: int) -> list[Window]:
     Raises:
         LesionError: if the file cannot be read, or has no words.
     """
-    text = "\n".join(paragraphs(path))
+    paragraphs = placed_paragraphs(path)
+    text = "\n".join(paragraph for paragraph, _ in paragraphs)
+    ends = np.cumsum([len(paragraph) + 1 for paragraph, _ in paragraphs])
     words = [match.span() for match in WORD.finditer(text)]
     cut: list[Window] = []
     done = 0  # words that earlier windows predict
@@ -239,7 +248,8 @@ def windows(path: Path, length: int, stride: int) -> list[Window]:
         end = min(start + length, len(words))
         first, last = words[start][0], words[end - 1][1]
         context = words[done - 1][1] - first if done > start else 0
-        cut.append(Window(text[first:last], context))
+        _, place = paragraphs[int(np.searchsorted(ends, words[done][0], side="right"))]
+        cut.append(Window(text[first:last], context, place))
         done = end
     if not cut:
         raise LesionError(f"{path}: has no words. Give a text with one paragraph a line.")

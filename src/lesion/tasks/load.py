@@ -10,6 +10,7 @@ from lesion.errors import LesionError
 from lesion.schema.reading import paths, read
 from lesion.tasks.base import DEFAULT, Task
 from lesion.tasks.classify import ClassifyKind
+from lesion.tasks.columns import Grouping, grouping_of
 from lesion.tasks.kinds import kind_of
 from lesion.tasks.registered import TASKS, BuiltInTask
 from lesion.tasks.sources.glue import GlueFolder, GlueTask, find_folder
@@ -61,7 +62,7 @@ def task(frame: Any, name: str, *, kind: str = DEFAULT, train: Any = None, **key
             names that of the paradigm).
         train: examples to fine-tune on, of the same form (`classify`).
         keys: the other keys of a task in a study, such as `text`, `label`, `max_length`,
-            `examples`, `language` and `scoring`.
+            `examples`, `language`, `scoring` and `cluster`.
 
     Raises:
         LesionError: for a key that does not fit, or a row that cannot be used.
@@ -79,6 +80,16 @@ def task(frame: Any, name: str, *, kind: str = DEFAULT, train: Any = None, **key
     return made
 
 
+def usual_grouping(spec: TaskSpec) -> Grouping:
+    """The columns by which a task resamples its examples by default; nothing is read."""
+    if spec.task is not None:
+        return grouping_of(spec.task)
+    registered = TASKS.get(spec.name) if spec.registered else None
+    if isinstance(registered, BuiltInTask):
+        return grouping_of(registered.make(spec.parameters, registered.language))
+    return spec.parameters.grouping
+
+
 def _registered(spec: TaskSpec, folder: Path | None) -> Task:
     registered = TASKS[spec.name]
     if isinstance(registered, BuiltInTask):
@@ -88,6 +99,8 @@ def _registered(spec: TaskSpec, folder: Path | None) -> Task:
 
 
 def _glue(name: str, task: GlueTask, keys: ClassifyKind, folder: Path | None) -> Task:
+    scored, columns = keys.split or "dev", keys.to_read()
     if folder is not None:
-        return keys.on(name, GlueFolder(name, task, find_folder(name, task, folder)))
-    return keys.on(name, GlueHub(name, task, keys.hub or DATASET))
+        place = find_folder(name, task, folder)
+        return keys.on(name, GlueFolder(name, task, place, scored, columns))
+    return keys.on(name, GlueHub(name, task, keys.hub or DATASET, scored, columns))

@@ -22,6 +22,7 @@ from lesion.errors import LesionError
 from lesion.schema.errors import did_you_mean, shortened
 from lesion.schema.fields import File, OneOf, doc
 from lesion.tasks.base import Kind, OfKind, Row, find_file
+from lesion.tasks.columns import PARADIGM, Columns, Grouping
 from lesion.tasks.examples import MISSING, InMemoryPairs, PairSet, PairSource
 from lesion.tasks.masked import MaskedRows, MaskedWord, Sentence, masked_rows, sentences
 from lesion.tasks.metrics import ACCURACY
@@ -64,13 +65,20 @@ class PairsKind(Kind):
     def task(self, name: str, data: Path | None) -> Pairs:
         """The task on a file of pairs."""
         path = find_file(self.file or "", data)
-        return self.on(name, PairFile(path, self.label, self.missing, name))
+        return self.on(name, PairFile(path, self.label, self.missing, name, self._columns))
 
     def of_frame(self, name: str, frame: Any, train: Any = None) -> Pairs:
         """The task on rows with the columns good and bad."""
         if train is not None:
             raise LesionError(f"Task {name!r}: a task of kind pairs has no training examples.")
-        return self.on(name, pairs_frame(name, frame, self.label, self.missing == "drop"))
+        drop = self.missing == "drop"
+        source = pairs_frame(name, frame, self.label, drop, self._columns)
+        return self.on(name, source._replace(grouping=self.chosen))
+
+    @property
+    def _columns(self) -> tuple[str, ...]:
+        """The further columns of a file or frame."""
+        return self.to_read(*([PARADIGM] if self.label else []))
 
     def on(self, name: str, source: PairSource) -> Pairs:
         """The task on pairs from any source."""
@@ -166,6 +174,16 @@ class Pairs(OfKind):
         return {"good": self.evaluated.good, "bad": self.evaluated.bad}
 
     @property
+    def columns(self) -> Columns:
+        """Name -> a word for each pair: its paradigm, and what the source has."""
+        return self.evaluated.columns
+
+    @property
+    def grouping(self) -> Grouping:
+        """The columns by which pairs are resampled by default."""
+        return getattr(self.source, "grouping", self.entry.grouping)
+
+    @property
     def digest(self) -> str:
         """32 hexadecimal digits: equal where every score must be equal."""
         pairs = self.evaluated
@@ -175,7 +193,7 @@ class Pairs(OfKind):
     def with_texts(self, texts: tuple[tuple[str, ...], ...]) -> Pairs:
         """A copy of the task whose evaluated pairs are (good, bad) sentences of these texts."""
         good, bad = texts
-        source = InMemoryPairs(self.evaluated._replace(good=good, bad=bad))
+        source = InMemoryPairs(self.evaluated._replace(good=good, bad=bad), self.grouping)
         return replace(self, source=source, examples=None)
 
     def encode(self, tokenizer: Any, config: Any) -> MaskedRows:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from lesion.tasks.base import Task
 from lesion.tasks.builtin.agreement import agreement
 from lesion.tasks.builtin.subject_number import subject_number
+from lesion.tasks.builtin.subject_verb_agreement import subject_verb_agreement
 from lesion.tasks.classify import ClassifyKind
 from lesion.tasks.pairs import PairsKind
 from lesion.tasks.sources.glue import GLUE, GlueTask
@@ -33,11 +34,16 @@ def _agreement(keys: PairsKind, language: str) -> Task:
     return agreement(language, keys.scoring or "word", keys.examples)
 
 
+def _verbs(keys: PairsKind, language: str) -> Task:
+    return subject_verb_agreement(language, keys.scoring or "word", keys.examples)
+
+
 def _subject_number(keys: ClassifyKind, language: str) -> Task:
     return subject_number(language, keys.split, keys.max_length, keys.examples)
 
 
 _PAIRS = "is 'the man is' likelier than 'the man are'? (600 pairs, built in)"
+_VERBS = "is 'the man knows' likelier than 'the man know'? (2,880 pairs of 60 verbs, built in)"
 _NUMBER = "is the subject singular or plural? (500 sentences, built in)"
 TASKS: dict[str, BuiltInTask | GlueTask] = {
     "agreement-de": BuiltInTask(f"German: {_PAIRS}", "de", "pairs", _agreement),
@@ -56,6 +62,10 @@ TASKS: dict[str, BuiltInTask | GlueTask] = {
     "subject-number-en": BuiltInTask(f"English: {_NUMBER}", "en", "classify", _subject_number),
     "subject-number-es": BuiltInTask(f"Spanish: {_NUMBER}", "es", "classify", _subject_number),
     "subject-number-fr": BuiltInTask(f"French: {_NUMBER}", "fr", "classify", _subject_number),
+    "subject-verb-agreement-de": BuiltInTask(f"German: {_VERBS}", "de", "pairs", _verbs),
+    "subject-verb-agreement-en": BuiltInTask(f"English: {_VERBS}", "en", "pairs", _verbs),
+    "subject-verb-agreement-es": BuiltInTask(f"Spanish: {_VERBS}", "es", "pairs", _verbs),
+    "subject-verb-agreement-fr": BuiltInTask(f"French: {_VERBS}", "fr", "pairs", _verbs),
     "wnli": GLUE["wnli"],
 }
 """Registered names; each entry has `about`, one line for lists, and `kind`."""

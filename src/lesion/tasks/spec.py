@@ -30,8 +30,13 @@ REFUSED = {
 """Keys that another kind refuses. It ignores the rest, as release 0.1 did, whose records may have
 them."""
 DIGEST = "digest"  # of the examples of a task that was made in Python
+GROUPING = ("cluster", "strata", "columns")
+"""Keys that decide no score, of every kind. They are written only where they are given."""
 DEFAULTS = {
-    key: part.default for kind in TASK_KINDS.values() for key, part in kind.parameters().items()
+    key: part.default
+    for kind in TASK_KINDS.values()
+    for key, part in kind.parameters().items()
+    if key not in GROUPING
 }
 PATHS = frozenset(key for kind in TASK_KINDS.values() for key in paths(kind))
 
@@ -109,6 +114,7 @@ class TaskSpec(ReadsItself):
         own = {
             key: to_mapping(getattr(self.parameters, part.name))
             for key, part in self.parameters.parameters().items()
+            if key not in GROUPING or getattr(self.parameters, part.name)
         }
         former = {key: to_mapping(DEFAULTS[key]) for key in KEYS}
         live = {DIGEST: self.digest} if self.digest else {}

@@ -14,6 +14,7 @@ from lesion.models.load import HEADS, load_model, load_tokenizer
 from lesion.schema.reading import to_mapping
 from lesion.scoring.scorer import Scorer
 from lesion.tasks.base import Kind, Task
+from lesion.tasks.columns import columns_of, grouping_of
 from lesion.tasks.kinds import kind_of
 from lesion.tasks.metrics import OUTPUTS, Metric
 from lesion.tasks.tokens import longest_input
@@ -57,6 +58,7 @@ def check_task(
         "outputs have a row for each example": suite.outputs_have_their_shape,
         "outputs do not depend on batches": suite.outputs_do_not_depend_on_batches,
         "every metric has a value and a chance level": suite.metrics_have_values,
+        "columns have a word for each example": suite.columns_are_whole,
         "texts can be replaced exactly if it offers texts": suite.texts_can_be_replaced,
         "training examples are there exactly if it offers training": suite.training_is_there,
         "no global generator is moved": suite.no_global_generator,
@@ -198,6 +200,16 @@ class _Suite:
             expected, outputs = self.scorer()(), self.scorer(same)()
             require(np.array_equal(outputs, expected), "The same texts have other outputs.")
             require(self.scorer(changed)().shape == expected.shape, "Other texts, another shape.")
+
+    def columns_are_whole(self) -> None:
+        columns, grouping = columns_of(self.task), grouping_of(self.task)
+        for name, words in columns.items():
+            counts = f"{len(words)} words for {len(self.task.targets)} examples"
+            require(len(words) == len(self.task.targets), f"The column {name} has {counts}.")
+            require(all(isinstance(word, str) for word in words), f"{name} has more than words.")
+        absent = [name for name in grouping if name is not None and name not in columns]
+        known = not getattr(self.task, "columns", {}) or not absent
+        require(known, f"Examples are resampled by {absent}, which are no columns.")
 
     def training_is_there(self) -> None:
         if "training" not in self.task.offers:

@@ -98,8 +98,9 @@ def test_training_rows_give_the_classes_and_may_train_a_head():
          "Task 'mine', row 1: the label 'neg' is not in the training set (its train examples). "
          "Its labels are 'pos', 'x'."),
         (ROWS, {"kind": "cloze", "text": None, "label": None},
-         "Task 'mine'.text: unknown key. Allowed: examples, language, file.\n"
-         "Task 'mine'.label: unknown key. Allowed: examples, language, file."),
+         "Task 'mine'.text: unknown key. Allowed: examples, language, cluster, strata, columns, "
+         "file.\nTask 'mine'.label: unknown key. Allowed: examples, language, cluster, strata, "
+         "columns, file."),
         ([{"s1": "a", "s2": "b", "y": 1.5}], {},
          "Task 'mine', row 0: the column 'y' must hold a name or a whole number. Got 1.5."),
     ],

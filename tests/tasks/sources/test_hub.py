@@ -67,6 +67,17 @@ def test_a_registered_name_is_read_from_the_hub_and_says_from_which_commit(hub):
     assert task.evaluated.origin == f"nyu-mll/glue@{hub.commit}/mrpc/validation"
 
 
+def test_a_further_column_is_kept_of_the_split_that_is_evaluated(hub):
+    whole = load_task(TaskSpec("mrpc", cluster="label", columns=["sentence1"]))
+    assert whole.columns == {"sentence1": tuple(MRPC["sentence1"])}
+    assert whole.split("train").columns == {}
+    with pytest.raises(LesionError) as caught:
+        _ = load_task(TaskSpec("mrpc", cluster="idy")).targets
+    assert str(caught.value).startswith(
+        f"nyu-mll/glue@{hub.commit}/mrpc/validation: there is no column 'idy'. The columns are"
+    )
+
+
 def test_the_shards_of_a_split_are_joined_in_order(hub):
     train = load_task(TaskSpec("mrpc")).split("train")
 

@@ -63,8 +63,9 @@ def _draw(data: RunData) -> Iterator[tuple[str, Figure]]:
     for task in data.tasks():
         if len(data.lesions(task)) <= MAX_COLUMNS:
             metrics = data.shown_metrics(task)
-            frames = data.summary, data.dose_labels, data.diagnoses
-            yield file_name(task), curve_figure(data.curves, task, metrics, *frames)
+            frames = data.summary, data.axes, data.diagnoses
+            name = f"{file_name(task)}{data.suffix}"
+            yield name, curve_figure(data.curves, task, metrics, *frames)
 
 
 CURVES = Chart(

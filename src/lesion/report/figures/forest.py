@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from lesion.analysis.compare import Verdict
     from lesion.analysis.meta import Meta
+    from lesion.analysis.verdict import Verdict
 
 LEAST = 3  # comparisons of a pair in a figure, at least
 ROW = 0.27  # inches

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lesion.analysis.health import DIAGNOSES
+from lesion.analysis.scale import measured_range
 from lesion.errors import LesionError
+from lesion.report.figures.dose_axis import is_log, places_on, set_dose_axis
 from lesion.report.figures.style import DASHES, PALETTE, SOFT
 from lesion.tasks.metrics import METRICS
 
@@ -21,12 +23,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-LOG_AXIS_RATIO = 1000  # of the largest dose to the smallest: from here on the axis is logarithmic
-
 LABELS = {"skill": "skill (1 intact, 0 chance)"} | {
     word: metric.label for word, metric in METRICS.items()
 }
 DOSE = "dose: fraction of units destroyed"
+CARETLEFT, CARETRIGHT = 4, 5  # markers of matplotlib: a D50 beyond the doses measured
 # Diagnosis -> the marker of matplotlib at the dose where it begins.
 SIGNS = {name: diagnosis.sign for name, diagnosis in DIAGNOSES.items() if diagnosis.sign}
 
@@ -80,7 +81,7 @@ class FigureData:
         panel = self.data[self.data["lesion"] == lesion]
         _draw_curves(axes, panel, metric, self.styles)
         if self.summary is not None:
-            _draw_d50(axes, self.summary[self.summary["lesion"] == lesion], self.styles)
+            _draw_d50(axes, panel, self.summary[self.summary["lesion"] == lesion], self.styles)
         if self.diagnoses is not None:
             findings = self.diagnoses[self.diagnoses["lesion"] == lesion]
             _draw_signs(axes, panel, metric, findings, self.styles)
@@ -169,18 +170,18 @@ def _draw_curves(axes: Axes, panel: pd.DataFrame, metric: str, styles: Mapping[s
         style, dose = styles[model], line["dose"].to_numpy(float)
         value, lo, hi = (drawable(line, f"{metric}{end}") for end in ("", "_lo", "_hi"))
         alpha = 0.17 if len(styles) <= 2 else 0.10  # many bands on one another are unreadable
-        axes.fill_between(dose, lo, hi, color=style["color"], alpha=alpha, linewidth=0)
-        axes.plot(dose, value, linewidth=1.8, solid_capstyle="round", **style)
-        axes.plot(dose[:1], value[:1], "o", color=style["color"], markersize=5.5, clip_on=False,
+        place, joined = places_on(panel, dose), (dose > 0) | ~np.array(is_log(panel))
+        axes.fill_between(place, lo, hi, where=joined, color=style["color"], alpha=alpha,
+                          linewidth=0)  # fmt: skip
+        axes.plot(place[joined], value[joined], linewidth=1.8, solid_capstyle="round", **style)
+        if not joined.all():  # the intact model stands alone
+            axes.vlines(place[:1], lo[:1], hi[:1], color=style["color"], alpha=0.5, linewidth=1.8)
+        axes.plot(place[:1], value[:1], "o", color=style["color"], markersize=5.5, clip_on=False,
                   markeredgecolor="white", markeredgewidth=0.9, zorder=4)  # fmt: skip
     for chance in panel[f"{metric}_chance"].dropna().unique():  # several with several tokenizers
         axes.axhline(chance, color=SOFT, linestyle=(0, (1, 2.2)), linewidth=1.3, zorder=1.5)
-    top = float(panel["dose"].max()) or 1.0
-    axes.set_xlim(0, top)
     axes.margins(y=0.06)
-    rate = float(panel["dose"].where(panel["dose"] > 0).min())
-    if top / rate >= LOG_AXIS_RATIO:  # error rates: decades; intact before the first
-        axes.set_xscale("symlog", linthresh=rate)
+    set_dose_axis(axes, panel)
 
 
 def drawable(line: pd.DataFrame, column: str) -> np.ndarray:
@@ -189,12 +190,20 @@ def drawable(line: pd.DataFrame, column: str) -> np.ndarray:
     return np.where(np.isfinite(values), values, np.nan)
 
 
-def _draw_d50(axes: Axes, summary: pd.DataFrame, styles: Mapping[str, Any]) -> None:
+def _draw_d50(
+    axes: Axes, panel: pd.DataFrame, summary: pd.DataFrame, styles: Mapping[str, Any]
+) -> None:
+    """A tick for each model; an arrow at the first or last dose if its D50 is beyond it."""
     floor = axes.get_xaxis_transform()
+    first, last = measured_range(np.sort(panel["dose"].to_numpy(float)))
     for model, dose in zip(summary["model"], summary["d50"], strict=True):
         if model in styles and np.isfinite(dose):
             axes.plot([dose, dose], [0, 0.055], transform=floor, linewidth=2.6,
                       color=styles[model]["color"], solid_capstyle="butt", zorder=5)  # fmt: skip
+        elif model in styles and np.isinf(dose):
+            axes.plot(first if dose < 0 else last, 0.0275, transform=floor, linestyle="",
+                      marker=CARETLEFT if dose < 0 else CARETRIGHT, markersize=6, clip_on=False,
+                      color=styles[model]["color"], zorder=5)  # fmt: skip
 
 
 def _draw_signs(
@@ -203,6 +212,7 @@ def _draw_signs(
     for finding in diagnoses.dropna(subset="dose")[::-1].itertuples():  # the first one on top
         point = panel[(panel["model"] == finding.model) & np.isclose(panel["dose"], finding.dose)]
         if finding.name in SIGNS and len(point):
-            axes.plot(point["dose"], drawable(point, metric), SIGNS[finding.name], markersize=6.5,
+            place = places_on(panel, point["dose"].to_numpy(float))
+            axes.plot(place, drawable(point, metric), SIGNS[finding.name], markersize=6.5,
                       color="white", markeredgecolor=styles[finding.model]["color"],
                       markeredgewidth=1.4, clip_on=False, zorder=6)  # fmt: skip

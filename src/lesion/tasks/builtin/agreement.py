@@ -10,6 +10,7 @@ subject in half the pairs.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -19,12 +20,15 @@ from lesion.errors import LesionError
 from lesion.keys import random_uint32
 from lesion.schema.errors import did_you_mean, shortened
 from lesion.tasks.builtin.grammars import CONSTRUCTIONS, GRAMMARS, Grammar, SentencePlan, Verb
+from lesion.tasks.columns import Grouping
 from lesion.tasks.examples import PairSet
 from lesion.tasks.pairs import Pairs
 
 BLOCKS = 25  # of 24 pairs: each construction, number and number of the other noun
 BALANCED = 2 * len(CONSTRUCTIONS)  # the first n pairs are balanced for every multiple of this
 TRIES = 100
+NUMBERS = ("singular", "plural")
+GROUPING = Grouping("verb", "construction")
 LONG = 4  # letters of a word that may stand only once in a sentence
 
 
@@ -39,21 +43,20 @@ class MadePair(NamedTuple):
 
 
 class GrammarPairs(NamedTuple):
-    """The built-in pairs of a language, as a source of `Pairs`."""
+    """The 600 built-in pairs of a language, as a source of `Pairs`."""
 
     language: str
+
+    @property
+    def grouping(self) -> Grouping:
+        """Pairs of one verb are resampled together; the shares of constructions are fixed."""
+        return GROUPING
 
     def read(self) -> PairSet:
         """All pairs; their labels are the constructions."""
         made = make_pairs(self.language)
-        return PairSet(
-            tuple(pair.good for pair in made),
-            tuple(pair.bad for pair in made),
-            np.array([pair.construction for pair in made], dtype=np.int64),
-            CONSTRUCTIONS,
-            f"agreement-{self.language}, built in",
-            np.array([_cell(pair) for pair in made], dtype=np.int64),
-        )
+        cells = np.array([_cell(pair) for pair in made], dtype=np.int64)
+        return pair_set(made, f"agreement-{self.language}")._replace(groups=cells)
 
 
 def agreement(language: str, scoring: str = "word", examples: int | None = None) -> Pairs:
@@ -96,6 +99,47 @@ def make_pairs(language: str) -> tuple[MadePair, ...]:
     return tuple(made)
 
 
+def pair_set(made: Sequence[MadePair], name: str) -> PairSet:
+    """Made pairs as a source has them, with what each is made of as columns of words."""
+    return PairSet(
+        tuple(pair.good for pair in made),
+        tuple(pair.bad for pair in made),
+        np.array([pair.construction for pair in made], dtype=np.int64),
+        CONSTRUCTIONS,
+        f"{name}, built in",
+        columns=word_columns(made),
+    )
+
+
+def word_columns(made: Sequence[MadePair]) -> dict[str, tuple[str, ...]]:
+    """What each pair is made of: the verb in the singular, construction, both numbers."""
+    return {
+        "verb": tuple(pair.verb.singular for pair in made),
+        "construction": tuple(CONSTRUCTIONS[pair.construction] for pair in made),
+        "number": tuple(NUMBERS[pair.plan.number] for pair in made),
+        "other": tuple(NUMBERS[pair.plan.other] for pair in made),
+    }
+
+
+def pair_of(grammar: Grammar, construction: int, plan: SentencePlan, verb: Verb) -> MadePair:
+    """The pair of a plan: one sentence with the verb's right form, one with its other form."""
+    name = CONSTRUCTIONS[construction]
+    before = grammar.before[name](plan)
+    standing = name in ("phrase", "verb-phrase")
+    after = plan.pick("after", verb.after if standing else (*verb.after, *verb.where))
+    sentences = [
+        f"{before[0].upper()}{before[1:]} {form} {after}." for form in (verb.singular, verb.plural)
+    ]
+    good, bad = sentences[plan.number], sentences[1 - plan.number]
+    return MadePair(good, bad, construction, plan, verb)
+
+
+def repeats_a_word(sentence: str) -> bool:
+    """Whether a long word stands twice in a sentence."""
+    long = re.findall(rf"\w{{{LONG},}}", sentence.lower())
+    return len(long) != len(set(long))
+
+
 def _cell(pair: MadePair) -> int:
     """Construction, number and number of the other noun, as one number."""
     return 4 * pair.construction + 2 * pair.plan.number + pair.plan.other
@@ -122,15 +166,7 @@ def _make_pair(
     for attempt in range(TRIES):
         address = ("agreement", grammar.language, name, *cell, attempt)
         plan = SentencePlan(*numbers, verb.past, address)
-        before = grammar.before[name](plan)
-        standing = name in ("phrase", "verb-phrase")
-        after = plan.pick("after", verb.after if standing else (*verb.after, *verb.where))
-        sentences = [
-            f"{before[0].upper()}{before[1:]} {form} {after}."
-            for form in (verb.singular, verb.plural)
-        ]
-        good, bad = sentences[plan.number], sentences[1 - plan.number]
-        long = re.findall(rf"\w{{{LONG},}}", good.lower())
-        if good not in seen and len(long) == len(set(long)):
-            return MadePair(good, bad, construction, plan, verb)
+        pair = pair_of(grammar, construction, plan, verb)
+        if pair.good not in seen and not repeats_a_word(pair.good):
+            return pair
     raise AssertionError(f"no new sentence of {grammar.language} for {name} with {verb.singular}")

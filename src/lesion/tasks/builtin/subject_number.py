@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from lesion.errors import LesionError
-from lesion.tasks.builtin.agreement import BALANCED, make_pairs
+from lesion.tasks.builtin.agreement import BALANCED, GROUPING, make_pairs, word_columns
 from lesion.tasks.builtin.grammars import CONSTRUCTIONS
 from lesion.tasks.classify import Classification
+from lesion.tasks.columns import Grouping
 from lesion.tasks.examples import Split
 
 TRAINING = 34 * BALANCED  # of the 600 agreement pairs; the rest are evaluated
@@ -26,6 +27,7 @@ class SubjectSentences:
     language: str
     default: str = "dev"
     classes: tuple[str, ...] = ("singular", "plural")
+    grouping: Grouping = GROUPING
 
     def read(self, split: str) -> Split:
         """`train` has 340 sentences, `dev` 160; both classes equally often."""
@@ -39,7 +41,8 @@ class SubjectSentences:
             if CONSTRUCTIONS[pair.construction] != TWO_SUBJECTS
         ]
         labels = np.array([pair.plan.number for pair in chosen], dtype=np.int64)
-        return Split((tuple(pair.good for pair in chosen),), labels, f"{name}/{split}, built in")
+        texts = (tuple(pair.good for pair in chosen),)
+        return Split(texts, labels, f"{name}/{split}, built in", columns=word_columns(chosen))
 
 
 def subject_number(

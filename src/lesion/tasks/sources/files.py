@@ -13,7 +13,7 @@ import numpy as np
 from lesion.errors import LesionError
 from lesion.schema.errors import did_you_mean, shortened
 from lesion.tasks.examples import Split
-from lesion.tasks.sources.tables import Table, complete, left_out, read_table
+from lesion.tasks.sources.tables import Table, complete, left_out, read_table, words_of
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class LabelledFiles:
         label: the column that holds the label.
         default: the split that is evaluated; "": dev if it is given, otherwise test.
         missing: "refuse" rows without a text or label, or "drop" them.
+        columns: further columns of the split that is evaluated.
     """
 
     name: str
@@ -35,6 +36,7 @@ class LabelledFiles:
     label: str
     default: str = ""
     missing: str = "refuse"
+    columns: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.text) not in (1, 2):
@@ -68,7 +70,8 @@ class LabelledFiles:
         numbers = indices_of(table, labels, self.classes, str(self.paths[self._label_split]))
         lost, kept = table.left_out, len(table.numbers)
         note = left_out(self.name, table.path, table.unit, lost, lost + kept) if lost else ""
-        return Split(texts, numbers, str(table.path), note)
+        columns = words_of(table, self.columns if split == self.default else ())
+        return Split(texts, numbers, str(table.path), note, columns)
 
     @property
     def _label_split(self) -> str:

@@ -11,9 +11,10 @@ import numpy as np
 from lesion.errors import LesionError
 from lesion.schema.errors import shortened
 from lesion.schema.fields import python
+from lesion.tasks.columns import PARADIGM
 from lesion.tasks.examples import InMemory, InMemoryPairs, PairSet, Split
 from lesion.tasks.sources.files import classes_of, indices_of, labels_of, texts_of
-from lesion.tasks.sources.tables import Table, complete
+from lesion.tasks.sources.tables import Table, complete, words_of
 
 ORIGIN = "from Python"
 
@@ -24,6 +25,7 @@ def labelled_frames(
     text: Sequence[str],
     label: str | None,
     drop: bool = False,
+    columns: Sequence[str] = (),
 ) -> InMemory:
     """Labelled texts to evaluate on and, maybe, to train on.
 
@@ -34,6 +36,7 @@ def labelled_frames(
         text: one or two columns that hold the text.
         label: the column that holds the label.
         drop: leave out rows that lack a value, instead of refusing them.
+        columns: further columns of "dev".
 
     Raises:
         LesionError: for a column that is not there, a row that lacks a value, or a single label.
@@ -54,6 +57,7 @@ def labelled_frames(
             texts_of(table, text),
             indices_of(table, labels[split], classes, f"its {first} examples"),
             f"{name}/{split}, {ORIGIN}",
+            columns=words_of(table, columns if split == "dev" else ()),
         )
         for split, table in tables.items()
     }
@@ -61,7 +65,11 @@ def labelled_frames(
 
 
 def pairs_frame(
-    name: str, frame: Any, label: str | None = None, drop: bool = False
+    name: str,
+    frame: Any,
+    label: str | None = None,
+    drop: bool = False,
+    columns: Sequence[str] = (),
 ) -> InMemoryPairs:
     """Minimal pairs of a frame with the columns good and bad.
 
@@ -70,13 +78,14 @@ def pairs_frame(
         frame: see `table_of`.
         label: the column of the paradigm; None: one paradigm.
         drop: leave out rows that lack a value, instead of refusing them.
+        columns: further columns.
 
     Raises:
         LesionError: for a column that is not there, a row that lacks a value, or a pair of two
             equal sentences.
     """
-    columns = ("good", "bad", label) if label else ("good", "bad")
-    table = complete(table_of(name, frame), columns, drop)
+    needed = ("good", "bad", label) if label else ("good", "bad")
+    table = complete(table_of(name, frame), needed, drop)
     good, bad = texts_of(table, ("good", "bad"))
     for row, (left, right) in enumerate(zip(good, bad, strict=True)):
         if left == right:
@@ -85,7 +94,9 @@ def pairs_frame(
     names = sorted(set(paradigms))
     numbers = np.array([names.index(paradigm) for paradigm in paradigms], dtype=np.int64)
     classes = tuple(names) if label else ()
-    return InMemoryPairs(PairSet(good, bad, numbers, classes, f"{name}, {ORIGIN}"))
+    words = ({PARADIGM: paradigms} if label else {}) | words_of(table, columns)
+    pairs = PairSet(good, bad, numbers, classes, f"{name}, {ORIGIN}", columns=words)
+    return InMemoryPairs(pairs)
 
 
 def table_of(name: str, frame: Any) -> Table:

@@ -19,7 +19,7 @@ import numpy as np
 
 from lesion.errors import LesionError
 from lesion.tasks.examples import SPLITS, Split
-from lesion.tasks.sources.tables import Table, read_tsv
+from lesion.tasks.sources.tables import Table, read_tsv, words_of
 
 NESTED = ("glue", "gluedata")  # a folder of this name inside the given one is looked into
 
@@ -148,12 +148,17 @@ GLUE = {
 
 @dataclass(frozen=True)
 class GlueFolder:
-    """The splits of one GLUE task in a folder on disk."""
+    """The splits of one GLUE task in a folder on disk.
+
+    Attributes:
+        columns: further columns of the split that is evaluated.
+    """
 
     name: str
     task: GlueTask
     folder: Path
     default: str = "dev"
+    columns: tuple[str, ...] = ()
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -177,7 +182,8 @@ class GlueFolder:
         broken = f"{table.left_out} broken lines" if table.left_out else ""
         origin = f"{table.path} ({broken} left out)" if broken else str(table.path)
         note = f"{self.name}: {broken} of {table.path} are left out." if broken else ""
-        return Split(texts, labels, origin, note)
+        columns = words_of(table, self.columns if split == self.default else ())
+        return Split(texts, labels, origin, note, columns)
 
     def _file(self, split: str) -> Path | None:
         names = self.task.files[SPLITS.index(split)]

@@ -17,6 +17,7 @@ import numpy as np
 from lesion.errors import LesionError
 from lesion.tasks.examples import SPLITS, Split
 from lesion.tasks.sources.glue import GlueTask, unlabelled
+from lesion.tasks.sources.tables import Table, words_of
 
 DATASET = "nyu-mll/glue"
 REMEDY = (
@@ -30,13 +31,15 @@ class GlueHub:
     """The splits of one GLUE task in a dataset repository laid out like `nyu-mll/glue`.
 
     `source` names the repository, with a revision after `@` if it is pinned:
-    `nyu-mll/glue@bcdcba79d07bc864c1c254ccfcedcce55bcc9a8c`.
+    `nyu-mll/glue@bcdcba79d07bc864c1c254ccfcedcce55bcc9a8c`. `columns` are further columns of the
+    split that is evaluated.
     """
 
     name: str
     task: GlueTask
     source: str = DATASET
     default: str = "dev"
+    columns: tuple[str, ...] = ()
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -67,7 +70,14 @@ class GlueHub:
                 f"The labels are 0 to {len(self.classes) - 1}."
             )
         texts = tuple(tuple(table.column(name).to_pylist()) for name in self.task.hub_text)
-        return Split(texts, labels, origin)
+        columns = self._words(table, origin) if split == self.default else {}
+        return Split(texts, labels, origin, columns=columns)
+
+    def _words(self, table: Any, origin: str) -> dict[str, tuple[str, ...]]:
+        there = {name: table.column(name) for name in table.column_names}
+        kept = {name: there[name].to_pylist() for name in self.columns if name in there}
+        rows = list(range(1, len(table) + 1))
+        return words_of(Table(Path(origin), {**there, **kept}, rows, unit="row"), self.columns)
 
     def _files(self, where: str) -> tuple[Path, list[Path]]:
         """The snapshot's folder, named after its commit, and the files of one split in order.

@@ -10,8 +10,16 @@ import numpy as np
 
 from lesion.errors import LesionError
 from lesion.schema.errors import shortened
+from lesion.tasks.columns import PARADIGM, no_column
 from lesion.tasks.examples import PairSet
-from lesion.tasks.sources.tables import absent, incomplete, left_out, read_jsonl, read_tsv
+from lesion.tasks.sources.tables import (
+    absent,
+    incomplete,
+    left_out,
+    read_jsonl,
+    read_tsv,
+    words_of,
+)
 
 GRAMMATICAL = ("True", "False")
 HEADERS = (("good", "bad"), ("sentence_good", "sentence_bad"))
@@ -38,12 +46,14 @@ class PairFile(NamedTuple):
         label: key of the paradigm in a `.jsonl` file, such as UID; None: one paradigm.
         missing: "refuse" pairs that lack a sentence or paradigm, or "drop" them.
         name: the task's, for notes.
+        columns: further keys of a `.jsonl` file, a word for each pair.
     """
 
     path: Path
     label: str | None = None
     missing: str = "refuse"
     name: str = ""
+    columns: tuple[str, ...] = ()
 
     def read(self) -> PairSet:
         """All pairs.
@@ -70,7 +80,19 @@ class PairFile(NamedTuple):
             note=left_out(self.name, self.path, "line", len(every) - len(pairs), len(every))
             if len(pairs) < len(every)
             else "",
+            columns=self._words(pairs),
         )
+
+    def _words(self, pairs: list[Pair]) -> dict[str, tuple[str, ...]]:
+        """The paradigm, where there are several, and the further columns."""
+        words = {PARADIGM: tuple(pair.paradigm for pair in pairs)} if self.label else {}
+        if not self.columns:
+            return words
+        if self.path.suffix.lower() != ".jsonl":
+            raise no_column(self.path, self.columns[0], words)
+        table, lines = read_jsonl(self.path), {pair.line for pair in pairs}
+        rows = [row for row, number in enumerate(table.numbers) if number in lines]
+        return words | words_of(table.at_rows(rows), self.columns)
 
     def _complete(self, pairs: list[Pair]) -> list[Pair]:
         needed = ("good", "bad", "paradigm") if self.label else ("good", "bad")

@@ -8,12 +8,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from lesion.errors import LesionError
-from lesion.schema import did_you_mean
+from lesion.schema import did_you_mean, shortened
+from lesion.tasks.columns import no_column
 
 LISTED = 20  # rows that a message names
 SPARE = 1000  # lines for each line with the wrong number of columns that may be left out
@@ -35,14 +36,17 @@ class Table(NamedTuple):
         """The place of a row, for messages: `mine.tsv, line 7`."""
         return f"{self.path}, {self.unit} {self.numbers[row]}"
 
+    def at_rows(self, rows: Sequence[int]) -> Table:
+        """Only some of the rows."""
+        return self._replace(
+            columns={name: [values[row] for row in rows] for name, values in self.columns.items()},
+            numbers=[self.numbers[row] for row in rows],
+        )
+
     def column(self, name: str) -> Sequence[Any]:
         """Values of a column; an error lists the columns that there are."""
         if name not in self.columns:
-            known = ", ".join(repr(column) for column in self.columns)
-            raise LesionError(
-                f"{self.path}: there is no column {name!r}. The columns are {known}."
-                f"{did_you_mean(name, self.columns)}"
-            )
+            raise no_column(self.path, name, self.columns)
         return self.columns[name]
 
 
@@ -67,11 +71,34 @@ def complete(table: Table, names: Sequence[str], drop: bool = False) -> Table:
     kept = [row for row in range(len(table.numbers)) if row not in lacking]
     if not kept:
         raise LesionError(f"{table.path}: has no examples: every {table.unit} lacks a value.")
-    return table._replace(
-        columns={name: [values[row] for row in kept] for name, values in table.columns.items()},
-        numbers=[table.numbers[row] for row in kept],
-        left_out=table.left_out + len(lacking),
-    )
+    return table.at_rows(kept)._replace(left_out=table.left_out + len(lacking))
+
+
+def words_of(table: Table, names: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Columns of a table as words, whatever they hold.
+
+    Raises:
+        LesionError: for a column that is not there, and for a row without a value, which would
+            belong to no group.
+    """
+    return {name: tuple(_words(table, name)) for name in names}
+
+
+def _words(table: Table, name: str) -> Iterator[str]:
+    for row, value in enumerate(table.column(name)):
+        if absent(value) or isinstance(value, Mapping | list | tuple):
+            raise LesionError(
+                f"{table.at(row)}: the column {name!r} must hold a name or a number in every "
+                f"{table.unit}. Got {shortened(value)}."
+            )
+        yield _word(value)
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    whole = isinstance(value, float) and value.is_integer()  # whole numbers stored as floats
+    return str(int(value) if whole else value).strip()
 
 
 def absent(value: Any) -> bool:

@@ -1,0 +1,86 @@
+"""Sixty German verbs, in the present or the past.
+
+They are the most frequent ones of the novels that have as many pieces in the singular as in the
+plural, in the tokenizer of the built-in models. The spelling is that of the novels (muß, läßt).
+What follows shows neither number nor gender.
+"""
+
+from lesion.tasks.builtin.grammars.base import Verb
+from lesion.tasks.builtin.grammars.de import GRAMMAR as SMALL
+
+# fmt: off
+VERBS = (
+    Verb("ist", "sind", False,
+         ("sehr krank", "ganz allein", "müde", "sehr glücklich", "in Gefahr", "nicht zufrieden"),
+         ("hier", "dort", "im Garten", "zu Hause")),
+    Verb("hat", "haben", False, ("recht", "kein Geld", "viel zu tun", "alles verloren")),
+    Verb("wird", "werden", False, ("bald kommen", "bald sterben", "alles erfahren", "krank")),
+    Verb("kann", "können", False, ("nicht schlafen", "nichts sagen", "nicht kommen", "lesen")),
+    Verb("will", "wollen", False, ("nach Hause gehen", "nichts sagen", "alles wissen")),
+    Verb("muß", "müssen", False, ("nach Hause gehen", "die Wahrheit sagen", "bald sterben")),
+    Verb("weiß", "wissen", False, ("nichts davon", "die Wahrheit", "alles", "keinen Rat")),
+    Verb("kommt", "kommen", False, ("bald zurück", "aus der Stadt", "nach Hause", "zu spät")),
+    Verb("geht", "gehen", False, ("nach Hause", "in die Kirche", "langsam weiter", "zu Bett")),
+    Verb("steht", "stehen", False, ("ganz still", "allein da"), ("am Fenster", "im Garten")),
+    Verb("sagt", "sagen", False, ("nichts", "die Wahrheit", "kein Wort", "es noch einmal")),
+    Verb("gibt", "geben", False, ("keine Antwort", "das Geld zurück", "alles auf", "nicht nach")),
+    Verb("macht", "machen", False, ("einen Fehler", "kein Licht", "die Arbeit allein", "Musik")),
+    Verb("soll", "sollen", False, ("nach Hause gehen", "nichts sagen", "reich sein", "warten")),
+    Verb("sieht", "sehen", False, ("nichts", "das Licht", "die Gefahr", "sehr krank aus")),
+    Verb("läßt", "lassen", False, ("alles liegen", "das Licht brennen", "die Tür offen")),
+    Verb("liegt", "liegen", False, ("krank im Bett", "ganz still da"), ("im Gras", "am Boden")),
+    Verb("tut", "tun", False, ("nichts", "die Arbeit gern", "alles für Geld", "das Gute")),
+    Verb("erzählt", "erzählen", False, ("eine Geschichte", "alles", "vom Kriege", "nichts davon")),
+    Verb("braucht", "brauchen", False, ("Geld", "keinen Rat", "viel Ruhe", "etwas Zeit")),
+    Verb("führt", "führen", False, ("ein ruhiges Leben", "etwas im Schilde", "das Pferd fort")),
+    Verb("sitzt", "sitzen", False, ("ganz still da", "beim Essen"), ("am Tische", "im Garten")),
+    Verb("trägt", "tragen", False, ("das Wasser ins Haus", "keine Schuld", "schwarze Kleider")),
+    Verb("versteht", "verstehen", False, ("kein Wort", "alles", "die Frage nicht", "Spaß")),
+    Verb("erwartet", "erwarten", False,
+         ("eine Antwort", "den Tod", "nichts mehr", "das Schlimmste")),
+    Verb("erreicht", "erreichen", False, ("die Stadt", "das Ziel nicht", "das andere Ufer")),
+    Verb("zieht", "ziehen", False,
+         ("in den Krieg", "langsam weiter", "die Tür zu", "in die Stadt")),
+    Verb("fühlt", "fühlen", False, ("die Kälte", "keine Reue", "nichts mehr", "großen Schmerz")),
+    Verb("stieg", "stiegen", True,
+         ("in den Wagen", "langsam hinauf", "vom Pferde", "auf den Turm")),
+    Verb("ritt", "ritten", True, ("nach Hause", "sehr schnell", "durch den Wald", "in die Nacht")),
+    Verb("fragt", "fragen", False, ("nach dem Wege", "nicht viel", "noch einmal", "um Rat")),
+    Verb("begleitet", "begleiten", False, ("den Fürsten", "den Gesang", "die Königin", "das Heer")),
+    Verb("sucht", "suchen", False, ("den Weg", "Arbeit", "das Glück", "überall")),
+    Verb("scheint", "scheinen", False, ("sehr krank", "zu schlafen", "nichts zu merken", "müde")),
+    Verb("ruft", "rufen", False, ("laut um Hilfe", "noch einmal", "aus dem Fenster", "nach Wein")),
+    Verb("versucht", "versuchen", False, ("alles", "zu schlafen", "das Glück", "zu lachen")),
+    Verb("zeigt", "zeigen", False, ("den Weg", "keine Furcht", "auf die Tür", "großen Mut")),
+    Verb("schreibt", "schreiben", False, ("einen Brief", "die ganze Nacht", "sehr schön")),
+    Verb("schlägt", "schlagen", False, ("die Augen auf", "auf den Tisch", "die Tür zu", "zurück")),
+    Verb("steckt", "stecken", False,
+         ("das Geld ein", "den Brief ein", "in großer Not", "in Schulden")),
+    Verb("bemerkt", "bemerken", False, ("nichts", "die Gefahr", "das Licht", "den Fehler nicht")),
+    Verb("lief", "liefen", True, ("nach Hause", "sehr schnell", "in den Wald", "zum Flusse")),
+    Verb("setzt", "setzen", False,
+         ("sich ans Feuer", "sich wieder", "alles aufs Spiel", "den Hut auf")),
+    Verb("pflegt", "pflegen", False, ("früh zu essen", "den Garten", "zu schweigen", "die Blumen")),
+    Verb("erklärt", "erklären", False, ("alles", "die Sache nicht", "den Krieg", "nichts")),
+    Verb("handelt", "handeln", False,
+         ("mit Wein", "ohne Verstand", "sehr klug", "nach dem Gesetz")),
+    Verb("entdeckt", "entdecken", False,
+         ("die Wahrheit", "den Fehler", "nichts Neues", "das Feuer")),
+    Verb("wohnt", "wohnen", False, ("ganz allein", "nicht weit"), ("in der Stadt", "am Markte")),
+    Verb("legt", "legen", False,
+         ("das Geld hin", "den Brief weg", "die Arbeit nieder", "sich zu Bett")),
+    Verb("treibt", "treiben", False, ("das Vieh fort", "Handel", "viel Unsinn", "nur Scherz")),
+    Verb("wirft", "werfen", False, ("das Geld auf den Tisch", "einen Stein", "alles fort")),
+    Verb("lacht", "lachen", False, ("laut", "über alles", "ohne Grund", "sehr viel")),
+    Verb("folgt", "folgen", False, ("langsam", "dem Wege", "der Musik", "gutem Rate")),
+    Verb("stellt", "stellen", False, ("keine Fragen", "das Glas hin", "sich krank", "die Uhr")),
+    Verb("verdient", "verdienen", False, ("kein Lob", "viel Geld", "den Tod", "nichts Besseres")),
+    Verb("spielt", "spielen", False, ("Karten", "sehr schön", "um Geld", "eine große Rolle")),
+    Verb("beginnt", "beginnen", False, ("zu weinen", "zu laufen", "die Arbeit", "zu singen")),
+    Verb("schläft", "schlafen", False, ("sehr tief", "noch", "bis zum Abend", "nicht gut")),
+    Verb("verließ", "verließen", True, ("die Stadt", "das Zimmer", "den Garten", "das Land")),
+    Verb("schwieg", "schwiegen", True, ("noch immer", "lange", "vor Angst", "still")),
+)
+# fmt: on
+
+GRAMMAR = SMALL._replace(verbs=VERBS)
