@@ -16,7 +16,7 @@ from typing import NamedTuple
 import pytest
 
 from lesion import cli, schema
-from lesion.cli import TableName
+from lesion.options import TableName
 from lesion.errors import LesionError
 from lesion.pretraining.family import Pretraining
 from lesion.record.record import Record

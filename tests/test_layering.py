@@ -116,7 +116,9 @@ def test_only_one_file_reads_and_writes_yaml():
 
 def test_only_the_command_line_prints_or_reads_arguments():
     speakers = {module: said for module, tree in TREES.items() if (said := speech(tree))}
-    assert set(speakers) <= {"lesion.cli", "lesion.options", "lesion.__main__"}, speakers
+    shell = {"lesion.options", "lesion.__main__"}
+    others = {module for module in speakers if not module.startswith("lesion.cli")}
+    assert others <= shell, speakers
 
 
 def test_the_layering_test_itself_sees_every_form_of_import():

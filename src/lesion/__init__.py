@@ -24,7 +24,7 @@ _PUBLIC = {
     "load_model": "lesion.models.load",
     "load_tokenizer": "lesion.models.load",
     "parse_study": "lesion.study.files",
-    "plan": "lesion.planning",
+    "plan": "lesion.planning.plan",
     "read_study": "lesion.study.files",
     "register": "lesion.api",
     "run": "lesion.api",

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from lesion.planning import Plan
+    from lesion.planning.plan import Plan
     from lesion.results import Run
     from lesion.running.check import Preview
     from lesion.study.registration import Registration

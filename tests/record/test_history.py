@@ -117,5 +117,5 @@ def test_a_metric_from_python_is_noted_as_one_without_history(study, tmp_path):
     Record.open(tmp_path / "run", study).close()
     with Run(tmp_path / "run", replace(study, compare=Compare(metric=own))) as run:
         assert [(c.key, c.before, c.after) for c in run.unrecorded] == [
-            ("compare.metric", None, "half"), ("compare.margin", 0.05, 0.02)
+            ("compare.margin", 0.05, None), ("compare.metric", None, "half")
         ]  # fmt: skip

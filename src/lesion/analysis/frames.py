@@ -107,7 +107,8 @@ def score_frame(record: Record) -> pd.DataFrame:
     for trial in sorted(record.done()):
         about = record.task(trial.task)
         assert about is not None, "a task is recorded before its first trial"
-        outputs, labels, kind = record.outputs(trial), about["labels"], about["kind"]
+        outputs, kind = record.outputs(trial), about["kind"]
+        labels = about["labels"][: len(outputs)]  # a trial may be scored on the first ones only
         values = {name: crashes.score(name, outputs, labels, kind) for name in about["metrics"]}
         rows.append(trial._asdict() | values)
     return pd.DataFrame(rows)
@@ -135,9 +136,11 @@ def example_frame(
         classes = about["classes"]
         names = classes if len(classes) == outputs.shape[1] else range(outputs.shape[1])
         columns = {f"output_{name}": outputs[:, k] for k, name in enumerate(names)}
+        read = (texts or {}).get(trial.task, {})
+        read = {name: column[: len(outputs)] for name, column in read.items()}
         frames.append(
             pd.DataFrame(trial._asdict() | {"example": range(len(outputs))})
-            .assign(**(texts or {}).get(trial.task, {}), **_answers(outputs, about), **columns)
+            .assign(**read, **_answers(outputs, about), **columns)
         )  # fmt: skip
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
@@ -145,6 +148,7 @@ def example_frame(
 def _answers(outputs: np.ndarray, about: Mapping[str, Any]) -> dict[str, Any]:
     """Label, prediction and correctness of each example."""
     labels, classes, kind = about["labels"], about["classes"], kind_of(about["kind"])
+    labels = labels[: len(outputs)]
     columns: dict[str, Any] = {"label": [classes[k] for k in labels] if classes else labels}
     answers = kind.answers(outputs.T, classes)
     if answers is not None:

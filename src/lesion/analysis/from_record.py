@@ -1,9 +1,9 @@
 """A record as the arrays that the analysis takes."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -35,7 +35,8 @@ def load_responses(
 
     A draw counts if all its doses are finished. Of an unfinished run, the seeds and draws are taken
     that make the largest complete table. If draws and doses are added as needed, the doses are
-    those that most draws have. The study's metric of comparison comes first.
+    those that most draws have; if examples are, they are the first ones, which all trials of the
+    table have. The study's metric of comparison comes first.
 
     Args:
         study: the run's, where it compares or shows metrics that were made in Python, or resamples
@@ -56,25 +57,53 @@ def load_responses(
                 grouped[task.name] = groups(record, task, note)
             of_task = (model, task.name, lesion, seeds, draws, doses, shown, grouped[task.name])
             tables.append(response_table(record, *of_task))
-    return tables
+    return _of_equal_length(tables)
+
+
+def _of_equal_length(tables: Sequence[Responses]) -> list[Responses]:
+    """Models that are compared have the same examples: where a run goes on, some have more."""
+    fewest: dict[tuple[str, str], int] = {}
+    for table in tables:
+        key, examples = (table.task, table.lesion), len(table.labels)
+        fewest[key] = min(fewest.get(key, examples), examples)
+    lengths = [fewest[table.task, table.lesion] for table in tables]
+    return [
+        table if length == len(table.labels) else table.first(length)
+        for table, length in zip(tables, lengths, strict=True)
+    ]
 
 
 def _shared(
     record: Record, model: ModelSpec, task: str, lesion: LesionSpec, done: set[Trial]
 ) -> tuple[float, ...]:
-    """The doses of the largest table of draws 0, 1, ... of every seed."""
-    study, depth = record.study, Counter[float]()
-    for dose in study.doses_of(lesion):
-        for draw in study.draws_of(lesion):
-            wanted = {
-                Trial(model.name, seed, task, lesion.name, dose, draw) for seed in study.seeds
-            }
-            if not wanted <= done:
-                break
-            depth[dose] += 1
+    """The doses of the largest table of draws 0, 1, ... of every seed.
+
+    Where seeds are added as needed, of seeds 0, 1, ...
+    """
+    study = record.study
+    least = study.growing_seeds.start if study.growing_seeds else len(study.seeds)
+    best: tuple[int, tuple[float, ...]] = (0, ())
+    for count in range(least, len(study.seeds) + 1):
+        depth = Counter[float]()
+        for dose in study.doses_of(lesion):
+            for draw in study.draws_of(lesion):
+                wanted = {
+                    Trial(model.name, seed, task, lesion.name, dose, draw)
+                    for seed in study.seeds[:count]
+                }
+                if not wanted <= done:
+                    break
+                depth[dose] += 1
+        best = max(best, _largest(count, depth), key=lambda table: table[0])
+    return best[1]
+
+
+def _largest(seeds: int, depth: Mapping[float, int]) -> tuple[int, tuple[float, ...]]:
+    """Trials and doses of the largest table, from the number of draws that each dose has."""
     sizes = {n: n * sum(d >= n for d in depth.values()) for n in set(depth.values())}
     best = max(sizes, key=lambda n: (sizes[n], n), default=1)
-    return tuple(dose for dose, draws in depth.items() if draws >= best)
+    doses = tuple(dose for dose, draws in depth.items() if draws >= best)
+    return seeds * best * len(doses), doses
 
 
 def _complete(
@@ -116,11 +145,13 @@ def response_table(
     doses: Sequence[float],
     shown: Shown | None = None,
     together: Groups | None = None,
+    examples: int | None = None,
 ) -> Responses:
     """Finished trials of one model, task and lesion, at doses above 0.
 
     Args:
         together: which examples of the task belong together; default: as the record has it.
+        examples: the first so many; None: those that all these trials have.
     """
     shown = shown or Shown(record.study.compare.metric)
     if together is None:
@@ -131,13 +162,20 @@ def response_table(
     about["metrics"] = _main_first(shown.lead, [*about["metrics"], *map(word_of, shown.own)])
     doses = (0.0, *doses)
     first = record.outputs(Trial(model.name, seeds[0], task, INTACT, 0.0, 0))
-    outputs = np.empty((len(seeds), len(draws), len(doses), *first.shape), np.float32)
+    common = len(first) if examples is None else examples
+    outputs = np.empty((len(seeds), len(draws), len(doses), *first[:common].shape), np.float32)
+
+    def put(place: tuple[Any, ...], trial: Trial) -> None:
+        nonlocal common
+        scored = record.outputs(trial)[:common]
+        common = min(common, len(scored))
+        outputs[place][..., : len(scored), :] = scored
+
     for s, seed in enumerate(seeds):
-        outputs[s, :, 0] = record.outputs(Trial(model.name, seed, task, INTACT, 0.0, 0))
+        put((s, slice(None), 0), Trial(model.name, seed, task, INTACT, 0.0, 0))
         for (d, draw), (t, dose) in product(enumerate(draws), enumerate(doses[1:], start=1)):
-            trial = Trial(model.name, seed, task, lesion.name, dose, draw)
-            outputs[s, d, t] = record.outputs(trial)
-    return Responses(
+            put((s, d, t), Trial(model.name, seed, task, lesion.name, dose, draw))
+    table = Responses(
         model=model.name,
         group=model.group,
         task=task,
@@ -154,6 +192,7 @@ def response_table(
         reach=record.reach().get((model.name, task, lesion.name)),
         **about,
     )
+    return table if common == len(table.labels) else table.first(common)
 
 
 def _damage_done(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -38,6 +38,23 @@ class Responses(NamedTuple):
     damage_done: np.ndarray | None = None  # (doses,) mean ‖ΔW‖/‖W‖; nan where not measured
     reach: Reach | None = None  # of the lesion in the model; None for damage to texts
     dose_scale: str = "linear"  # or "log": of area, D50, slopes and figures
+
+    def first(self, examples: int) -> "Responses":
+        """With only the first so many examples."""
+
+        def cut(values: Any) -> Any:
+            return None if values is None else values[:examples]
+
+        clusters = cut(self.clusters)
+        if clusters is not None:  # numbered without gaps
+            clusters = np.unique(clusters, return_inverse=True)[1].astype(np.int64)
+        return self._replace(
+            outputs=self.outputs[..., :examples, :],
+            labels=cut(self.labels),
+            clusters=clusters,
+            strata=cut(self.strata),
+            columns={name: words[:examples] for name, words in self.columns.items()},
+        )
 
     def metric(self, word: str) -> Metric | str:
         """What a name in `metrics` stands for: an own metric, or one of the kind."""

@@ -4,16 +4,18 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Annotated
 
-from lesion.schema import Between, Spec, doc
+from lesion.schema import Between, ByShape, Growing, Spec, doc
 
 
 @dataclass(frozen=True)
 class Finetuning(Spec):
     """How a task head is trained before the damage."""
 
-    seeds: Annotated[tuple[Annotated[int, Between(0)], ...], doc("one fine-tuned model each")] = (
-        0,
-    )
+    seeds: Annotated[
+        tuple[Annotated[int, Between(0)], ...] | Growing,
+        ByShape(),
+        doc("one fine-tuned model each: a list, or {from, to} for as many of 0, 1, ... as needed"),
+    ] = (0,)
     epochs: Annotated[float, Between(0), doc("passes over the training set")] = 3.0
     learning_rate: Annotated[float, Between(0, 1), doc("peak of a linear schedule")] = 2e-5
     batch_size: Annotated[int, Between(1), doc("examples a step")] = 32
@@ -21,8 +23,15 @@ class Finetuning(Spec):
     weight_decay: Annotated[float, Between(0, 1), doc("AdamW's weight decay")] = 0.01
 
     def __post_init__(self) -> None:
+        if isinstance(self.seeds, Growing):
+            return
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):
             raise ValueError(f"seeds must be different numbers. Got {list(self.seeds)}.")
+
+    @property
+    def every_seed(self) -> tuple[int, ...]:
+        """The seeds; where they are added as needed, all that might be."""
+        return tuple(range(self.seeds.most)) if isinstance(self.seeds, Growing) else self.seeds
 
 
 RECOVERY_SUFFIX = " + recovery"  # after the name of the lesion whose damage it is

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, cast
 
 import torch
@@ -61,6 +61,18 @@ class PreparedModel:
         """Rows to tensors, as they are scored."""
         return self.score.batcher
 
+    def scoring(self, part: tuple[int, int]) -> "PreparedModel":
+        """The same model, of whose task only the examples start ... stop - 1 are scored.
+
+        What damage needs of the task is still that of the whole task, so that it is the same
+        damage.
+        """
+        score = Scorer(
+            self.model, self.tokenizer, self.task, columns=self.columns,
+            precision=self.score.precision, part=part,
+        )  # fmt: skip
+        return replace(self, score=score)
+
     def open(self, damage: Openable, draw: int) -> AbstractContextManager[Any]:
         """Open damage of any kind; undone on leaving."""
         return damage.open_on(self, draw)
@@ -118,10 +130,12 @@ def prepare(
     device: str = "cpu",
     precision: str = "float32",
     load_dtype: str = "float32",
+    part: tuple[int, int] | None = None,
 ) -> PreparedModel:
     """Load the weights that were found.
 
     Args:
+        part: of the examples, that is scored; None: all.
         precision: of scoring, see `lesion.models.dtypes.PRECISIONS`.
         load_dtype: see `lesion.models.dtypes.LOAD_DTYPES`.
 
@@ -136,7 +150,7 @@ def prepare(
     notes = notes_on(spec, model, task)
     columns = columns_of(spec, model.config, task)
     tokenizer = load_tokenizer(checkpoint)
-    score = Scorer(model, tokenizer, task, columns=columns, precision=precision)
+    score = Scorer(model, tokenizer, task, columns=columns, precision=precision, part=part)
     originals = Originals(model, lambda: load("cpu"))
     return PreparedModel(checkpoint, model, task, score, originals, columns, tuple(notes))
 

@@ -21,7 +21,7 @@ from lesion.damage.norms import Norms
 from lesion.damage.reach import Reach
 from lesion.errors import LesionError
 from lesion.outputs import make_folder, writing
-from lesion.record import columns, cuts, history, layout, norms, pins, reach, versions
+from lesion.record import columns, cuts, history, layout, norms, parts, pins, reach, versions
 from lesion.record.columns import StoredColumns
 from lesion.record.cuts import Cuts
 from lesion.record.history import Change
@@ -177,10 +177,11 @@ class Record:
         self._base.close()
 
     def add(self, measured: "TrialResult") -> None:
-        """Store one trial in one transaction.
+        """Store one trial, or append a part of it, in one transaction.
 
         Raises:
-            LesionError: if earlier trials of its lesion were of other places.
+            LesionError: if earlier trials of its lesion were of other places, or an earlier part
+                of other damage.
         """
         trial, receipt = measured.trial, measured.receipt
         proof = receipt.row() if receipt is not None else (0, 0, 0, 0, "")
@@ -191,10 +192,13 @@ class Record:
             if places:
                 key = (trial.model, trial.task, trial.lesion)
                 pins.hold_places(self._base, self.folder, key, places)
-            self._base.execute(
-                "INSERT INTO trials VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-                (*trial, *proof, outputs.shape[1], outputs.tobytes(), by_site),
-            )
+            if measured.start:
+                parts.append(self._base, self.folder, measured, proof)
+            else:
+                self._base.execute(
+                    "INSERT INTO trials VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                    (*trial, *proof, outputs.shape[1], outputs.tobytes(), by_site),
+                )
             self._base.execute(
                 "INSERT INTO timings VALUES (?,?,?,?,?,?,datetime('now'),?)",
                 (*trial, measured.seconds),
@@ -314,6 +318,18 @@ class Record:
         """Addresses of all finished trials, the intact ones (dose 0) among them."""
         rows = self._base.execute("SELECT model, seed, task, lesion, dose, draw FROM trials")
         return {Trial(*row) for row in rows}
+
+    def scored(self) -> dict[Trial, int]:
+        """How many examples each finished trial was scored on: the first ones of its task."""
+        return parts.scored(self._base)
+
+    def add_training(self, task: str, examples: int) -> None:
+        """Store on how many examples the heads of a task are trained."""
+        parts.add_training(self._base, task, examples)
+
+    def training(self, task: str) -> int:
+        """On how many examples the heads of a task are trained; 0 where it is not stored."""
+        return parts.training(self._base, task)
 
     def outputs(self, trial: Trial) -> np.ndarray:
         """Outputs of one finished trial, float32 (examples, columns)."""

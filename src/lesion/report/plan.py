@@ -11,7 +11,7 @@ from lesion.report.numbers import duration
 
 if TYPE_CHECKING:
     from lesion.analysis.design import Design, Part, Source
-    from lesion.planning import Plan
+    from lesion.planning.plan import Plan
 
 LEVELS = ("draws", "examples", "clusters", "seeds", "models")
 

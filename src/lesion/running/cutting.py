@@ -35,10 +35,10 @@ class Cutting:
     def trial(self, result: TrialResult) -> None:
         """Keep the share of a trial whose texts a distraction may have made longer.
 
-        Doses of a draw ascend.
+        Doses of a draw ascend. Where examples are added, the share is that of the first ones.
         """
         trial = result.trial
-        if trial.lesion in self._last:
+        if trial.lesion in self._last and not result.start:
             self._record.add_cut(trial, result.cut)
             if trial.dose == self._last[trial.lesion]:
                 self._note_once((trial.model, trial.task, trial.lesion))

@@ -7,12 +7,13 @@ patient (a model, a seed and a task) one job finds its weights, which may includ
 from collections import deque
 from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from lesion.models.load import Checkpoint
 from lesion.study.damages import Damage
 from lesion.study.study import Study
-from lesion.study.trials import INTACT, Patient, Trial
+from lesion.study.trials import INTACT, Part, Patient, Trial
 from lesion.tasks.base import Task
 
 
@@ -46,6 +47,7 @@ class Job(NamedTuple):
         lesion, draw: what is opened.
         trials: doses ascending; none if the job is to find weights.
         rehearsed: lesions to be rehearsed with the patient; None for any other job.
+        part: of the examples, that the trials are scored on; None: all.
     """
 
     patient: Patient
@@ -54,6 +56,7 @@ class Job(NamedTuple):
     draw: int = 0
     trials: tuple[Trial, ...] = ()
     rehearsed: tuple[str, ...] | None = None
+    part: Part | None = None
 
     def __str__(self) -> str:
         if self.rehearsed is not None:
@@ -122,19 +125,25 @@ class JobQueue:
     Args:
         trials: in the order of `Study.trials`; those of one draw with ascending doses.
         checkpoints: the weights known so far; grows with `ready`.
+        parts: of the examples, that are scored; a trial that has none is scored on all. Trials of
+            one draw that differ in their parts are separate jobs.
     """
 
     def __init__(
-        self, trials: Iterable[Trial], checkpoints: MutableMapping[Patient, Checkpoint]
+        self,
+        trials: Iterable[Trial],
+        checkpoints: MutableMapping[Patient, Checkpoint],
+        parts: Mapping[Trial, Part] = MappingProxyType({}),
     ) -> None:
         self._checkpoints, self._searching = checkpoints, set[Patient]()
-        draws: dict[tuple[Patient, str, int], list[Trial]] = {}
+        draws: dict[tuple[Patient, str, int, Part | None], list[Trial]] = {}
         for trial in trials:
             patient = Patient(trial.model, trial.seed, trial.task)
-            draws.setdefault((patient, trial.lesion, trial.draw), []).append(trial)
+            key = patient, trial.lesion, trial.draw, parts.get(trial)
+            draws.setdefault(key, []).append(trial)
         self._waiting: dict[Patient, deque[Job]] = {}
-        for (patient, lesion, draw), doses in draws.items():
-            job = Job(patient, None, lesion, draw, tuple(doses))
+        for (patient, lesion, draw, part), doses in draws.items():
+            job = Job(patient, None, lesion, draw, tuple(doses), part=part)
             self._waiting.setdefault(patient, deque()).append(job)
 
     def __len__(self) -> int:

@@ -27,6 +27,7 @@ from lesion.running.rounds import rounds
 from lesion.running.watcher import Watcher
 from lesion.study.trials import INTACT, Patient, Trial, TrialResult
 from lesion.tasks.base import Task
+from lesion.tasks.classify import Classification
 
 
 def run(
@@ -40,7 +41,9 @@ def run(
     keeper = _Keeper(context, record, watcher)
     checkpoints: dict[Patient, Checkpoint] = {}
     begun = False
-    for trials in filter(None, rounds(context.study, record)):
+    for trials, parts in rounds(context.study, record):
+        if not trials:
+            continue
         if not begun:
             begun = True
             for note in record.version_notes():
@@ -48,7 +51,7 @@ def run(
             if not rehearsed:
                 rehearse(trials, pool, watcher)
         watcher.begin(len(trials))
-        queue = JobQueue(trials, checkpoints)
+        queue = JobQueue(trials, checkpoints, parts)
         pool.run(queue, partial(keeper.keep, queue))
 
 
@@ -90,7 +93,7 @@ class _Keeper:
             case TrialResult():
                 self._cutting.trial(event)  # first: a trial that is kept is not read again
                 self._record.add(event)
-                if event.trial.lesion == INTACT:
+                if event.trial.lesion == INTACT and not event.start:
                     task = self._context.tasks[event.trial.task]
                     self._watcher.intact(partial(_first_look, task, event, self._context))
                 self._watcher.measured(event)
@@ -113,7 +116,10 @@ class _Keeper:
         """Hold the run to its weights and examples."""
         digest = pin(checkpoint, self._context.study, self._context.load_dtype)
         source = self._sources[patient.model]
-        self._record.add_task(self._context.tasks[patient.task])
+        task = self._context.tasks[patient.task]
+        self._record.add_task(task)
+        if self._context.study.growing_seeds and isinstance(task, Classification):
+            self._record.add_training(task.name, len(task.split("train")))
         self._record.add_model(*patient, source, checkpoint.revision, digest)
 
 
@@ -125,7 +131,7 @@ def _first_look(task: Task, result: TrialResult, context: RunContext) -> str:
         "kind": task.kind,
         "metrics": tuple(task.metrics),
         "classes": tuple(task.classes),
-        "labels": np.asarray(task.targets, dtype=np.int64),
+        "labels": np.asarray(task.targets, dtype=np.int64)[: len(result.outputs)],
     }
     model, seed, *_ = result.trial
     sentence, usable = intact_summary(

@@ -33,8 +33,9 @@ from lesion.running.messages import (
     WeightsReady,
 )
 from lesion.study.packages import study_builds
-from lesion.study.trials import INTACT, Patient, Trial, TrialResult
+from lesion.study.trials import INTACT, Part, Patient, Trial, TrialResult
 
+PARTS = 4  # of the examples of a task, that a worker keeps encoded
 OUT_OF_MEMORY = 12  # exit code of a worker that could not get memory (ENOMEM)
 
 
@@ -44,8 +45,11 @@ class Worker:
     def __init__(self, context: RunContext) -> None:
         self._context = context
         self._specs = {spec.name: spec for spec in context.study.models}
+        tasks = context.study.tasks
+        self._first = {spec.name: Part(0, spec.growing.start) for spec in tasks if spec.growing}
         self._patient: Patient | None = None
         self._model: PreparedModel | None = None
+        self._parts: dict[Part, PreparedModel] = {}  # the same model
 
     def do(self, job: Job, emit: Emit) -> None:
         """Do a draw, or find weights; every result is emitted as soon as it is there."""
@@ -55,13 +59,28 @@ class Worker:
             return
         model = self._prepared(job.patient, job.checkpoint, emit)
         damage = self._context.damages[job.lesion] if job.lesion != INTACT else Undamaged()
+        if job.part is not None:
+            model = self._scoring(model, job.part)
         with model.open(damage, job.draw) as wound:
             for trial in job.trials:
-                emit(_run_trial(trial, wound, model))
+                emit(_run_trial(trial, wound, model, job.part.start if job.part else 0))
+
+    def _scoring(self, model: PreparedModel, part: Part) -> PreparedModel:
+        """The model with only a part of the examples to score, encoded once."""
+        if part not in self._parts:
+            if len(self._parts) == PARTS:
+                del self._parts[next(iter(self._parts))]
+            self._parts[part] = model.scoring(part)
+        return self._parts[part]
+
+    def _forget(self) -> None:
+        """Let go of the model."""
+        self._patient = self._model = None
+        self._parts = {}
 
     def rehearse(self, patient: Patient, lesions: tuple[str, ...], emit: Emit) -> None:
         """Try a patient and its lesions on two examples."""
-        self._patient = self._model = None
+        self._forget()
         context = self._context
         problems = rehearse(
             self._specs[patient.model], context.tasks[patient.task],
@@ -71,7 +90,7 @@ class Worker:
         emit(Rehearsed(patient, tuple(problems)))
 
     def _find_weights(self, patient: Patient, emit: Emit) -> Checkpoint:
-        self._patient = self._model = None  # training needs the memory
+        self._forget()  # training needs the memory
         context = self._context
         return find_weights(
             self._specs[patient.model], patient.seed, context.tasks[patient.task],
@@ -83,14 +102,14 @@ class Worker:
 
     def _prepared(self, patient: Patient, checkpoint: Checkpoint, emit: Emit) -> PreparedModel:
         if self._model is None or self._patient != patient:
-            self._patient = self._model = None  # never two models at once
+            self._forget()  # never two models at once
             context = self._context
             if context.remote:
                 check_available(checkpoint)
             self._model = prepare(
                 self._specs[patient.model], checkpoint, context.tasks[patient.task],
                 device=context.device, precision=context.study.precision,
-                load_dtype=context.load_dtype,
+                load_dtype=context.load_dtype, part=self._first.get(patient.task),
             )  # fmt: skip
             self._patient = patient
             for sentence in self._model.notes:
@@ -101,12 +120,13 @@ class Worker:
         return self._model
 
 
-def _run_trial(trial: Trial, wound: Any, model: PreparedModel) -> TrialResult:
+def _run_trial(trial: Trial, wound: Any, model: PreparedModel, first: int) -> TrialResult:
     start = time.perf_counter()
     receipt = wound.deepen(trial.dose)
     receipt = receipt and receipt.measured().detached()  # what leaves has no hold on the model
     outputs = model.score()
-    return TrialResult(trial, receipt, outputs, time.perf_counter() - start, model.score.cut)
+    seconds = time.perf_counter() - start
+    return TrialResult(trial, receipt, outputs, seconds, model.score.cut, first)
 
 
 def perform(worker: Worker, job: Job, emit: Emit) -> None:

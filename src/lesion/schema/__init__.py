@@ -13,6 +13,7 @@ from lesion.schema.fields import (
     doc,
     python,
 )
+from lesion.schema.growing import Growing
 from lesion.schema.reading import (
     Parameter,
     check_fields,
@@ -29,6 +30,7 @@ __all__ = [
     "ByShape",
     "Expand",
     "File",
+    "Growing",
     "OneOf",
     "Parameter",
     "PlacedError",

@@ -225,11 +225,13 @@ def json_properties(tables: Mapping[str, Table]) -> dict[str, Any]:
     shapes: dict[str, list[Any]] = {}
     for entries in tables.values():
         for word, entry in entries.items():
-            for name, shape in json_schema(entry)["properties"].items():
+            whole = json_schema(entry)
+            for name, shape in whole["properties"].items():
                 docs.setdefault(name, {}).setdefault(shape.pop("description"), []).append(word)
                 shape.pop("default", None)  # entries differ in it
                 known = shapes.setdefault(name, [])
-                known += [item for item in shape.get("anyOf", [shape]) if item not in known]
+                items = [_inlined(item, whole) for item in _forms(shape)]
+                known += [item for item in items if item not in known]
     return {
         name: {
             "description": "; ".join(f"{', '.join(who)}: {doc}" for doc, who in docs[name].items()),
@@ -237,6 +239,18 @@ def json_properties(tables: Mapping[str, Table]) -> dict[str, Any]:
         }
         for name in docs
     }
+
+
+def _forms(shape: Mapping[str, Any]) -> list[Any]:
+    """The alternatives of a JSON schema; itself, if it has none."""
+    nested = shape.get("anyOf") or shape.get("oneOf")
+    return [form for item in nested for form in _forms(item)] if nested else [shape]
+
+
+def _inlined(shape: Mapping[str, Any], whole: Mapping[str, Any]) -> Any:
+    """A JSON schema in place of a reference to one of the definitions of the whole."""
+    name = str(shape.get("$ref", "")).rpartition("/")[2]
+    return whole["$defs"][name] if name else shape
 
 
 def docs_table(entries: Table) -> str:

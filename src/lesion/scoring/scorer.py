@@ -7,7 +7,7 @@ model's own forward in the same precision, within rounding.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -46,6 +46,7 @@ class Scorer:
         batch_tokens: padded tokens a batch; by default what suits the model and its device.
         fast: False for the model's own forward throughout.
         columns: the head's output for each class of the task, where their order differs.
+        part: the first example that is scored, and the first after it that is not; None: all.
         precision: of products of matrices, a word of PRECISIONS; None for torch's current setting.
             In bf16, torch may then use weights from before the damage: open `precision_context` of
             `lesion.scoring.device` for each score anew.
@@ -63,8 +64,9 @@ class Scorer:
         fast: bool = True,
         columns: Sequence[int] | None = None,
         precision: str | None = None,
+        part: tuple[int, int] | None = None,
     ) -> None:
-        self.tokenizer, self._precision = tokenizer, precision
+        self.tokenizer, self.precision, self._part = tokenizer, precision, part
         self._columns = None if columns is None else list(columns)
         self._model = model
         self._device = next(model.parameters()).device
@@ -81,8 +83,10 @@ class Scorer:
         return DEVICE_TOKENS if few else FULL_LOGITS_TOKENS
 
     def set_task(self, task: Task) -> None:
-        """Score this version of the task from now on."""
+        """Score this version of the task from now on; of a scorer of a part, this part of it."""
         config: Any = self._model.config
+        if self._part is not None:
+            task = cast(Any, task).part(*self._part)
         self._task = task
         self._encoded = task.encode(self.tokenizer, config)
         self._rows = self._encoded.rows
@@ -113,9 +117,9 @@ class Scorer:
 
     def __call__(self) -> np.ndarray:
         """Outputs of every example, float32 (examples, columns)."""
-        if self._precision is None:
+        if self.precision is None:
             return self._outputs()
-        with precision_context(self._precision, self._device):  # anew: torch keeps cast weights
+        with precision_context(self.precision, self._device):  # anew: torch keeps cast weights
             return self._outputs()
 
     @torch.inference_mode()

@@ -16,6 +16,7 @@ from lesion.schema import (
     Between,
     ByShape,
     Expand,
+    Growing,
     OneOf,
     PlacedError,
     Spec,
@@ -87,6 +88,17 @@ class Study(Spec):
         )
         if problems:
             raise PlacedError("\n".join(problems))
+        self._check_growing()
+
+    def _check_growing(self) -> None:
+        """Examples and seeds are added by the rule that adds draws."""
+        growing = [f"examples of {task.name}" for task in self.tasks if task.growing]
+        growing += ["seeds of finetune"] if self.growing_seeds else []
+        if growing and not isinstance(self.draws, Draws):
+            raise ValueError(
+                f"{growing[0]} are added as needed only where draws are. Give draws as {{from, "
+                "to, until}, or a fixed number here."
+            )
 
     @cached_property
     def document(self) -> dict[str, Any]:
@@ -114,8 +126,14 @@ class Study(Spec):
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """Fine-tuning seeds; (0,) without fine-tuning."""
-        return self.finetune.seeds if self.finetune else (0,)
+        """Fine-tuning seeds; (0,) without fine-tuning; where they are added as needed, all."""
+        return self.finetune.every_seed if self.finetune else (0,)
+
+    @property
+    def growing_seeds(self) -> Growing | None:
+        """How many fine-tuning seeds there are, where they are added as needed."""
+        seeds = self.finetune.seeds if self.finetune else ()
+        return seeds if isinstance(seeds, Growing) else None
 
     def doses_of(self, lesion: LesionSpec) -> tuple[float, ...]:
         """Doses of a lesion above 0: dose 0 is the intact model, which is scored once."""
@@ -168,9 +186,12 @@ class Study(Spec):
             if self.dose_scale_of(lesion) == "log" and (doses := self.doses_of(lesion))
         ]
         if isinstance(self.draws, Draws):
+            added = ["draws", "doses"]
+            added += ["examples"] if any(task.growing for task in self.tasks) else []
+            added += ["seeds"] if self.growing_seeds else []
             notes.append(
-                "Draws and doses are added as needed; trials are counted as if all of them were "
-                f"({self.most_draws} draws each)."
+                f"{', '.join(added[:-1]).capitalize()} and {added[-1]} are added as needed; trials "
+                f"are counted as if all of them were ({self.most_draws} draws each)."
             )
         return notes
 

@@ -28,6 +28,13 @@ class Patient(NamedTuple):
     task: str
 
 
+class Part(NamedTuple):
+    """Examples start ... stop - 1 of a task whose examples are added as needed."""
+
+    start: int
+    stop: int
+
+
 class TrialResult(NamedTuple):
     """What one trial gave.
 
@@ -37,6 +44,7 @@ class TrialResult(NamedTuple):
         outputs: float32 (examples, columns).
         seconds: wall time of damage and scoring.
         cut: share of the examples whose text was cut at the task's max_length.
+        start: the first example of the outputs; the record holds those before it.
     """
 
     trial: Trial
@@ -44,3 +52,4 @@ class TrialResult(NamedTuple):
     outputs: np.ndarray
     seconds: float
     cut: float = 0.0
+    start: int = 0

@@ -18,13 +18,14 @@ def quick(study: Study) -> Study:
     def coarse(lesion: LesionSpec) -> LesionSpec:
         return replace(lesion, doses=_coarse(lesion.doses)) if lesion.doses else lesion
 
-    finetune = study.finetune and replace(study.finetune, seeds=study.finetune.seeds[:1])
+    finetune = study.finetune and replace(study.finetune, seeds=study.finetune.every_seed[:1])
     return replace(
         study,
         name=f"{study.name}-quick",
         doses=_coarse(study.doses),
         draws=min(study.most_draws, QUICK_DRAWS),
         lesions=tuple(coarse(lesion) for lesion in study.lesions),
+        tasks=tuple(map(_begun, study.tasks)),
         finetune=finetune,
     )
 
@@ -66,6 +67,11 @@ def on_models(study: Study, source: str) -> Study:
         for number, model in enumerate(study.models)
     )
     return replace(study, models=models)
+
+
+def _begun(task: TaskSpec) -> TaskSpec:
+    """A task with the examples that a run begins with, where they are added as needed."""
+    return task.with_keys(examples=task.growing.start) if task.growing else task
 
 
 def _coarse(doses: tuple[float, ...]) -> tuple[float, ...]:

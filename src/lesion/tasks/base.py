@@ -9,7 +9,7 @@ which metrics are made of them. A new kind is one module with both, and one line
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
 
@@ -17,13 +17,19 @@ import numpy as np
 
 from lesion.errors import LesionError
 from lesion.schema.entries import Entry
-from lesion.schema.fields import LISTED, Between, doc
+from lesion.schema.fields import LISTED, Between, ByShape, doc
+from lesion.schema.growing import Growing
 from lesion.tasks.columns import INDEPENDENT, LABEL, NONE, Columns, Grouping, chosen
 from lesion.tasks.metrics import Metric
 from lesion.tasks.statistics import Array
 
+Number = Annotated[int | None, Between(1)]
 if TYPE_CHECKING:
     import torch
+
+    Examples = Number  # a task is made with a number, see `lesion.tasks.load`
+else:
+    Examples = Number | Growing
 
 DEFAULT = "classify"  # the kind of a task that names none
 
@@ -91,9 +97,12 @@ class Kind(Entry):
     text_loss: ClassVar[Any] = None
 
     examples: Annotated[
-        int | None,
-        Between(1),
-        doc("score only so many: a fixed random sample, the same for every model"),
+        Examples,
+        ByShape(),
+        doc(
+            "score only so many: a fixed random sample, the same for every model; or {from, to} "
+            "for as many as needed"
+        ),
     ] = None
     language: Annotated[str | None, doc("of the texts, for models that need it (XLM)")] = None
     cluster: Annotated[
@@ -289,11 +298,34 @@ class OfKind:
         """The columns by which examples are resampled by default."""
         return self.entry.grouping
 
+    def part(self, start: int, stop: int) -> Any:
+        """A copy of the task that evaluates only the examples start ... stop - 1 of its own."""
+        return taken(self, np.arange(start, stop))
+
     def with_texts(self, texts: tuple[tuple[str, ...], ...]) -> Any:
         """A copy of the task whose evaluated examples have other texts."""
         raise LesionError(
             f"Task {self.name!r}: the texts of a task of kind {self.kind} cannot be replaced."
         )
+
+
+HELD = ("evaluated", "_placed")
+"""Attributes of built-in tasks with an element for each example: computed once, and then kept."""
+
+
+def taken(task: Any, rows: Array) -> Any:
+    """A copy of a task that evaluates some of its examples, in this order.
+
+    All else that it has, such as training examples, stays.
+    """
+    copy = replace(task)
+    for name in HELD:
+        if hasattr(type(task), name):
+            held = getattr(task, name)
+            copy.__dict__[name] = (
+                held.at(rows) if hasattr(held, "at") else type(held)(held[row] for row in rows)
+            )
+    return copy
 
 
 def find_file(path: str, data: Path | None) -> Path:

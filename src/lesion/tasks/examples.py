@@ -65,6 +65,10 @@ class Split:
             return self
         return self._at(sample(examples, task, self.labels))
 
+    def at(self, rows: np.ndarray) -> Split:
+        """Some of the examples, in this order."""
+        return self._at(rows)
+
     def _at(self, rows: np.ndarray) -> Split:
         texts = tuple(tuple(column[row] for row in rows) for column in self.texts)
         columns = selected(self.columns, rows)
@@ -143,6 +147,10 @@ class PairSet(NamedTuple):
             return self.first(examples)
         finer = () if self.groups is None else (self.groups,)
         return self._at(sample(examples, task, *finer, self.labels))
+
+    def at(self, rows: np.ndarray) -> PairSet:
+        """Some of the pairs, in this order."""
+        return self._at(rows)
 
     def _at(self, rows: np.ndarray) -> PairSet:
         return self._replace(

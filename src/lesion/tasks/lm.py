@@ -17,7 +17,7 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
@@ -125,6 +125,7 @@ class RunningText(OfKind):
             twice as long, and gives every word except the first half a window of context.
         examples: evaluate only so many windows, a fixed random sample; None: all.
         language: of the text.
+        whole: of a part of a task, the task: the best constant answer is that to its text.
     """
 
     entry = LmKind
@@ -135,6 +136,7 @@ class RunningText(OfKind):
     stride: int | None = None
     examples: int | None = None
     language: str = "en"
+    whole: RunningText | None = field(default=None, repr=False, compare=False)
     classes: ClassVar[tuple[str, ...]] = ()
 
     @cached_property
@@ -195,7 +197,17 @@ class RunningText(OfKind):
         ]
         self._check_length(rows, longest_input(tokenizer, config))
         targets = [row["target"] for row in rows]
-        return WindowRows(rows, np.array([len(ids) for ids in targets]), unigram_nats(targets))
+        every = targets
+        if self.whole is not None:
+            every = [row["target"] for row in self.whole.encode(tokenizer, config).rows]
+        nats = unigram_nats(targets, every)
+        return WindowRows(rows, np.array([len(ids) for ids in targets]), nats)
+
+    def part(self, start: int, stop: int) -> RunningText:
+        """A copy of the task that evaluates only the windows start ... stop - 1 of its own."""
+        part: RunningText = super().part(start, stop)
+        object.__setattr__(part, "whole", self)
+        return part
 
     def _check_length(self, rows: Sequence[Row], limit: int) -> None:
         longest = max(len(row["input_ids"]) for row in rows)
@@ -256,13 +268,24 @@ def windows(path: Path, length: int, stride: int) -> list[Window]:
     return cut
 
 
-def unigram_nats(targets: Sequence[Sequence[int]]) -> np.ndarray:
-    """Nats of each target under the token frequencies of all targets: (targets,)."""
-    flat = np.concatenate([np.asarray(ids, dtype=np.int64) for ids in targets])
-    _, kinds, counts = np.unique(flat, return_inverse=True, return_counts=True)
-    nats = -np.log(counts / len(flat))[kinds]
+def unigram_nats(
+    targets: Sequence[Sequence[int]], every: Sequence[Sequence[int]] | None = None
+) -> np.ndarray:
+    """Nats of each target under token frequencies: (targets,).
+
+    Args:
+        targets: token ids.
+        every: the targets whose frequencies are taken, those above among them; default: those.
+    """
+    flat, of = (_flat(ids) for ids in (targets, targets if every is None else every))
+    tokens, counts = np.unique(of, return_counts=True)
+    nats = -np.log(counts / len(of))[np.searchsorted(tokens, flat)]
     owners = np.repeat(np.arange(len(targets)), [len(ids) for ids in targets])
     return np.bincount(owners, nats, minlength=len(targets))
+
+
+def _flat(targets: Sequence[Sequence[int]]) -> np.ndarray:
+    return np.concatenate([np.asarray(ids, dtype=np.int64) for ids in targets])
 
 
 def _row(first: int, ids: list[int], spans: list[tuple[int, int]], start: int) -> Row:

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from lesion.errors import LesionError
+from lesion.schema.growing import Growing
 from lesion.schema.reading import paths, read
 from lesion.tasks.base import DEFAULT, Task
 from lesion.tasks.classify import ClassifyKind
 from lesion.tasks.columns import Grouping, grouping_of
 from lesion.tasks.kinds import kind_of
+from lesion.tasks.parts import in_order
 from lesion.tasks.registered import TASKS, BuiltInTask
 from lesion.tasks.sources.glue import GlueFolder, GlueTask, find_folder
 from lesion.tasks.sources.hub import DATASET, GlueHub
@@ -30,10 +32,12 @@ def load_task(spec: TaskSpec, data: Path | str | None = None) -> Task:
     Raises:
         LesionError: for an unknown name, a split that there cannot be, a folder without the task,
             or examples that came from Python and are not at hand. Mistakes in the data are
-            reported when it is first read.
+            reported when it is first read: at once, if examples are added as needed.
     """
     if spec.task is not None:
         return spec.task
+    if spec.growing is not None:
+        return in_order(load_task(spec.with_keys(examples=spec.growing.most), data), spec.growing)
     if spec.digest:
         raise LesionError(
             f"Task {spec.name!r}: its examples came from Python (digest {spec.digest}), and only "
@@ -74,6 +78,11 @@ def task(frame: Any, name: str, *, kind: str = DEFAULT, train: Any = None, **key
     """
     problems: list[str] = []
     parameters = read(kind_of(kind), keys, f"Task {name!r}", problems)
+    if isinstance(getattr(parameters, "examples", None), Growing):
+        problems.append(
+            f"Task {name!r}: examples: of rows in Python it is a number. Write the rows to a file, "
+            "and a study can add them as needed."
+        )
     if problems:
         raise LesionError("\n".join(problems))
     made: Task = parameters.of_frame(name, frame, train)

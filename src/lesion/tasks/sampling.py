@@ -29,10 +29,20 @@ def sample(n: int, task: str, *strata: np.ndarray) -> np.ndarray:
         >>> np.bincount(labels[sample(9, "mine", labels)]).tolist()
         [6, 3]
     """
-    order = np.argsort(random_uint32(len(strata[0]), 0, "examples", task), kind="stable")
+    return np.sort(order(len(strata[0]), task, *strata)[:n])
+
+
+def order(examples: int, task: str, *strata: np.ndarray) -> np.ndarray:
+    """Positions of all examples in the fixed order: the first n of it are the sample of n.
+
+    Args:
+        examples: how many there are.
+        task, strata: as of `sample`.
+    """
+    ranked = np.argsort(random_uint32(examples, 0, "examples", task), kind="stable")
     for groups in strata:
-        order = order[np.argsort(_places(groups[order]), kind="stable")]
-    return np.sort(order[:n])
+        ranked = ranked[np.argsort(_places(groups[ranked]), kind="stable")]
+    return ranked
 
 
 def _places(groups: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from lesion.errors import LesionError
 from lesion.schema.entries import installed, json_properties
 from lesion.schema.errors import did_you_mean, join_path, shortened
 from lesion.schema.fields import ReadsItself, Spec, doc
+from lesion.schema.growing import Growing
 from lesion.schema.reading import json_schema, paths, read, to_mapping
 from lesion.tasks.base import DEFAULT, Kind, Task
 from lesion.tasks.kinds import TASK_KINDS, kind_of
@@ -129,7 +130,15 @@ class TaskSpec(ReadsItself):
     @property
     def most_examples(self) -> int | None:
         """How many examples are scored at most; None: all that there are."""
+        if self.growing is not None:
+            return self.growing.most
         return self.parameters.examples or self.parameters.default_examples
+
+    @property
+    def growing(self) -> Growing | None:
+        """How many examples are scored, where they are added as needed."""
+        examples: Any = self.parameters.examples
+        return examples if isinstance(examples, Growing) else None
 
     @property
     def registered(self) -> bool:

@@ -3,9 +3,9 @@ import yaml
 from typer.testing import CliRunner
 
 import lesion
-from lesion import planning
 from lesion.cli import app
 from lesion.errors import LesionError
+from lesion.planning import pilot, plan
 from lesion.study.files import parse_study
 
 STUDY = {
@@ -23,17 +23,17 @@ STUDY = {
 def planned(tmp_path_factory):
     folder = tmp_path_factory.mktemp("plan")
     study = parse_study(STUDY)
-    return planning.plan(study, until=0.2, out=folder / "pilot", workers=1)
+    return plan.plan(study, until=0.2, out=folder / "pilot", workers=1)
 
 
 def test_a_pilot_is_a_small_run_of_the_same_comparison():
     study = parse_study(STUDY | {
         "draws": 40, "doses": {"from": 0, "to": 1, "step": 0.01}, "tasks": ["agreement-en"],
     })  # fmt: skip
-    small = planning.pilot(study)
-    assert (small.draws, len(small.doses)) == (planning.PILOT_DRAWS, planning.PILOT_DOSES)
+    small = pilot.pilot(study)
+    assert (small.draws, len(small.doses)) == (pilot.DRAWS, pilot.DOSES)
     assert (small.doses[0], small.doses[-1]) == (0, 1)
-    assert small.tasks[0].examples == planning.PILOT_EXAMPLES
+    assert small.tasks[0].examples == pilot.EXAMPLES
     assert small.lesions == study.lesions and small.compare == study.compare
 
 
@@ -58,7 +58,7 @@ def test_the_planned_run_has_about_the_half_width_that_was_predicted(planned, tm
 
 def test_a_finished_run_can_stand_for_the_pilot(planned):
     study = parse_study(STUDY)
-    again = planning.plan(study, hours=0.01, record=planned.pilot, workers=1)
+    again = plan.plan(study, hours=0.01, record=planned.pilot, workers=1)
     assert again.pilot == planned.pilot
     assert again.hours == 0.01
     assert [source.name for source in again.sources] == [s.name for s in planned.sources]
@@ -68,10 +68,10 @@ def test_a_finished_run_can_stand_for_the_pilot(planned):
 def test_half_width_and_hours_exclude_each_other_and_are_above_0():
     study = parse_study(STUDY)
     with pytest.raises(LesionError) as caught:
-        planning.plan(study, 0.1, 1.0)
+        plan.plan(study, 0.1, 1.0)
     assert str(caught.value) == "lesion plan: takes --until or --hours. Got both."
     with pytest.raises(LesionError) as caught:
-        planning.plan(study, hours=-1.0)
+        plan.plan(study, hours=-1.0)
     assert str(caught.value) == "--hours: must be above 0. Got -1."
 
 
