@@ -127,10 +127,11 @@ def _beside(rows: Sequence[Row], key: str, times: float) -> str:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run what was asked for, or print what was saved."""
+    experiments = all_experiments()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--studies", type=int, default=1000)
     parser.add_argument("--first", type=int, default=0, help="number of the first study")
-    parser.add_argument("--only", nargs="+", help="kinds of experiments")
+    parser.add_argument("--only", nargs="+", default=list(experiments), choices=list(experiments))
     parser.add_argument("--save", type=Path, help="file to add rows to, for --table")
     parser.add_argument("--table", type=Path, nargs="+", help="saved rows to print as Markdown")
     asked = parser.parse_args(arguments)
@@ -141,7 +142,7 @@ def main(arguments: list[str] | None = None) -> None:
     print(
         "| study | what | studies | % | width / oracle | excludes 0, % |\n|---|---|---|---|---|---|"
     )
-    for kind in asked.only or experiments:
+    for kind in asked.only:
         for experiment in experiments[kind]:
             start = time.process_time()
             count = round(asked.studies * experiment.share)
