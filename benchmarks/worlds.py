@@ -1,39 +1,147 @@
-"""Studies simulated from a population whose retained areas are known exactly.
+"""Populations of studies whose skill, and so whose retained area, is known.
 
-Every model, draw and example has its own effect on where the damage begins to tell (crossed random
-effects), and the response of one answer to the dose is logistic: an answer is kept up to the dose
+Every model, seed, draw and example has its own effect on where the damage begins to tell (crossed
+random effects), and the response of one answer to the dose is logistic: an answer is kept up to
 
-    knee(model) + draw + model x draw + example + model x example + logistic noise,
+    knee(model) + draw + model x draw + example + model x example + ... + logistic noise,
 
-and lost beyond it, which means answered with the more frequent class. What an intact model answers
-is right with probability `intact`, independently of the thresholds. So expected skill (of accuracy)
-is the share of answers kept, a logistic curve smoothed by normal effects.
+and lost beyond it. What an intact model answers is right with probability `intact`, independently
+of these thresholds. So the expected score at a dose is that of kept and of lost answers in the
+shares kept and lost, and the share kept is a logistic curve smoothed by the effects: an integral
+of one dimension, computed to better than 1e-6 (tests compare it with many simulated answers).
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
-from lesion.analysis.responses import Responses
-
-NODES, MASSES = np.polynomial.hermite_e.hermegauss(80)
+GRID = tuple(np.linspace(0, 1, 11).round(9).tolist())
+EARLY, SUDDEN = 0.1, 0.02  # threshold of a draw that dies early, and the scale of its noise
+LATENT = np.linspace(-9, 9, 1801)
+MASSES = np.exp(-(LATENT**2) / 2)
 MASSES = MASSES / MASSES.sum()
+HEAVY = 3  # degrees of freedom of Student's t
+POINTS = np.concatenate([[-30.0], np.linspace(-3, 3, 6001), [30.0]])  # knee - dose
+
+
+class Loss(NamedTuple):
+    """Lognormal losses: their means, and the standard deviations of their logarithms."""
+
+    intact: float = 0.25
+    lost: float = 0.85
+    example: float = 0.7  # intact: what the models have in common
+    model_example: float = 0.7
+    draw: float = 0.35  # lost: of a model under a draw
+    rest: float = 0.85  # lost: of a model, draw and example
 
 
 class World(NamedTuple):
-    """A population; the effects are standard deviations in units of dose."""
+    """A population; effects are standard deviations in units of dose.
+
+    Attributes:
+        lost: what a lost answer is. "majority": the more frequent class; "either": one of both
+            classes, drawn for each model, seed and draw; "coin": one of two sentences, drawn for
+            each example too; "loss": a larger cross-entropy.
+        product: thresholds are products of the effects: effects and knee are on the scale of the
+            dose's logarithm.
+        heavy: effects of draws have Student's t distribution of 3 degrees of freedom.
+        dying: the share of draws whose curve collapses at the first doses, of each model alone.
+        agreed, alike: the shares of examples, and of clusters, in the variance of the latent
+            variable that decides what an intact model answers.
+    """
 
     examples: int = 400
     draws: int = 10
     majority: float = 0.6  # share of the more frequent class
     intact: float = 0.9  # share of right answers without damage
-    doses: np.ndarray = np.linspace(0, 1, 11)
+    doses: tuple[float, ...] = GRID
     slope: float = 0.04  # scale of the logistic response
     model: float = 0.06
     draw: float = 0.07
     model_draw: float = 0.05
     example: float = 0.12
     model_example: float = 0.10
+    knee: float = 0.45  # of the first model
+    at: float = 0.5  # the dose at which skill is compared
+    lost: str = "majority"
+    product: bool = False
+    heavy: bool = False
+    dying: float = 0.0
+    seeds: int = 1
+    seed: float = 0.0
+    seed_draw: float = 0.0
+    seed_example: float = 0.0
+    clusters: int = 0
+    cluster: float = 0.0
+    model_cluster: float = 0.0
+    agreed: float = 0.0
+    alike: float = 0.0
+    losses: Loss = Loss()
+
+
+def cluster_sizes(world: World) -> np.ndarray:
+    """Examples of each cluster: the k-th has a share of k ** -0.75, and there is none without."""
+    shares = np.arange(1, world.clusters + 1) ** -0.75
+    ends = np.round(np.cumsum(shares) / shares.sum() * (world.examples - world.clusters))
+    return np.diff(ends, prepend=0).astype(np.int64) + 1
+
+
+def lost_skill(world: World) -> float:
+    """Expected skill of a lost answer."""
+    if world.lost in ("majority", "coin"):  # which is chance
+        return 0.0
+    if world.lost == "either":
+        return (0.5 - world.majority) / (world.intact - world.majority)
+    shares = np.array([world.majority, 1 - world.majority])
+    entropy = -float(shares @ np.log(shares))
+    return (entropy - world.losses.lost) / (entropy - world.losses.intact)
+
+
+def _logistic(x: np.ndarray) -> np.ndarray:
+    return 0.5 * (1 + np.tanh(x / 2))
+
+
+def _kept(away: np.ndarray, normal: float, slope: float) -> np.ndarray:
+    """The share kept by the distance of the knee from the dose, without heavy tails."""
+    return _logistic((away[:, None] + normal * LATENT) / slope) @ MASSES
+
+
+@lru_cache(maxsize=16)
+def _kept_with_tails(normal: float, scales: tuple[float, ...], slope: float) -> np.ndarray:
+    """The same at POINTS, where effects with these scales have heavy tails."""
+    from scipy.special import stdtrit
+
+    ranks = (np.arange(2000) + 0.5) / 2000
+    quantiles = stdtrit(HEAVY, ranks) / np.sqrt(HEAVY / (HEAVY - 2))
+    kept = _kept(POINTS, normal, slope)
+    for scale in scales:
+        kept = np.array([np.interp(at + scale * quantiles, POINTS, kept).mean() for at in POINTS])
+    return kept
+
+
+@lru_cache(maxsize=512)
+def _curve(
+    world: World, knee: float, doses: tuple[float, ...], over_models: bool, slope: float
+) -> np.ndarray:
+    effects = [
+        world.seed, world.seed_draw, world.seed_example, world.example, world.model_example,
+        world.cluster, world.model_cluster, world.model * over_models,
+    ]  # fmt: skip
+    of_draws = (world.draw, world.model_draw)
+    normal = float(np.linalg.norm([*effects, *(() if world.heavy else of_draws)]))
+    at = np.array(doses)
+    if world.product:
+        away = np.log(knee) - np.log(np.maximum(at, 1e-12))
+    else:
+        away = knee - at
+    if world.heavy:
+        share = np.interp(away, POINTS, _kept_with_tails(normal, of_draws, slope))
+    else:
+        share = _kept(away, normal, slope)
+    share = (1 - world.dying) * share + world.dying * _logistic((EARLY - at) / SUDDEN)
+    share[at == 0] = 1.0  # nothing is lost without damage
+    return share + (1 - share) * lost_skill(world)
 
 
 def true_curve(
@@ -45,15 +153,10 @@ def true_curve(
 ) -> np.ndarray:
     """Skill at some doses (the world's) of a model with this knee and slope (the world's).
 
-    `over_models`: of the population of models around it.
+    `over_models`: of the population of models around it. Seeds are always a population.
     """
-    doses = world.doses if doses is None else doses
-    effects = [world.draw, world.model_draw, world.example, world.model_example]
-    spread = float(np.linalg.norm([*effects, world.model * over_models]))
-    away = (knee + spread * NODES - doses[:, None]) / (world.slope if slope is None else slope)
-    kept = (MASSES / (1 + np.exp(-away))).sum(1)
-    kept[0] = 1.0  # nothing is lost without damage
-    return kept
+    at = world.doses if doses is None else tuple(np.asarray(doses).tolist())
+    return _curve(world, float(knee), at, over_models, float(slope or world.slope))
 
 
 def true_area(
@@ -63,97 +166,23 @@ def true_area(
 
     `over_models`: of the population of models around it.
     """
-    doses = world.doses if doses is None else doses
-    return float(np.trapezoid(true_curve(world, knee, doses, over_models), doses))
+    at = np.array(world.doses if doses is None else doses)
+    return float(np.trapezoid(true_curve(world, knee, at, over_models), at) / (at[-1] - at[0]))
 
 
-class Simulated(NamedTuple):
-    """Thresholds and intact answers of some models on one sample of draws and examples."""
-
-    world: World
-    labels: np.ndarray  # (examples,)
-    right: np.ndarray  # bool (models, examples)
-    knees: np.ndarray  # (models, draws, examples) the dose up to which an answer is kept
+def true_skill(world: World, knee: float, over_models: bool = False) -> float:
+    """Skill at the dose at which the world compares it."""
+    return float(true_curve(world, knee, np.array([world.at]), over_models)[0])
 
 
-def simulate(
-    world: World,
-    rng: np.random.Generator,
-    knees: np.ndarray,
-    draws: int,
-    slopes: np.ndarray | None = None,
-) -> Simulated:
-    """One study of models with these knees; draws and examples are shared by all of them.
+@lru_cache(maxsize=64)
+def later_knee(world: World, difference: float, over_models: bool = False) -> float:
+    """The knee of a model that retains so much more than the world's first one."""
+    from scipy.optimize import brentq
 
-    `slopes`: scales of the models' logistic responses (the world's).
-    """
-    models, examples = len(knees), world.examples
-    labels = (rng.random(examples) < world.majority).astype(np.int64)
-    right = rng.random((models, examples)) < world.intact
-    normal = rng.standard_normal
-    shift = world.draw * normal((1, draws, 1)) + world.model_draw * normal((models, draws, 1))
-    own = world.example * normal((1, 1, examples))
-    own = own + world.model_example * normal((models, 1, examples))
-    scale = world.slope if slopes is None else slopes[:, None, None]
-    noise = scale * rng.logistic(size=(models, draws, examples))
-    return Simulated(world, labels, right, knees[:, None, None] + shift + own + noise)
+    start = true_area(world, world.knee, over_models=over_models)
 
+    def beyond(knee: float) -> float:
+        return true_area(world, knee, over_models=over_models) - start - difference
 
-def crossed(world: World, rng: np.random.Generator, knees: np.ndarray) -> list[Responses]:
-    """One study of several tasks and lesions; knees are (tasks, lesions, models).
-
-    Draws are shared by the tasks under a lesion, examples by the lesions of a task.
-    """
-    tasks, lesions, models = knees.shape
-    normal = rng.standard_normal
-    shift = world.draw * normal((lesions, 1, world.draws, 1))
-    shift = shift + world.model_draw * normal((lesions, models, world.draws, 1))
-    own = world.example * normal((tasks, 1, 1, world.examples))
-    own = own + world.model_example * normal((tasks, models, 1, world.examples))
-    found = []
-    for t in range(tasks):
-        labels = (rng.random(world.examples) < world.majority).astype(np.int64)
-        right = rng.random((models, world.examples)) < world.intact
-        for n in range(lesions):
-            noise = world.slope * rng.logistic(size=(models, world.draws, world.examples))
-            kept = knees[t, n][:, None, None] + shift[n] + own[t] + noise
-            cell = responses(Simulated(world, labels, right, kept), lesion=f"lesion {n}")
-            found += [one._replace(task=f"task {t}") for one in cell]
-    return found
-
-
-def responses(
-    study: Simulated,
-    doses: np.ndarray | None = None,
-    draws: int | None = None,
-    groups: list[str] | None = None,
-    lesion: str = "simulated",
-) -> list[Responses]:
-    """What the analysis reads, of the first `draws` draws at some doses."""
-    doses = study.world.doses if doses is None else doses
-    found = []
-    for m, right in enumerate(study.right):
-        kept = study.knees[m, :draws, None] >= doses[:, None]  # (draws, doses, examples)
-        kept |= (doses == 0)[:, None]
-        whole = np.where(right, study.labels, 1 - study.labels)
-        answers = np.where(kept, whole, 1)
-        outputs = np.zeros((1, *answers.shape, 2), np.float32)
-        outputs[0, ..., 1] = answers
-        outputs[0, ..., 0] = 1 - answers
-        found.append(
-            Responses(
-                model=f"model {m}",
-                group=groups[m] if groups else None,
-                task="simulated",
-                lesion=lesion,
-                kind="classify",
-                metrics=("accuracy",),
-                doses=doses,
-                outputs=outputs,
-                labels=study.labels,
-                classes=("less", "more"),
-                seeds=(0,),
-                draws=tuple(range(answers.shape[0])),
-            )
-        )
-    return found
+    return float(brentq(beyond, world.knee, world.knee + 0.5, xtol=1e-10))
