@@ -10,7 +10,8 @@ doses; and the mean widths of the last two over that of the pointwise intervals.
 import sys
 
 import numpy as np
-from worlds import World, responses, simulate, true_curve
+from simulator import responses, simulate
+from worlds import World, true_curve
 
 from lesion.analysis import bands
 from lesion.analysis.sampled import sample

@@ -8,7 +8,8 @@ import resource
 import time
 
 import numpy as np
-from worlds import World, responses, simulate
+from simulator import responses, simulate
+from worlds import World
 
 from lesion.analysis.compare import verdicts
 from lesion.analysis.dissociation import dissociations
