@@ -31,7 +31,7 @@ def test_the_digest_is_that_of_the_file_which_is_written(keys, tmp_path):
     registered = lesion.register(keys, to=file)
     assert hashlib.blake2b(file.read_bytes(), digest_size=16).hexdigest() == registered.digest
     assert registered.digest in registered.citation
-    assert json.loads(file.read_text())["compare"]["margin"] == 0.02  # defaults are spelled out
+    assert json.loads(file.read_text())["compare"]["between"] == "model"  # defaults are spelled out
 
 
 def test_neither_folders_nor_what_is_drawn_change_the_digest(keys, tmp_path, tiny_bert):
