@@ -18,7 +18,7 @@ from lesion.analysis.sampled import sample
 
 FEW = World(examples=200)
 DECIDE = World(examples=200, draw=0.2, model_draw=0.1, example=0.05, model_example=0.05)
-FINE = World(examples=200, doses=np.linspace(0, 1, 101))
+FINE = World(examples=200, doses=tuple(np.linspace(0, 1, 101).tolist()))
 WORLDS = {
     "10 draws, 200 examples": (FEW, 10, 1.0),
     "5 draws, 200 examples": (FEW, 5, 1.0),

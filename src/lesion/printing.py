@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from lesion.study.registration import Registration
 
 KEEPING = (
-    "A run of this study keeps the digest, and lesion show says whether what it shows is as "
-    "registered."
+    "A run of this study keeps the digest, and lesion show says whether the study is still the "
+    "same."
 )
 
 
