@@ -50,7 +50,7 @@ def test_a_task_gives_no_more_examples_than_it_has():
 
 def test_a_level_with_a_single_member_stays_as_it_is():
     alone = (component("draws", 4e-4, (1,)), component("examples", 2e-4, (200,)))
-    width, error = design.half_widths(alone, {"draws": np.array([1.0, 9.0])})
+    width, error, _ = design.half_widths(alone, {"draws": np.array([1.0, 9.0])})
     assert np.shape(width) == ()  # whatever the number of draws
     assert float(error) == pytest.approx(6e-4**0.5)
 
@@ -64,13 +64,25 @@ def test_the_cheapest_that_is_narrow_enough_and_the_narrowest_that_is_affordable
     choices = grid()
     until = 0.04
     best = design.cheapest(choices, until)
-    assert best.widest <= until
-    assert all(d.seconds >= best.seconds for d in choices if d.widest <= until)
+    assert best.widest < best.surely <= until
+    assert all(d.seconds >= best.seconds for d in choices if d.surely <= until)
     again = design.narrowest(choices, best.seconds)
-    assert again.widest <= best.widest
-    assert all(d.widest >= again.widest for d in choices if d.seconds <= best.seconds)
+    assert again.surely <= best.surely
+    assert all(d.surely >= again.surely for d in choices if d.seconds <= best.seconds)
     assert design.cheapest(choices, 1e-6) is None
     assert design.narrowest(choices, 1.0) is None
+
+
+def test_the_uncertainty_of_a_half_width_is_that_of_the_pilot_and_of_the_design():
+    alone = (component("draws", 4e-4, (5,)),)
+    few, many = (
+        design.designs([Source("a, b", 0.0, alone, 200, 200, 200, 200)], [PART],
+                       Options((draws,), (200,), (1,)), 0.05)[0]
+        for draws in (3, 101)
+    )  # fmt: skip
+    assert few.spreads[0] == pytest.approx((1 / 4 + 1 / 8) ** 0.5)
+    assert many.spreads[0] == pytest.approx((1 / 200 + 1 / 8) ** 0.5)
+    assert few.surely == pytest.approx(few.widest * (1 + few.spreads[0]))
 
 
 def test_power_is_that_of_a_simulated_test():

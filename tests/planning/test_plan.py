@@ -40,7 +40,7 @@ def test_a_pilot_is_a_small_run_of_the_same_comparison():
 def test_the_plan_is_narrow_enough_and_its_study_has_its_design(planned):
     best = planned.proposed
     assert best is not None and planned.result is not None
-    assert best.widest <= 0.2
+    assert best.surely <= 0.2
     assert planned.result.draws == best.draws
     assert planned.result.tasks[0].examples == best.examples
     assert set(planned.result.doses) <= set(planned.study.doses)

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lesion.analysis.contrast import ALPHA, VarianceComponent
+from lesion.analysis.contrast import degrees_of_freedom as contrast_freedom
 from lesion.analysis.variance import JOIN, capped, degrees_of_freedom
 
 Array = np.ndarray
@@ -71,13 +72,20 @@ class Design(NamedTuple):
     examples: int
     seeds: int
     seconds: float  # of one process
-    widths: tuple[float, ...]  # half-width of each comparison
+    widths: tuple[float, ...]  # half-width of each comparison, as predicted
+    spreads: tuple[float, ...]  # relative standard error of each prediction
     power: tuple[float, ...]  # for a true difference of the margin, of each comparison
 
     @property
     def widest(self) -> float:
         """The largest half-width."""
         return max(self.widths)
+
+    @property
+    def surely(self) -> float:
+        """The largest half-width with one standard error of its prediction."""
+        pairs = zip(self.widths, self.spreads, strict=True)
+        return max(width * (1 + spread) for width, spread in pairs)
 
 
 class Options(NamedTuple):
@@ -123,8 +131,8 @@ def with_clusters(
 
 def half_widths(
     components: Sequence[VarianceComponent], members: Mapping[str, Array], alpha: float = ALPHA
-) -> tuple[Array, Array]:
-    """Half-width of the interval, and its standard error, for other numbers of members.
+) -> tuple[Array, Array, Array]:
+    """Half-width of the interval, its standard error and its freedom, for other numbers of members.
 
     Args:
         components: of a pilot.
@@ -133,7 +141,7 @@ def half_widths(
         alpha: 1 - the coverage of the interval.
 
     Returns:
-        Both (...).
+        Each (...); the last has the degrees of freedom of Student's t.
     """
     from scipy.special import stdtrit
 
@@ -147,7 +155,7 @@ def half_widths(
         spread[JOIN.join(component.keys)] = variance
     error = np.sqrt(sum(spread.values(), start=np.float64(0)))
     dof = degrees_of_freedom(spread, counts)
-    return -stdtrit(capped(dof), alpha / 2) * error, error
+    return -stdtrit(capped(dof), alpha / 2) * error, error, dof
 
 
 def seconds(parts: Sequence[Part], draws: Array, examples: Array, seeds: Array) -> Array:
@@ -177,19 +185,22 @@ def designs(
         *(np.asarray(each, np.float64) for each in options), indexing="ij"
     )
     cost = seconds(parts, draws, examples, seeds)
-    widths, powers = [], []
+    widths, spreads, powers = [], [], []
     for source in sources:
         scored = np.minimum(examples, source.most)
         clusters = np.minimum(scored * source.clusters / source.examples, source.most_clusters)
         members = {"draws": draws, "examples": scored, "seeds": seeds, "clusters": clusters}
-        width, error = half_widths(source.components, members)
-        strict, _ = half_widths(source.components, members, ALPHA / comparisons)
+        width, error, dof = half_widths(source.components, members)
+        strict, *_ = half_widths(source.components, members, ALPHA / comparisons)
+        spread = np.sqrt(0.5 / dof + 0.5 / contrast_freedom(source.components))
         widths.append(np.broadcast_to(width, draws.shape))
+        spreads.append(np.broadcast_to(spread, draws.shape))
         powers.append(np.broadcast_to(power(margin, strict, error), draws.shape))
     return [
         Design(
             int(draws[at]), int(examples[at]), int(seeds[at]), float(cost[at]),
-            tuple(float(width[at]) for width in widths), tuple(float(p[at]) for p in powers),
+            tuple(float(width[at]) for width in widths),
+            tuple(float(spread[at]) for spread in spreads), tuple(float(p[at]) for p in powers),
         )
         for at in np.ndindex(draws.shape)
     ]  # fmt: skip
@@ -209,15 +220,19 @@ def power(difference: float, half: Array, error: Array) -> Array:
 
 
 def cheapest(designs: Sequence[Design], until: float) -> Design | None:
-    """The cheapest design whose intervals are all narrow enough; None: none is."""
-    enough = [design for design in designs if design.widest <= until]
+    """The cheapest design whose intervals are all narrow enough; None: none is.
+
+    They are narrow enough by one standard error of their prediction: few draws are cheap, and the
+    width of an interval that rests on them is a matter of chance.
+    """
+    enough = [design for design in designs if design.surely <= until]
     return min(enough, key=lambda design: (design.seconds, design.widest), default=None)
 
 
 def narrowest(designs: Sequence[Design], budget: float) -> Design | None:
     """The narrowest design that a budget of seconds buys; None: it buys none."""
     affordable = [design for design in designs if design.seconds <= budget]
-    return min(affordable, key=lambda design: (design.widest, design.seconds), default=None)
+    return min(affordable, key=lambda design: (design.surely, design.seconds), default=None)
 
 
 def ladder(low: int, high: int, ratio: float = 1.15) -> tuple[int, ...]:

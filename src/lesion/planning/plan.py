@@ -19,7 +19,6 @@ from lesion.study.study import Study
 if TYPE_CHECKING:
     from lesion.analysis.design import Design, Options, Part, Source
     from lesion.analysis.summary import Analysis
-    from lesion.analysis.verdict import Verdict
 
 FEWEST_DRAWS, FEWEST_EXAMPLES = 3, 48
 MOST_DRAWS, MOST_SEEDS = 200, 12
@@ -42,7 +41,6 @@ class Plan(NamedTuple):
         hours: that the proposed design may take; None: what the half-width needs.
         workers: that share the work.
         margin: of the comparison.
-        uncertainty: relative standard error of the predicted half-widths.
         result: the study with the proposed design; None as `proposed`.
     """
 
@@ -57,7 +55,6 @@ class Plan(NamedTuple):
     hours: float | None
     workers: int
     margin: float
-    uncertainty: float
     result: Study | None
 
 
@@ -138,12 +135,11 @@ def _plan(
         parts=parts,
         current=_current(study, sources, tuple(own.values()), margin),
         proposed=best,
-        nearest=min(grid, key=lambda choice: choice.widest),
+        nearest=min(grid, key=lambda choice: choice.surely),
         until=until,
         hours=hours,
         workers=count,
         margin=margin,
-        uncertainty=_uncertainty(verdicts),
         result=best and _with_design(study, best, doses),
     )
 
@@ -194,11 +190,3 @@ def _with_design(study: Study, design: "Design", doses: tuple[float, ...]) -> St
     return replace(
         study, doses=doses, draws=design.draws, tasks=tasks, finetune=finetune,
     )  # fmt: skip
-
-
-def _uncertainty(verdicts: "Sequence[Verdict]") -> float:
-    """Relative standard error of a half-width: the median over the comparisons."""
-    from lesion.analysis.contrast import degrees_of_freedom
-
-    freedom = [float(degrees_of_freedom(verdict.parts)) for verdict in verdicts]
-    return float((2 * np.median(freedom)) ** -0.5)

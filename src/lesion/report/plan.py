@@ -66,8 +66,9 @@ def _designs(plan: "Plan") -> Table:
         if design is not None:
             table.add_row(name, *_cells(design, count, plan.workers))
     table.caption = (
-        f"half-width: of the widest 95% interval. power: the chance of a verdict where the true "
-        f"difference is {plan.margin:g}, of the comparison that has the least."
+        f"half-width: of the widest 95% interval, and with one standard error of the prediction. "
+        f"power: the chance of a verdict where the true difference is {plan.margin:g}, of the "
+        "comparison that has the least."
     )
     table.caption_justify = "left"
     return table
@@ -76,7 +77,7 @@ def _designs(plan: "Plan") -> Table:
 def _cells(design: "Design", doses: int, workers: int) -> Iterator[str]:
     yield from map(str, (design.draws, design.examples, design.seeds, doses))
     yield duration(design.seconds / workers)
-    yield f"{design.widest:.3f}"
+    yield f"{design.widest:.3f} (or {design.surely:.3f})"
     yield f"{min(design.power):.0%}"
 
 
@@ -86,13 +87,11 @@ def _lines(plan: "Plan") -> Iterator[str]:
         near = plan.nearest
         yield (
             f"No design within reach satisfies {asked}. The narrowest has {near.draws} draws, "
-            f"{near.examples} examples and {near.seeds} seeds: ± {near.widest:.3f} in "
+            f"{near.examples} examples and {near.seeds} seeds: ± {near.surely:.3f} in "
             f"{duration(near.seconds / plan.workers)}. {_limit(plan)}"
         )
-    yield (
-        f"The pilot ({plan.pilot}) knows half-widths to about ± {plan.uncertainty:.0%}; "
-        f"time is with {plan.workers} worker{'s' if plan.workers > 1 else ''} on this machine."
-    )
+    workers = f"{plan.workers} worker{'s' if plan.workers > 1 else ''}"
+    yield f"Predicted from {plan.pilot}; time is with {workers} on this machine."
 
 
 def _limit(plan: "Plan") -> str:
