@@ -215,8 +215,13 @@ def test_what_is_run_is_saved_for_the_table(calibration, tmp_path, capsys):
 @pytest.mark.slow
 @pytest.mark.parametrize("place", range(5))
 def test_intervals_of_one_checkpoint_hold_the_truth_as_often_as_they_say(populations, place):
-    held, excluded = covered(populations.all_experiments()["single"][place].study, 500)
-    assert held.min() >= 0.915  # three and a half standard errors below 0.95
+    experiment = populations.all_experiments()["single"][place]
+    held, excluded = covered(experiment.study, 500)
+    rates = dict(zip(experiment.names, held, strict=True))
+    areas = [rates[name] for name in ("RA", "ΔRA, none", "ΔRA = 0.05")]
+    assert min(areas) >= 0.915  # three and a half standard errors below 0.95
+    # Skill at one dose is skewed where draws decide: 88% of 1,000 studies (docs/statistics.md).
+    assert min(rates["skill"], rates["Δskill"]) >= 0.84
     assert excluded[2] <= 0.085
 
 
