@@ -13,17 +13,15 @@ from tests import labs
 
 from .simulated import classified, falling_curve, mrpc_labels
 
-with labs.benchmark("worlds") as worlds:
-    SMALL = worlds.World(examples=200)
+with labs.benchmark("simulator") as simulator:
+    from worlds import World, true_curve
 
-
-def true_curve(knee):
-    return worlds.true_curve(SMALL, knee)
+    SMALL = World(examples=200)
 
 
 def study(number, knees=(0.45,), draws=10):
     rng = np.random.default_rng([number, draws])
-    return worlds.responses(worlds.simulate(SMALL, rng, np.array(knees), draws))
+    return simulator.responses(simulator.simulate(SMALL, rng, np.array(knees), draws))
 
 
 def inside(band, curve):
@@ -32,7 +30,7 @@ def inside(band, curve):
 
 @pytest.mark.parametrize("draws", [10, 3])
 def test_the_whole_true_curve_is_inside_as_often_as_it_should_be(draws):
-    truth, count = true_curve(0.45), {"pointwise": 0, "simultaneous": 0}
+    truth, count = true_curve(SMALL, 0.45), {"pointwise": 0, "simultaneous": 0}
     for number in range(150):
         (responses,) = study(number, draws=draws)
         curve = sample(responses, seed=number, replicates=400)
@@ -116,7 +114,7 @@ def test_the_band_of_groups_uses_the_variance_between_their_models():
     sides = [[(c.value, c.levels) for c in group] for group in groups]
     lo, hi = bands.of_difference(*sides, (difference.lo, difference.hi), difference.dof)
     assert (hi - lo > difference.hi - difference.lo)[1:].all()
-    assert inside((lo, hi), true_curve(0.6) - true_curve(0.4))
+    assert inside((lo, hi), true_curve(SMALL, 0.6) - true_curve(SMALL, 0.4))
 
 
 def test_models_that_are_equal_seldom_cross():
