@@ -15,6 +15,10 @@ def half_of(draws, examples, members=(10, 400)):
     return stats.t.ppf(0.975, freedom) * np.sqrt(variances.sum())
 
 
+def component(level, variance, members):
+    return VarianceComponent((level,), variance, (members,))
+
+
 def parts(draws, examples, members=(10, 400)):
     return [
         VarianceComponent(("draws",), draws, (members[0],)),
@@ -40,6 +44,15 @@ def test_the_sentence_and_the_numbers_agree_and_the_cheapest_comes_first():
         f"About {found.needed['draws']} draws instead of 10 would settle it."
     )
     assert found.needed == {"draws": int(found.brief.removesuffix(" draws"))}
+
+
+def test_clusters_are_counted_where_examples_are_resampled_by_them():
+    few = [component("draws", 1e-6, 10), component("examples", 4e-4, 12)]
+    remedy = settling(0.03, 0.02, few, clustered=True)
+    assert set(remedy.needed) == {"clusters"}
+    assert remedy.brief == f"{remedy.needed['clusters']} clusters"
+    assert "clusters instead of 12 would settle it." in remedy.words
+    assert "examples" not in remedy.words
 
 
 def test_where_no_source_alone_would_do_the_largest_is_named():

@@ -85,6 +85,7 @@ def test_the_command_prints_a_table_and_writes_the_study(planned, tmp_path):
     ])  # fmt: skip
     assert done.exit_code == 0, done.output
     assert "the plan" in done.output and "half-width" in done.output
+    assert "The examples are of 12 clusters" in done.output
     assert lesion.find_study(target).draws >= 3
 
 
@@ -96,3 +97,4 @@ def test_a_half_width_out_of_reach_is_said_to_be_so(planned, tmp_path):
     ])  # fmt: skip
     assert done.exit_code == 1
     assert "No design within reach satisfies ± 0.0001." in done.output
+    assert "the narrowest" in done.output

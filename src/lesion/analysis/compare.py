@@ -148,6 +148,7 @@ def _compared(
         scope=_scope(match, healthy),
         shares=variance.shares(spread_of(area.components)),
         parts=tuple(c._replace(variance=float(c.variance)) for c in area.components),
+        clustered=any(m.clusters < m.examples for side in healthy for m in side),
         crossovers=_crossings(match, healthy, doses, skills, setting.comparisons),
         doses=tuple(doses.tolist()),
     )

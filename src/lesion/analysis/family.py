@@ -142,5 +142,5 @@ def with_remedy(v: Verdict) -> Verdict:
     """The verdict with what would settle it, if it cannot tell."""
     if v.outcome != "cannot tell" or not v.parts:
         return v
-    remedy = settling(v.delta, v.margin, v.parts, v.comparisons)
+    remedy = settling(v.delta, v.margin, v.parts, v.comparisons, v.clustered)
     return v._replace(settle=remedy.words, needed=remedy.needed, brief=remedy.brief)

@@ -20,7 +20,11 @@ class Settling(NamedTuple):
 
 
 def settling(
-    delta: float, margin: float, components: Sequence[VarianceComponent], comparisons: int = 1
+    delta: float,
+    margin: float,
+    components: Sequence[VarianceComponent],
+    comparisons: int = 1,
+    clustered: bool = False,
 ) -> Settling:
     """How an interval becomes narrow enough for a verdict, given the sources of its variance.
 
@@ -30,6 +34,7 @@ def settling(
 
     Args:
         comparisons: in the family of a claim (Holm's first step).
+        clustered: whether the members of the level of examples are clusters of examples.
     """
     total = sum(component.variance for component in components)
     if not np.isfinite(delta) or total <= 0:
@@ -42,6 +47,7 @@ def settling(
     if comparisons > 1:
         width = f"Among {comparisons} comparisons, the interval would have to be ± {target:.3f}"
         width += f"; it is ± {half:.3f}."
+    names = {"examples": "clusters"} if clustered else {}
     levels = _resampled(components)
     every = times_needed(components, target, set(levels))
     if every is None:
@@ -54,18 +60,24 @@ def settling(
             needed[level] = max(levels[level] + 1, int(np.ceil(levels[level] * factor)))
     remedies = sorted((needed[level] / levels[level], level) for level in needed)
     if remedies and remedies[0][0] <= 3 * every:
-        listed = " or ".join(f"{needed[k]} {k} instead of {levels[k]}" for _, k in remedies)
-        brief = " or ".join(f"{needed[k]} {k}" for _, k in remedies)
-        return Settling(f"{width} About {listed} would settle it.", needed, brief)
+        each = [(needed[k], names.get(k, k), levels[k]) for _, k in remedies]
+        listed = " or ".join(f"{more} {name} instead of {now}" for more, name, now in each)
+        brief = " or ".join(f"{more} {name}" for more, name, _ in each)
+        return Settling(f"{width} About {listed} would settle it.", _named(needed, names), brief)
     times = int(np.ceil(every))
     spread = spread_of(components)
     largest = max(spread, key=lambda level: spread[level])
     return Settling(
         f"{width} No source alone would settle it; about {times} times as many of "
-        f"every one would ({largest} give {spread[largest] / total:.0%} of the variance).",
-        needed,
+        f"every one would ({names.get(largest, largest)} give {spread[largest] / total:.0%} of the "
+        "variance).",
+        _named(needed, names),
         f"×{times}",
     )
+
+
+def _named(needed: Mapping[str, int], names: Mapping[str, str]) -> dict[str, int]:
+    return {names.get(level, level): members for level, members in needed.items()}
 
 
 def times_needed(

@@ -77,6 +77,7 @@ class Verdict(NamedTuple):
     hi_holm: float = NAN
     p_equivalent: float = NAN  # of a difference of the margin or more: the larger one-sided p
     p_equivalent_holm: float = NAN  # corrected over the family; equivalent at 0.025
+    clustered: bool = False  # whether examples are resampled by clusters
     p_at_dose: float = NAN  # of no difference of skill at the chosen dose
     p_at_dose_holm: float = NAN
     losses: str = ""  # that the groups lost unequal numbers of models; "" if they did not

@@ -41,6 +41,7 @@ class Plan(NamedTuple):
         hours: that the proposed design may take; None: what the half-width needs.
         workers: that share the work.
         margin: of the comparison.
+        doses: that a plan needs, of those of the study.
         result: the study with the proposed design; None as `proposed`.
     """
 
@@ -55,6 +56,7 @@ class Plan(NamedTuple):
     hours: float | None
     workers: int
     margin: float
+    doses: tuple[float, ...]
     result: Study | None
 
 
@@ -140,6 +142,7 @@ def _plan(
         hours=hours,
         workers=count,
         margin=margin,
+        doses=doses,
         result=best and _with_design(study, best, doses),
     )
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from lesion.analysis.design import Design, Part, Source
     from lesion.planning.plan import Plan
 
+FEW = 20  # clusters
 LEVELS = ("draws", "examples", "clusters", "seeds", "models")
 
 
@@ -60,8 +61,10 @@ def _designs(plan: "Plan") -> Table:
     headings = ("", "draws", "examples", "seeds", "doses", "time", "half-width", "power")
     table = _table("Designs, with what they predict", headings)
     study = plan.study
-    doses = len(study.doses), len(plan.result.doses) if plan.result else 0
-    rows = (("the study", plan.current, doses[0]), ("the plan", plan.proposed, doses[1]))
+    doses = len(study.doses), len(plan.doses)
+    best = plan.proposed or plan.nearest
+    name = "the plan" if plan.proposed else "the narrowest"
+    rows = (("the study", plan.current, doses[0]), (name, best, doses[1]))
     for name, design, count in rows:
         if design is not None:
             table.add_row(name, *_cells(design, count, plan.workers))
@@ -89,6 +92,12 @@ def _lines(plan: "Plan") -> Iterator[str]:
             f"No design within reach satisfies {asked}. The narrowest has {near.draws} draws, "
             f"{near.examples} examples and {near.seeds} seeds: ± {near.surely:.3f} in "
             f"{duration(near.seconds / plan.workers)}. {_limit(plan)}"
+        )
+    few = min((source.clusters for source in plan.sources), default=FEW)
+    if few < FEW:
+        yield (
+            f"The examples are of {few} clusters: variances of so few are poorly known, and the "
+            "prediction may be wrong by more than its standard error."
         )
     workers = f"{plan.workers} worker{'s' if plan.workers > 1 else ''}"
     yield f"Predicted from {plan.pilot}; time is with {workers} on this machine."
