@@ -144,3 +144,13 @@ def test_a_read_only_record_that_a_killed_run_left_is_refused_rather_than_read_i
         "trials of a run that was killed. Copy the folder to where you may write, and read it "
         "there."
     )
+
+
+def test_the_seconds_of_a_trial_are_those_of_all_its_parts(old):
+    before = Run(old).record.seconds()
+    trial = sorted(before)[0]
+    with closing(sqlite3.connect(old / "record.sqlite")) as base, base:
+        base.execute("INSERT INTO timings VALUES (?,?,?,?,?,?,datetime('now'),?)", (*trial, 2.0))
+    after = Run(old).record.seconds()
+    assert after[trial] == pytest.approx(before[trial] + 2)
+    assert after | {trial: before[trial]} == before

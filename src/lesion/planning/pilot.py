@@ -8,7 +8,7 @@ import numpy as np
 
 from lesion.errors import LesionError
 from lesion.results import Run
-from lesion.study.specs import LesionSpec
+from lesion.study import variants
 from lesion.study.study import Study
 from lesion.tasks.columns import chosen, columns_of, grouping_of
 
@@ -22,23 +22,8 @@ DRAWS, DOSES, EXAMPLES, SEEDS = 5, 9, 240, 2
 
 def pilot(study: Study) -> Study:
     """A small run of the study: few doses from end to end, five draws, two seeds, 240 examples."""
-
-    def coarse(doses: Sequence[float]) -> tuple[float, ...]:
-        places = np.linspace(0, len(doses) - 1, min(DOSES, len(doses)))
-        return tuple(sorted({doses[round(float(place))] for place in places}))
-
-    def fewer(lesion: LesionSpec) -> LesionSpec:
-        return replace(lesion, doses=coarse(lesion.doses)) if lesion.doses else lesion
-
-    tasks = tuple(
-        task.with_keys(examples=min(EXAMPLES, task.most_examples or EXAMPLES))
-        for task in study.tasks
-    )
-    seeds = study.finetune and replace(study.finetune, seeds=study.finetune.every_seed[:SEEDS])
-    return replace(
-        study, name=f"{study.name}-pilot", doses=coarse(study.doses), finetune=seeds, tasks=tasks,
-        draws=min(DRAWS, study.most_draws), lesions=tuple(map(fewer, study.lesions)),
-    )  # fmt: skip
+    small = variants.limited(variants.coarser(study, DOSES, DRAWS, SEEDS), EXAMPLES)
+    return replace(small, name=f"{study.name}-pilot")
 
 
 def bounded(pilot: Run) -> "list[Verdict]":

@@ -1,7 +1,6 @@
 """What parts of a study cost on this machine."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,6 +10,7 @@ import numpy as np
 from lesion.api import run
 from lesion.results import Run
 from lesion.study import variants
+from lesion.study.doses import MAX_DOSES
 from lesion.study.study import Study
 
 if TYPE_CHECKING:
@@ -32,9 +32,10 @@ class Price(NamedTuple):
 def prices_of(
     study: Study, pilot: Run, tasks: "Mapping[str, Task]", data: str | Path | None, workers: int
 ) -> dict[str, Price]:
-    """Two sizes are timed: the pilot, and one draw of it with few examples."""
-    few = replace(variants.limited(pilot.study, PRICED), draws=1)
-    large, prices = pilot.record.seconds(), {}
+    """Two sizes are timed: the pilot, and one draw and seed of it with few examples."""
+    one_draw = variants.coarser(pilot.study, MAX_DOSES, draws=1, seeds=1)
+    few = variants.limited(one_draw, PRICED)
+    large, scored, prices = pilot.record.seconds(), pilot.record.scored(), {}
     with (
         TemporaryDirectory() as folder,
         run(few, folder, data=data, workers=workers, progress=False) as small,
@@ -45,7 +46,7 @@ def prices_of(
         both = [trial for trial in timed if trial in large and trial.task == name]
         less = float(np.mean([timed[trial] for trial in both]))
         more = float(np.mean([large[trial] for trial in both]))
-        examples = pilot.record.examples(name)
+        examples = float(np.mean([scored[trial] for trial in both]))
         grown = examples - sizes[name]
         example = max(more - less, 0.0) / grown if grown > 0 else more / examples
         trial = max(less - sizes[name] * example, 0.0)

@@ -5,10 +5,11 @@ every dose, and mentioned from 1% on.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+import sqlite3
+from collections.abc import Mapping
 from typing import Any
 
-from lesion.study.trials import INTACT
+from lesion.study.trials import INTACT, Trial
 
 WORTH = 0.01  # a larger share is mentioned
 ROUNDING = 1e-9  # of a mean of shares
@@ -58,20 +59,26 @@ def rows(cuts: Cuts) -> list[dict[str, Any]]:
     ]
 
 
-def key(model: str, task: str, lesion: str) -> str:
-    """Under which a record stores the shares of all doses and draws."""
-    return KEY + json.dumps([model, task, lesion])
+def add(base: sqlite3.Connection, trial: Trial, share: float) -> None:
+    """Store one share. The order in which they come does not matter.
+
+    A row of `meta` for each model, task and lesion: dose -> draw -> share.
+    """
+    key = KEY + json.dumps([trial.model, trial.task, trial.lesion])
+    row = base.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+    doses = json.loads(row[0]) if row else {}
+    doses.setdefault(str(trial.dose), {})[str(trial.draw)] = share
+    text = json.dumps(doses, sort_keys=True)
+    if not row or text != row[0]:
+        with base:
+            base.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, text))
 
 
-def added(stored: str, dose: float, draw: int, share: float) -> str:
-    """What is stored, with one more share; the order in which they come does not matter."""
-    doses = json.loads(stored)
-    doses.setdefault(str(dose), {})[str(draw)] = share
-    return json.dumps(doses, sort_keys=True)
-
-
-def stored(rows: Iterable[tuple[str, str]]) -> dict[Text, dict[float, float]]:
-    """Keys and values of a record as shares by dose, each the mean of its draws."""
+def stored(base: sqlite3.Connection) -> dict[Text, dict[float, float]]:
+    """Shares by dose, each the mean of its draws."""
+    rows = base.execute(
+        "SELECT key, value FROM meta WHERE substr(key, 1, 4) = ? ORDER BY key", (KEY,)
+    )
     shares = {}
     for name, value in rows:
         doses = {float(dose): list(draws.values()) for dose, draws in json.loads(value).items()}

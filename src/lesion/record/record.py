@@ -9,28 +9,38 @@ in `places`; each trial holds how many units it destroyed in each place.
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lesion import digests
 from lesion.damage.norms import Norms
 from lesion.damage.reach import Reach
 from lesion.errors import LesionError
-from lesion.outputs import make_folder, writing
-from lesion.record import columns, cuts, history, layout, norms, parts, pins, reach, versions
+from lesion.record import (
+    columns,
+    cuts,
+    finished,
+    history,
+    layout,
+    norms,
+    parts,
+    pins,
+    reach,
+    task_rows,
+    versions,
+)
+from lesion.record.beginning import begin
 from lesion.record.columns import StoredColumns
 from lesion.record.cuts import Cuts
 from lesion.record.history import Change
 from lesion.schema import did_you_mean
 from lesion.study import pinning
 from lesion.study.files import parse_study, write_study
-from lesion.study.fingerprint import contents_of, differences, fingerprint
+from lesion.study.fingerprint import differences
 from lesion.study.packages import absent_packages, study_versions
-from lesion.study.registration import KeyChange, registered_text
+from lesion.study.registration import KeyChange
 from lesion.study.study import Study
 from lesion.study.trials import Patient, Trial
 
@@ -85,7 +95,7 @@ class Record:
         """
         folder = Path(folder)
         if not (folder / FILE).is_file():
-            _create(folder, study)
+            begin(folder, folder / FILE, folder / STUDY, study)
         record = cls(folder)
         held, same = pins.hold(record._base, folder, record.study, study)
         changed = differences(record.study, study, same)
@@ -183,31 +193,8 @@ class Record:
             LesionError: if earlier trials of its lesion were of other places, or an earlier part
                 of other damage.
         """
-        trial, receipt = measured.trial, measured.receipt
-        proof = receipt.row() if receipt is not None else (0, 0, 0, 0, "")
-        places = receipt.places if receipt is not None else ()
-        by_site = layout.packed([place.destroyed for place in places]) if places else None
-        outputs = np.ascontiguousarray(measured.outputs, dtype="<f4")
         with self._base:
-            if places:
-                key = (trial.model, trial.task, trial.lesion)
-                pins.hold_places(self._base, self.folder, key, places)
-            if measured.start:
-                parts.append(self._base, self.folder, measured, proof)
-            else:
-                self._base.execute(
-                    "INSERT INTO trials VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-                    (*trial, *proof, outputs.shape[1], outputs.tobytes(), by_site),
-                )
-            self._base.execute(
-                "INSERT INTO timings VALUES (?,?,?,?,?,?,datetime('now'),?)",
-                (*trial, measured.seconds),
-            )
-            versions.add(self._base, trial, self._versions)
-            if receipt is not None and receipt.norms is not None:
-                norms.add(self._base, trial, receipt.norms)
-            if receipt is not None and receipt.reach is not None:
-                reach.add(self._base, trial, receipt.reach)
+            finished.add(self._base, self.folder, measured, self._versions)
 
     def add_model(
         self, model: str, seed: int, task: str, source: str, revision: str | None, digest: str
@@ -230,9 +217,7 @@ class Record:
         Raises:
             LesionError: if earlier trials were made with other examples.
         """
-        labels = np.ascontiguousarray(task.targets, dtype="<i8")
-        classes, metrics = json.dumps(list(task.classes)), json.dumps(list(task.metrics))
-        values = (task.kind, metrics, classes, labels.tobytes(), len(labels), task.digest)
+        values = task_rows.row_of(task)
         if self._pin("tasks", (task.name,), values, f"{task.name}: its examples"):
             columns.store(self._base, task)
 
@@ -246,14 +231,7 @@ class Record:
         In earlier versions `examples: n` took the first n; now it takes a sample. A run continues
         with the examples that it has scored.
         """
-        return {name: self._as_begun(task) for name, task in tasks.items()}
-
-    def _as_begun(self, task: "Task") -> "Task":
-        row = self._base.execute("SELECT digest FROM tasks WHERE task = ?", (task.name,)).fetchone()
-        if row is None or row[0] == task.digest or not hasattr(task, "first"):
-            return task
-        former: Task = replace(task, first=True)  # type: ignore[type-var]
-        return former if former.digest == row[0] else task
+        return {name: task_rows.as_begun(self._base, task) for name, task in tasks.items()}
 
     def _pin(self, table: str, key: tuple, rest: tuple, what: str) -> bool:
         """Whether it was not there before."""
@@ -296,28 +274,16 @@ class Record:
         return history.departures(self._base, study)
 
     def add_cut(self, trial: Trial, share: float) -> None:
-        """Store which share of the examples was cut at max_length in what a trial read.
-
-        A row of `meta` for each model, task and lesion: dose -> draw -> share.
-        """
-        key = cuts.key(trial.model, trial.task, trial.lesion)
-        row = self._base.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        shares = cuts.added(row[0] if row else "{}", trial.dose, trial.draw, share)
-        if not row or shares != row[0]:
-            with self._base:
-                self._base.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, shares))
+        """Store which share of the examples was cut at max_length in what a trial read."""
+        cuts.add(self._base, trial, share)
 
     def cuts(self) -> Cuts:
         """(model, task, lesion) -> dose -> share of the examples that was cut, over the draws."""
-        rows = self._base.execute(
-            "SELECT key, value FROM meta WHERE substr(key, 1, 4) = ? ORDER BY key", (cuts.KEY,)
-        )
-        return cuts.stored(rows)
+        return cuts.stored(self._base)
 
     def done(self) -> set[Trial]:
         """Addresses of all finished trials, the intact ones (dose 0) among them."""
-        rows = self._base.execute("SELECT model, seed, task, lesion, dose, draw FROM trials")
-        return {Trial(*row) for row in rows}
+        return finished.addresses(self._base)
 
     def scored(self) -> dict[Trial, int]:
         """How many examples each finished trial was scored on: the first ones of its task."""
@@ -333,26 +299,15 @@ class Record:
 
     def outputs(self, trial: Trial) -> np.ndarray:
         """Outputs of one finished trial, float32 (examples, columns)."""
-        row = self._base.execute(
-            "SELECT columns, outputs FROM trials WHERE model = ? AND seed = ? AND task = ? "
-            "AND lesion = ? AND dose = ? AND draw = ?",
-            trial,
-        ).fetchone()
-        if row is None:
-            raise KeyError(trial)
-        return np.frombuffer(row[1], dtype="<f4").reshape(-1, row[0])
+        return finished.outputs(self._base, trial)
 
     def seconds(self) -> dict[Trial, float]:
         """Wall time of damage and scoring of each finished trial."""
-        rows = self._base.execute(
-            "SELECT model, seed, task, lesion, dose, draw, seconds FROM timings"
-        )
-        return {Trial(*address): seconds for *address, seconds in rows}
+        return finished.seconds(self._base)
 
     def examples(self, task: str) -> int:
-        """How many examples of a task are scored; 0 before its first trial."""
-        row = self._base.execute("SELECT examples FROM tasks WHERE task = ?", (task,)).fetchone()
-        return row[0] if row else 0
+        """How many examples a task has; 0 before its first trial."""
+        return task_rows.examples(self._base, task)
 
     def rows(self, table: str) -> tuple[list[str], list[tuple]]:
         """Column names and rows of a table, in the order of its key."""
@@ -369,21 +324,11 @@ class Record:
     def by_site(self) -> Iterator[tuple[Trial, list[list], np.ndarray]]:
         """Where trials destroyed units, by address; without intact, distracted and old trials.
 
-        Yields:
+        Returns:
             The trial; layer, part, index, tensor and units of each place; int64 (places,)
             destroyed units of each.
         """
-        if self._version == 1:
-            return
-        *_, rows = self.rows("places")
-        places = {tuple(key): json.loads(text) for *key, text in rows}
-        for *address, counts in self._base.execute(
-            "SELECT model, seed, task, lesion, dose, draw, by_site FROM trials "
-            "WHERE by_site IS NOT NULL"
-        ):
-            trial = Trial(*address)
-            where = places[trial.model, trial.task, trial.lesion]
-            yield trial, where, layout.unpacked(counts, len(where))
+        return iter(()) if self._version == 1 else finished.by_site(self._base)
 
     def norms(self) -> dict[Trial, Norms]:
         """Damage done to the weights by each trial, where it was measured."""
@@ -399,29 +344,4 @@ class Record:
 
     def task(self, name: str) -> dict[str, Any] | None:
         """Kind, metrics, classes and labels of a task; None before its first trial."""
-        row = self._base.execute(
-            "SELECT kind, metrics, classes, labels FROM tasks WHERE task = ?", (name,)
-        ).fetchone()
-        if row is None:
-            return None
-        return {
-            "kind": row[0],
-            "metrics": tuple(json.loads(row[1])),
-            "classes": tuple(json.loads(row[2])),
-            "labels": np.frombuffer(row[3], dtype="<i8"),
-        }
-
-
-def _create(folder: Path, study: Study) -> None:
-    make_folder(folder, "--out")
-    contents = contents_of(study)
-    meta = {
-        "schema": str(layout.VERSION),
-        "study": json.dumps(study.document),
-        "fingerprint": fingerprint(study, contents),
-        "registered": digests.of_text(registered_text(study, contents)),
-        "versions": json.dumps(study_versions(study)),
-    }
-    with writing(folder, "--out"):
-        (folder / STUDY).write_text(write_study(study), encoding="utf-8")
-        layout.create(folder / FILE, meta)
+        return task_rows.about(self._base, name)

@@ -14,16 +14,21 @@ QUICK_DOSES, QUICK_DRAWS = 6, 2
 
 def quick(study: Study) -> Study:
     """A coarse grid with few draws: at most six doses from end to end, two draws and one seed."""
+    coarse = coarser(study, QUICK_DOSES, QUICK_DRAWS, seeds=1)
+    return replace(coarse, name=f"{study.name}-quick")
+
+
+def coarser(study: Study, doses: int, draws: int, seeds: int) -> Study:
+    """At most so many doses from end to end, draws and seeds; nothing is added as needed."""
 
     def coarse(lesion: LesionSpec) -> LesionSpec:
-        return replace(lesion, doses=_coarse(lesion.doses)) if lesion.doses else lesion
+        return replace(lesion, doses=_coarse(lesion.doses, doses)) if lesion.doses else lesion
 
-    finetune = study.finetune and replace(study.finetune, seeds=study.finetune.every_seed[:1])
+    finetune = study.finetune and replace(study.finetune, seeds=study.finetune.every_seed[:seeds])
     return replace(
         study,
-        name=f"{study.name}-quick",
-        doses=_coarse(study.doses),
-        draws=min(study.most_draws, QUICK_DRAWS),
+        doses=_coarse(study.doses, doses),
+        draws=min(study.most_draws, draws),
         lesions=tuple(coarse(lesion) for lesion in study.lesions),
         tasks=tuple(map(_begun, study.tasks)),
         finetune=finetune,
@@ -74,8 +79,8 @@ def _begun(task: TaskSpec) -> TaskSpec:
     return task.with_keys(examples=task.growing.start) if task.growing else task
 
 
-def _coarse(doses: tuple[float, ...]) -> tuple[float, ...]:
+def _coarse(doses: tuple[float, ...], count: int) -> tuple[float, ...]:
     last = len(doses) - 1
-    steps = min(QUICK_DOSES - 1, last)
+    steps = min(count - 1, last)
     places = {round(number * last / steps) for number in range(steps + 1)} if steps else {0}
     return tuple(doses[place] for place in sorted(places))

@@ -295,8 +295,8 @@ class OfKind:
 
     @property
     def grouping(self) -> Grouping:
-        """The columns by which examples are resampled by default."""
-        return self.entry.grouping
+        """The columns by which examples are resampled by default: the source's, or the kind's."""
+        return getattr(getattr(self, "source", None), "grouping", self.entry.grouping)
 
     def part(self, start: int, stop: int) -> Any:
         """A copy of the task that evaluates only the examples start ... stop - 1 of its own."""

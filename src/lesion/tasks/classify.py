@@ -16,7 +16,7 @@ from lesion.errors import LesionError
 from lesion.schema.errors import did_you_mean
 from lesion.schema.fields import LISTED, Between, File, OneOf, doc
 from lesion.tasks.base import Encoded, Kind, OfKind, Row, find_file
-from lesion.tasks.columns import Columns, Grouping
+from lesion.tasks.columns import Columns
 from lesion.tasks.encoding import encode
 from lesion.tasks.examples import MISSING, SPLITS, InMemory, Source, Split
 from lesion.tasks.metrics import ACCURACY, BALANCED_ACCURACY, CROSS_ENTROPY, F1, MCC
@@ -207,11 +207,6 @@ class Classification(OfKind):
     def columns(self) -> Columns:
         """Name -> a word for each evaluated example."""
         return self.evaluated.columns
-
-    @property
-    def grouping(self) -> Grouping:
-        """The columns by which examples are resampled by default."""
-        return getattr(self.source, "grouping", self.entry.grouping)
 
     @property
     def digest(self) -> str:

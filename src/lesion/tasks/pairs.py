@@ -22,7 +22,7 @@ from lesion.errors import LesionError
 from lesion.schema.errors import did_you_mean, shortened
 from lesion.schema.fields import File, OneOf, doc
 from lesion.tasks.base import Kind, OfKind, Row, find_file
-from lesion.tasks.columns import PARADIGM, Columns, Grouping
+from lesion.tasks.columns import PARADIGM, Columns
 from lesion.tasks.examples import MISSING, InMemoryPairs, PairSet, PairSource
 from lesion.tasks.masked import MaskedRows, MaskedWord, Sentence, masked_rows, sentences
 from lesion.tasks.metrics import ACCURACY
@@ -177,11 +177,6 @@ class Pairs(OfKind):
     def columns(self) -> Columns:
         """Name -> a word for each pair: its paradigm, and what the source has."""
         return self.evaluated.columns
-
-    @property
-    def grouping(self) -> Grouping:
-        """The columns by which pairs are resampled by default."""
-        return getattr(self.source, "grouping", self.entry.grouping)
 
     @property
     def digest(self) -> str:
